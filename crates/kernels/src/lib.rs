@@ -1,1 +1,38 @@
-//! placeholder
+//! Slices in, slices out: the arithmetic of gyeol. All SIMD and all `unsafe` of the project lives here, and every fast
+//! kernel has a scalar twin in `reference` it is tested against. Nothing here knows a tensor, a model or a file.
+//!
+//! The number of threads is the caller's: kernels spread over the current `rayon` pool, and their bits do not depend
+//! on its size.
+
+mod activation;
+mod arena;
+mod attention;
+mod dropout;
+mod embedding;
+mod gemm;
+mod isa;
+mod kernels;
+mod norm;
+mod optimiser;
+mod reference;
+mod shared;
+#[cfg(test)]
+mod testing;
+mod vecmath;
+
+pub use activation::Activation;
+pub use arena::{Arena, Span};
+pub use attention::Heads;
+pub use dropout::Dropout;
+pub use embedding::TokenRows;
+pub use gemm::{Epilogue, Matrix, gemm};
+pub use isa::{Isa, PIN_VARIABLE, PinError};
+pub use kernels::{Fast, Kernels, Linear, NormSaved, Scalar};
+pub use optimiser::AdamStep;
+
+/// Elements one task of an element-wise kernel takes: large enough to hide the cost of handing it out. Also the unit in
+/// which reductions are cut, so that their order does not depend on the number of threads.
+const ELEMENTS_PER_TASK: usize = 1 << 14;
+
+/// Columns one task of a reduction over rows takes.
+const COLUMNS_PER_TASK: usize = 64;

@@ -1,0 +1,145 @@
+//! Element-wise activations, their derivatives, and the bias they are fused with.
+
+use rayon::prelude::*;
+
+use crate::isa::{Isa, multiversion};
+use crate::{ELEMENTS_PER_TASK, vecmath};
+
+/// An element-wise function of a layer's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x·Φ(x) with the exact normal distribution function.
+    Gelu,
+    /// The tanh approximation of GELU (Hendrycks & Gimpel 2016).
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+    /// tanh(x).
+    Tanh,
+}
+
+/// A function with its derivative, without branches on data, so that loops over it vectorise.
+trait Function {
+    /// f(x) and f′(x).
+    fn both(x: f32) -> (f32, f32);
+}
+
+struct Gelu;
+struct GeluTanh;
+struct Relu;
+struct Tanh;
+
+impl Function for Gelu {
+    #[inline(always)]
+    fn both(x: f32) -> (f32, f32) {
+        let (cdf, pdf) = vecmath::normal(x);
+        (x * cdf, cdf + x * pdf)
+    }
+}
+
+impl Function for GeluTanh {
+    #[inline(always)]
+    fn both(x: f32) -> (f32, f32) {
+        const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+        const CUBIC: f32 = 0.044_715;
+        let t = vecmath::tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x));
+        let slope = SQRT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
+        (0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope)
+    }
+}
+
+impl Function for Relu {
+    #[inline(always)]
+    fn both(x: f32) -> (f32, f32) {
+        (x.max(0.0), if x > 0.0 { 1.0 } else { 0.0 })
+    }
+}
+
+impl Function for Tanh {
+    #[inline(always)]
+    fn both(x: f32) -> (f32, f32) {
+        let t = vecmath::tanh(x);
+        (t, 1.0 - t * t)
+    }
+}
+
+#[inline(always)]
+fn bias_then<F: Function>(bias: &[f32], x: &mut [f32], out: &mut [f32]) {
+    for ((x, out), bias) in x.iter_mut().zip(out).zip(bias) {
+        *x += bias;
+        *out = F::both(*x).0;
+    }
+}
+
+#[inline(always)]
+fn backward<F: Function>(x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+    for ((x, gradient), out) in x.iter().zip(gradient).zip(out) {
+        let (value, slope) = F::both(*x);
+        *gradient *= slope;
+        *out = value;
+    }
+}
+
+multiversion! {
+    /// `row += bias`.
+    pub(crate) fn bias_row(bias: &[f32], row: &mut [f32]) {
+        for (x, bias) in row.iter_mut().zip(bias) {
+            *x += bias;
+        }
+    }
+}
+
+multiversion! {
+    /// `row += bias; out = activation(row)`.
+    pub(crate) fn bias_activation_row(activation: Activation, bias: &[f32], row: &mut [f32], out: &mut [f32]) {
+        match activation {
+            Activation::Gelu => bias_then::<Gelu>(bias, row, out),
+            Activation::GeluTanh => bias_then::<GeluTanh>(bias, row, out),
+            Activation::Relu => bias_then::<Relu>(bias, row, out),
+            Activation::Tanh => bias_then::<Tanh>(bias, row, out),
+        }
+    }
+}
+
+multiversion! {
+    fn backward_part(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+        match activation {
+            Activation::Gelu => backward::<Gelu>(x, gradient, out),
+            Activation::GeluTanh => backward::<GeluTanh>(x, gradient, out),
+            Activation::Relu => backward::<Relu>(x, gradient, out),
+            Activation::Tanh => backward::<Tanh>(x, gradient, out),
+        }
+    }
+}
+
+/// `gradient *= activation′(x)`, and recomputes `out = activation(x)` in the same pass. All of one length.
+pub(crate) fn activation_backward(isa: Isa, activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+    assert!(x.len() == gradient.len() && x.len() == out.len(), "one gradient and one output an element");
+    x.par_chunks(ELEMENTS_PER_TASK)
+        .zip(gradient.par_chunks_mut(ELEMENTS_PER_TASK))
+        .zip(out.par_chunks_mut(ELEMENTS_PER_TASK))
+        .for_each(|((x, gradient), out)| backward_part(isa, activation, x, gradient, out));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference;
+    use crate::testing::{close, isas, random};
+
+    #[test]
+    fn every_isa_agrees_with_the_scalar_twin() {
+        let x: Vec<f32> = random(1, 40_001).iter().map(|x| x * 8.0).collect();
+        let upstream = random(2, x.len());
+        for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Tanh] {
+            let (mut want, mut want_out) = (upstream.clone(), vec![0.0; x.len()]);
+            reference::activation_backward(activation, &x, &mut want, &mut want_out);
+            for isa in isas() {
+                let (mut got, mut got_out) = (upstream.clone(), vec![0.0; x.len()]);
+                activation_backward(isa, activation, &x, &mut got, &mut got_out);
+                close(&got, &want, 1e-5).unwrap();
+                close(&got_out, &want_out, 1e-6).unwrap();
+            }
+        }
+    }
+}

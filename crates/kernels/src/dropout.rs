@@ -1,0 +1,113 @@
+//! Dropout from a counter-based generator: whether an element is kept is a function of its position and a key, so no
+//! mask is stored and the backward pass, any number of threads and a resumed run all see the same one.
+
+use rayon::prelude::*;
+
+use crate::ELEMENTS_PER_TASK;
+use crate::isa::{Isa, multiversion};
+
+/// Which elements of one tensor are dropped in one pass, and the scale of the others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    threshold: u32,
+    scale: f32,
+    key: [u32; 2],
+}
+
+impl Dropout {
+    /// Drops with probability `p` (0 < p < 1) by the stream `key`; `None` where `p` is 0.
+    ///
+    /// # Panics
+    /// If `p` is outside `[0, 1)`.
+    pub fn new(p: f32, key: u64) -> Option<Self> {
+        assert!((0.0..1.0).contains(&p), "a dropout probability lies in [0, 1)");
+        let threshold = (f64::from(p) * 4_294_967_296.0).round().min(f64::from(u32::MAX)) as u32;
+        (threshold > 0).then_some(Self { threshold, scale: 1.0 / (1.0 - p), key: [key as u32, (key >> 32) as u32] })
+    }
+
+    /// The independent stream of part `index` of the tensor (a row of attention probabilities).
+    pub(crate) fn part(self, index: u32) -> Self {
+        let key = [mix(index, self.key), mix(index, [self.key[1], !self.key[0]])];
+        Self { key, ..self }
+    }
+
+    /// 0 where element `index` is dropped, else 1 / (1 - p).
+    #[inline(always)]
+    pub(crate) fn factor(self, index: u32) -> f32 {
+        if mix(index, self.key) < self.threshold { 0.0 } else { self.scale }
+    }
+}
+
+/// A keyed 32-bit mixer: the finaliser "lowbias32" (Wellons, hash-prospector) with a key word before each half.
+#[inline(always)]
+fn mix(index: u32, key: [u32; 2]) -> u32 {
+    let x = index.wrapping_mul(0x9e37_79b9) ^ key[0];
+    let x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    let x = (x ^ (x >> 15) ^ key[1]).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+multiversion! {
+    /// Multiplies elements `first..` of the tensor by their factors.
+    pub(crate) fn dropout_part(dropout: Dropout, first: u32, x: &mut [f32]) {
+        for (i, x) in x.iter_mut().enumerate() {
+            *x *= dropout.factor(first.wrapping_add(i as u32));
+        }
+    }
+}
+
+/// Multiplies every element by its factor: the forward pass on values, the backward pass on gradients.
+pub(crate) fn dropout(isa: Isa, dropout: Dropout, x: &mut [f32]) {
+    x.par_chunks_mut(ELEMENTS_PER_TASK).enumerate().for_each(|(chunk, x)| {
+        dropout_part(isa, dropout, (chunk * ELEMENTS_PER_TASK) as u32, x);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::isas;
+
+    #[test]
+    fn the_share_dropped_is_the_probability_and_the_mean_is_kept() {
+        for p in [0.1f32, 0.5, 0.9] {
+            for key in [0, 1, u64::MAX] {
+                let mut x = vec![1.0; 200_000];
+                super::dropout(Isa::fastest(), Dropout::new(p, key).unwrap(), &mut x);
+                let dropped = x.iter().filter(|&&x| x == 0.0).count() as f32 / x.len() as f32;
+                assert!((dropped - p).abs() < 0.005, "p {p}, key {key}: {dropped}");
+                let mean = x.iter().sum::<f32>() / x.len() as f32;
+                assert!((mean - 1.0).abs() < 0.05, "p {p}, key {key}: mean {mean}");
+            }
+        }
+    }
+
+    #[test]
+    fn neighbouring_keys_and_parts_are_uncorrelated() {
+        let agreement = |a: Dropout, b: Dropout| {
+            (0..100_000).filter(|&i| (a.factor(i) == 0.0) == (b.factor(i) == 0.0)).count() as f32 / 1e5
+        };
+        let base = Dropout::new(0.5, 7).unwrap();
+        for other in [Dropout::new(0.5, 8).unwrap(), Dropout::new(0.5, 7 << 32).unwrap(), base.part(0), base.part(1)] {
+            assert!((agreement(base, other) - 0.5).abs() < 0.01);
+        }
+        assert!((agreement(base.part(3), base.part(4)) - 0.5).abs() < 0.01);
+    }
+
+    #[test]
+    fn every_isa_drops_the_same_elements() {
+        let run = |isa| {
+            let mut x = vec![1.0; 50_000];
+            super::dropout(isa, Dropout::new(0.3, 99).unwrap(), &mut x);
+            x
+        };
+        for isa in isas() {
+            assert_eq!(run(isa), run(Isa::Portable));
+        }
+    }
+
+    #[test]
+    fn no_probability_is_no_dropout() {
+        assert_eq!(Dropout::new(0.0, 1), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! The scalar twin of every kernel: the plainest loops that compute it, sums in double precision, on one thread.
+//!
+//! Tests compare the fast kernels with these; nothing here is meant to be fast.
+
+use crate::activation::Activation;
+use crate::attention::Heads;
+use crate::dropout::Dropout;
+use crate::embedding::TokenRows;
+use crate::gemm::Matrix;
+use crate::optimiser::AdamStep;
+
+/// C = A·B, or C += A·B.
+pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool) {
+    let ([m, k], n) = (a.shape(), b.shape()[1]);
+    for i in 0..m {
+        for j in 0..n {
+            let sum: f64 = (0..k).map(|l| f64::from(a.at(i, l)) * f64::from(b.at(l, j))).sum();
+            let target = &mut c[i * n + j];
+            *target = if accumulate { f64::from(*target) + sum } else { sum } as f32;
+        }
+    }
+}
+
+/// f(x) in double precision.
+fn activate_f64(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Gelu => 0.5 * x * erfc(-x * std::f64::consts::FRAC_1_SQRT_2),
+        Activation::GeluTanh => {
+            0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+/// f(x).
+pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
+    activate_f64(activation, f64::from(x)) as f32
+}
+
+/// f′(x), by a central difference (exactly for ReLU).
+fn slope(activation: Activation, x: f32) -> f32 {
+    if activation == Activation::Relu {
+        return if x > 0.0 { 1.0 } else { 0.0 };
+    }
+    let (x, h) = (f64::from(x), 1e-5);
+    ((activate_f64(activation, x + h) - activate_f64(activation, x - h)) / (2.0 * h)) as f32
+}
+
+/// erfc(x) to about 1e-13: its Maclaurin series near 0, Lentz's continued fraction in the tails.
+fn erfc(x: f64) -> f64 {
+    if x.abs() < 2.5 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..80 {
+            term *= -x * x / n as f64;
+            sum += term / (2 * n + 1) as f64;
+        }
+        1.0 - std::f64::consts::FRAC_2_SQRT_PI * sum
+    } else {
+        let z = x.abs();
+        let tail = (1..80).rev().fold(z, |f, n| z + 0.5 * n as f64 / f);
+        let tail = (-z * z).exp() / (tail * std::f64::consts::PI.sqrt());
+        if x > 0.0 { tail } else { 2.0 - tail }
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn activation_backward(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+    for i in 0..x.len() {
+        gradient[i] *= slope(activation, x[i]);
+        out[i] = activate(activation, x[i]);
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn dropout(dropout: Dropout, x: &mut [f32]) {
+    x.iter_mut().enumerate().for_each(|(i, x)| *x *= dropout.factor(i as u32));
+}
+
+/// See the fast twin.
+#[allow(clippy::too_many_arguments, reason = "the operands of the fast twin")]
+pub(crate) fn add_norm(
+    x: &mut [f32],
+    residual: Option<&[f32]>,
+    gamma: &[f32],
+    beta: &[f32],
+    eps: f32,
+    dropout: Option<Dropout>,
+    y: &mut [f32],
+    rstd: &mut [f32],
+) {
+    let n = gamma.len();
+    for (row, rstd) in rstd.iter_mut().enumerate() {
+        let at = |i: usize| row * n + i;
+        for i in 0..n {
+            x[at(i)] *= dropout.map_or(1.0, |dropout| dropout.factor(at(i) as u32));
+            x[at(i)] += residual.map_or(0.0, |residual| residual[at(i)]);
+        }
+        let mean = (0..n).map(|i| f64::from(x[at(i)])).sum::<f64>() / n as f64;
+        let variance = (0..n).map(|i| (f64::from(x[at(i)]) - mean).powi(2)).sum::<f64>() / n as f64;
+        let inverse = 1.0 / (variance + f64::from(eps)).sqrt();
+        *rstd = inverse as f32;
+        for i in 0..n {
+            x[at(i)] = ((f64::from(x[at(i)]) - mean) * inverse) as f32;
+            y[at(i)] = x[at(i)] * gamma[i] + beta[i];
+        }
+    }
+}
+
+/// See the fast twin.
+#[allow(clippy::too_many_arguments, reason = "the operands of the fast twin")]
+pub(crate) fn add_norm_backward(
+    dy: &[f32],
+    normalised: &[f32],
+    rstd: &[f32],
+    gamma: &[f32],
+    dropout: Option<Dropout>,
+    dx: &mut [f32],
+    dresidual: &mut [f32],
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+) {
+    let n = gamma.len();
+    for (row, &rstd) in rstd.iter().enumerate() {
+        let at = |i: usize| row * n + i;
+        let g = |i: usize| f64::from(dy[at(i)]) * f64::from(gamma[i]);
+        let mean = (0..n).map(g).sum::<f64>() / n as f64;
+        let along = (0..n).map(|i| g(i) * f64::from(normalised[at(i)])).sum::<f64>() / n as f64;
+        for i in 0..n {
+            let dz = f64::from(rstd) * (g(i) - mean - f64::from(normalised[at(i)]) * along);
+            dresidual[at(i)] = dz as f32;
+            dx[at(i)] = dz as f32 * dropout.map_or(1.0, |dropout| dropout.factor(at(i) as u32));
+            dgamma[i] += dy[at(i)] * normalised[at(i)];
+            dbeta[i] += dy[at(i)];
+        }
+    }
+}
+
+/// The probabilities of one query and head, in double precision, and the log of their sum.
+fn probabilities(shape: Heads, qkv: &[f32], from: usize, length: usize, i: usize, head: usize) -> (Vec<f64>, f64) {
+    let at = |token: usize, part: usize, d: usize| {
+        let hidden = shape.hidden();
+        f64::from(qkv[(from + token) * 3 * hidden + part * hidden + head * shape.head_dim + d])
+    };
+    let score =
+        |j: usize| (0..shape.head_dim).map(|d| at(i, 0, d) * at(j, 1, d)).sum::<f64>() / (shape.head_dim as f64).sqrt();
+    let scores: Vec<f64> = (0..length).map(score).collect();
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let lse = max + scores.iter().map(|s| (s - max).exp()).sum::<f64>().ln();
+    (scores.iter().map(|s| (s - lse).exp()).collect(), lse)
+}
+
+/// The dropout factor of probability (i, j) of `head`, `i` counted over the batch.
+fn factor(dropout: Option<Dropout>, shape: Heads, i: usize, head: usize, j: usize) -> f64 {
+    dropout.map_or(1.0, |d| f64::from(d.part((i * shape.heads + head) as u32).factor(j as u32)))
+}
+
+/// See the fast twin.
+pub(crate) fn attention(
+    shape: Heads,
+    qkv: &[f32],
+    cu_seqlens: &[u32],
+    dropout: Option<Dropout>,
+    out: &mut [f32],
+    lse: &mut [f32],
+) {
+    let hidden = shape.hidden();
+    for pair in cu_seqlens.windows(2) {
+        let (from, length) = (pair[0] as usize, (pair[1] - pair[0]) as usize);
+        for (i, head) in (0..length).flat_map(|i| (0..shape.heads).map(move |head| (i, head))) {
+            let (p, sum) = probabilities(shape, qkv, from, length, i, head);
+            lse[(from + i) * shape.heads + head] = sum as f32;
+            for d in 0..shape.head_dim {
+                let column = head * shape.head_dim + d;
+                let value = |j: usize| f64::from(qkv[(from + j) * 3 * hidden + 2 * hidden + column]);
+                let terms = (0..length).map(|j| p[j] * factor(dropout, shape, from + i, head, j) * value(j));
+                out[(from + i) * hidden + column] = terms.sum::<f64>() as f32;
+            }
+        }
+    }
+}
+
+/// The fast twin without its saved outputs: this one differentiates the softmax directly.
+pub(crate) fn attention_backward(
+    shape: Heads,
+    qkv: &[f32],
+    cu_seqlens: &[u32],
+    dropout: Option<Dropout>,
+    dout: &[f32],
+    dqkv: &mut [f32],
+) {
+    let (hidden, scale) = (shape.hidden(), 1.0 / (shape.head_dim as f64).sqrt());
+    let mut gradient = vec![0f64; dqkv.len()];
+    for pair in cu_seqlens.windows(2) {
+        let (from, length) = (pair[0] as usize, (pair[1] - pair[0]) as usize);
+        for (i, head) in (0..length).flat_map(|i| (0..shape.heads).map(move |head| (i, head))) {
+            let (p, _) = probabilities(shape, qkv, from, length, i, head);
+            let at = |token: usize, part: usize, d: usize| {
+                (from + token) * 3 * hidden + part * hidden + head * shape.head_dim + d
+            };
+            let upstream = |d: usize| f64::from(dout[(from + i) * hidden + head * shape.head_dim + d]);
+            let keep: Vec<f64> = (0..length).map(|j| factor(dropout, shape, from + i, head, j)).collect();
+            let dp: Vec<f64> = (0..length)
+                .map(|j| keep[j] * (0..shape.head_dim).map(|d| upstream(d) * f64::from(qkv[at(j, 2, d)])).sum::<f64>())
+                .collect();
+            let mean: f64 = (0..length).map(|j| p[j] * dp[j]).sum();
+            for j in 0..length {
+                let ds = p[j] * (dp[j] - mean) * scale;
+                for d in 0..shape.head_dim {
+                    gradient[at(i, 0, d)] += ds * f64::from(qkv[at(j, 1, d)]);
+                    gradient[at(j, 1, d)] += ds * f64::from(qkv[at(i, 0, d)]);
+                    gradient[at(j, 2, d)] += p[j] * keep[j] * upstream(d);
+                }
+            }
+        }
+    }
+    dqkv.iter_mut().zip(gradient).for_each(|(target, value)| *target = value as f32);
+}
+
+/// See the fast twin.
+pub(crate) fn embed(rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out: &mut [f32]) {
+    for (t, i) in (0..rows.words.len()).flat_map(|t| (0..width).map(move |i| (t, i))) {
+        let of = |table: usize, index: u32| tables[table][index as usize * width + i];
+        out[t * width + i] = of(0, rows.words[t]) + of(1, rows.positions[t]) + of(2, rows.segments[t]);
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn embed_backward(rows: TokenRows<'_>, dout: &[f32], width: usize, gradients: [&mut [f32]; 3]) {
+    for (indices, table) in [rows.words, rows.positions, rows.segments].into_iter().zip(gradients) {
+        for (t, &index) in indices.iter().enumerate() {
+            for i in 0..width {
+                table[index as usize * width + i] += dout[t * width + i];
+            }
+        }
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn add_column_sums(x: &[f32], sums: &mut [f32]) {
+    let width = sums.len();
+    for (j, sum) in sums.iter_mut().enumerate() {
+        let column: f64 = x.chunks_exact(width).map(|row| f64::from(row[j])).sum();
+        *sum = (f64::from(*sum) + column) as f32;
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn adamw(step: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
+    let (correction1, correction2) = step.bias_corrections();
+    for i in 0..w.len() {
+        let g = f64::from(g[i]) * step.gradient_scale;
+        let first = step.beta1 * f64::from(m[i]) + (1.0 - step.beta1) * g;
+        let second = step.beta2 * f64::from(v[i]) + (1.0 - step.beta2) * g * g;
+        let update = (first / correction1) / ((second / correction2).sqrt() + step.eps);
+        let decayed = f64::from(w[i]) * (1.0 - step.learning_rate * step.weight_decay);
+        (w[i], m[i], v[i]) = ((decayed - step.learning_rate * update) as f32, first as f32, second as f32);
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn sum_of_squares(x: &[f32]) -> f64 {
+    x.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+}

@@ -1,0 +1,35 @@
+//! What the kernel tests share.
+
+use crate::isa::Isa;
+
+/// Every instruction set this processor has.
+pub(crate) fn isas() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.available())
+}
+
+/// `len` values in [-1, 1), a function of the seed (splitmix64).
+pub(crate) fn random(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x2545_f491_4f6c_dd1d);
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// Whether two slices agree to `tolerance` of the largest wanted value.
+pub(crate) fn close(got: &[f32], want: &[f32], tolerance: f32) -> Result<(), proptest::test_runner::TestCaseError> {
+    assert_eq!(got.len(), want.len());
+    let largest = want.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        // Written so that a NaN fails.
+        if !((got - want).abs() <= tolerance * largest) {
+            let message = format!("element {i}: got {got}, want {want}, largest {largest}");
+            return Err(proptest::test_runner::TestCaseError::fail(message));
+        }
+    }
+    Ok(())
+}
