@@ -1,5 +1,25 @@
 //! Tables of texts and labels, their splits, and their tokens: everything before the model.
+//!
+//! The route: [`Table::read`] → [`Examples::from_table`] → [`LabelMap`] or [`scores`] → [`holdout`] →
+//! [`Tokeniser::encode_rows`] → [`Tokenised::batch`].
 
+mod atomic;
 mod batch;
+mod config;
+mod error;
+mod examples;
+mod fingerprint;
+mod labels;
+mod split;
+mod table;
+mod tokenise;
 
 pub use batch::Batch;
+pub use config::{DataConfig, Task};
+pub use error::{DataError, Place, Result};
+pub use examples::{Columns, Examples, KeyStyle};
+pub use fingerprint::{data_fingerprint, fingerprint, text_fingerprint};
+pub use labels::{InferredTask, LabelMap, Targets, infer_task, scores};
+pub use split::{Split, holdout};
+pub use table::{Column, Table, TextFormat};
+pub use tokenise::{CacheOutcome, Tokenised, Tokeniser};

@@ -1,3 +1,31 @@
 //! Encoders with explicit forward and backward, their heads, losses, optimiser and trainer, and checkpoint directories.
+//!
+//! Nothing here reads a clock, the environment or a terminal: seeds, threads and paths are passed in, and
+//! [`Trainer::run`] reports to an [`Observer`] that may ask it to save or stop.
 
 pub mod config;
+pub mod device;
+#[cfg(test)]
+mod golden;
+mod heads;
+pub mod hf;
+mod layers;
+mod load;
+mod losses;
+mod model;
+mod models;
+mod optim;
+mod params;
+mod pass;
+mod predict;
+mod random;
+mod trainer;
+
+pub use load::LoadReport;
+pub use model::Model;
+pub use params::{ParamTable, Role, Tensor};
+pub use pass::DropoutStream;
+pub use trainer::{
+    Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,
+    TrainSet, Trainer,
+};

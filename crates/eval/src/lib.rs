@@ -1,1 +1,24 @@
-//! placeholder
+//! Predictions, the metrics that score them, and the reports and comparisons people read.
+//!
+//! This crate never sees a model: it starts from a model's outputs (logits or scores) and ends with numbers and files.
+//! Nothing here prints; the binary decides how a report looks.
+
+mod compare;
+mod error;
+mod matching;
+pub mod metrics;
+mod predictions;
+mod report;
+mod student_t;
+mod task;
+
+pub use compare::{Difference, Interval, Summary, paired, welch};
+pub use error::{EvalError, FieldError};
+pub use matching::{Matched, class_indices, match_ids};
+pub use metrics::{Metric, MetricValues, Truth};
+pub use predictions::{Form, Outputs, Predictions};
+pub use report::{
+    ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, RegressionReport, Report, Residuals,
+    ScoreError, SourceRow, evaluate,
+};
+pub use task::Task;

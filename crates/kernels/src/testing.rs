@@ -25,8 +25,8 @@ pub(crate) fn close(got: &[f32], want: &[f32], tolerance: f32) -> Result<(), pro
     assert_eq!(got.len(), want.len());
     let largest = want.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
     for (i, (got, want)) in got.iter().zip(want).enumerate() {
-        // Written so that a NaN fails.
-        if !((got - want).abs() <= tolerance * largest) {
+        let error = (got - want).abs();
+        if error > tolerance * largest || error.is_nan() {
             let message = format!("element {i}: got {got}, want {want}, largest {largest}");
             return Err(proptest::test_runner::TestCaseError::fail(message));
         }

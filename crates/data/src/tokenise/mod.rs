@@ -1,0 +1,136 @@
+//! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
+//!
+//! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
+//! `tokenised` holds the result, `cache` keeps it on disk. No training of tokenisers here.
+
+mod build;
+mod cache;
+mod encode;
+mod files;
+mod tokenised;
+
+use std::fs;
+use std::path::Path;
+
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
+
+pub use cache::CacheOutcome;
+pub use tokenised::Tokenised;
+
+use crate::atomic::write_atomic;
+use crate::error::{DataError, Result};
+use crate::fingerprint::fingerprint;
+use build::Built;
+use files::{FILE_NAMES, Files, TOKENIZER_CONFIG, TOKENIZER_JSON};
+
+/// A checkpoint's tokeniser.
+#[derive(Debug)]
+pub struct Tokeniser {
+    inner: Tokenizer,
+    /// The side tokens are cut from.
+    truncation: TruncationDirection,
+    /// Whether the model is given segment ids; otherwise they are all 0.
+    segments: bool,
+    special: build::SpecialIds,
+    fingerprint: String,
+    files: Files,
+}
+
+impl Tokeniser {
+    /// Opens the tokeniser of a checkpoint directory: `tokenizer.json`, or `vocab.txt`, or `vocab.json` with
+    /// `merges.txt`; with `tokenizer_config.json` and the older `special_tokens_map.json` and `added_tokens.json`.
+    ///
+    /// What those files decide between them follows transformers 5: a `BertTokenizer` (`ElectraTokenizer`) or
+    /// `RobertaTokenizer` takes the vocabulary of `tokenizer.json` and everything else of `tokenizer_config.json`; any
+    /// other class takes `tokenizer.json` as it is. Padding and truncation stored in it are dropped.
+    ///
+    /// # Errors
+    /// A file is missing, is not what its name says, or makes a tokeniser without special tokens, which no encoder
+    /// can use.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let files = Files::read(dir)?;
+        let Built { inner, truncation, segments, special } = build::build(&files)?;
+        let wrong = |problem: String| DataError::Tokeniser { path: dir.into(), problem };
+        if inner.get_post_processor().is_none_or(|processor| processor.added_tokens(false) == 0) {
+            return Err(wrong("the tokeniser puts no token such as [CLS] before a text; an encoder needs one".into()));
+        }
+        let definition = inner.to_string(false).map_err(|error| wrong(error.to_string()))?;
+        let side = truncation.as_ref();
+        let split = if inner.get_encode_special_tokens() { "split" } else { "whole" };
+        let fingerprint = fingerprint(&[&definition, side, if segments { "segments" } else { "" }, split]);
+        Ok(Self { inner, truncation, segments, special, fingerprint, files })
+    }
+
+    /// One more than the highest id it can give: the rows an embedding needs.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
+    }
+
+    /// Id of the padding token, if it has one.
+    pub fn pad_id(&self) -> Option<u32> {
+        self.special.pad
+    }
+
+    /// Id of the token before every text (`[CLS]`, `<s>`), if it is named.
+    pub fn cls_id(&self) -> Option<u32> {
+        self.special.cls
+    }
+
+    /// Id of the token after every text (`[SEP]`, `</s>`), if it is named.
+    pub fn sep_id(&self) -> Option<u32> {
+        self.special.sep
+    }
+
+    /// Id of the masked-language-model token, if it has one.
+    pub fn mask_id(&self) -> Option<u32> {
+        self.special.mask
+    }
+
+    /// Hash of everything that decides its ids: 32 hexadecimal digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Writes the tokeniser's files into `dir`, so that it opens there, and in transformers, as it did here.
+    ///
+    /// Files are copied as they are; `tokenizer.json` and the name of the class are added where they were implied.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] or [`DataError::Write`] names the file.
+    pub fn save_files(&self, dir: &Path) -> Result<()> {
+        for name in FILE_NAMES {
+            let source = self.files.dir.join(name);
+            let bytes = match fs::read(&source) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.implied(name)? {
+                    Some(bytes) => bytes,
+                    None => continue,
+                },
+                Err(error) => return Err(DataError::Read { path: source, source: error }),
+            };
+            let path = dir.join(name);
+            write_atomic(&path, |out| out.write_all(&bytes)).map_err(|source| DataError::Write { path, source })?;
+        }
+        Ok(())
+    }
+
+    /// The contents of a file that was not there but would have said this.
+    fn implied(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(match name {
+            TOKENIZER_JSON => {
+                let definition = self.inner.to_string(true).map_err(|error| DataError::Tokeniser {
+                    path: self.files.dir.clone(),
+                    problem: error.to_string(),
+                })?;
+                Some(definition.into_bytes())
+            }
+            TOKENIZER_CONFIG => {
+                Some(format!("{{\"tokenizer_class\": \"{}\"}}\n", self.files.class.name()).into_bytes())
+            }
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

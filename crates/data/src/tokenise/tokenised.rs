@@ -1,0 +1,157 @@
+//! Tokenised rows laid end to end, in memory or mapped from a cache file.
+
+use std::path::Path;
+
+use super::cache::{self, CacheOutcome, Mapped};
+use crate::batch::Batch;
+use crate::error::Result;
+
+/// The tokens of every row of a table, in row order.
+#[derive(Debug)]
+pub struct Tokenised {
+    store: Store,
+}
+
+#[derive(Debug)]
+enum Store {
+    Memory(Owned),
+    Mapped(Mapped),
+}
+
+/// Rows in memory.
+#[derive(Debug)]
+pub(super) struct Owned {
+    offsets: Vec<u64>,
+    ids: Vec<u32>,
+    segments: Vec<u8>,
+    truncated: Vec<u8>,
+}
+
+/// The same in either store: `offsets` has one entry more than there are rows, the first 0; `truncated` is 0 or 1 a
+/// row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) offsets: &'a [u64],
+    pub(super) ids: &'a [u32],
+    pub(super) segments: &'a [u8],
+    pub(super) truncated: &'a [u8],
+}
+
+impl Default for Owned {
+    fn default() -> Self {
+        Self { offsets: vec![0], ids: Vec::new(), segments: Vec::new(), truncated: Vec::new() }
+    }
+}
+
+impl Owned {
+    pub(super) fn push(&mut self, ids: &[u32], segments: impl Iterator<Item = u8>, truncated: bool) {
+        self.ids.extend_from_slice(ids);
+        self.segments.extend(segments);
+        self.offsets.push(self.ids.len() as u64);
+        self.truncated.push(u8::from(truncated));
+    }
+
+    pub(super) fn concat(parts: Vec<Self>) -> Self {
+        let tokens = parts.iter().map(|part| part.ids.len()).sum();
+        let rows: usize = parts.iter().map(|part| part.truncated.len()).sum();
+        let mut whole = Self {
+            offsets: Vec::with_capacity(rows + 1),
+            ids: Vec::with_capacity(tokens),
+            segments: Vec::with_capacity(tokens),
+            truncated: Vec::with_capacity(rows),
+        };
+        whole.offsets.push(0);
+        for part in parts {
+            let base = whole.ids.len() as u64;
+            whole.offsets.extend(part.offsets[1..].iter().map(|offset| base + offset));
+            whole.ids.extend(part.ids);
+            whole.segments.extend(part.segments);
+            whole.truncated.extend(part.truncated);
+        }
+        whole
+    }
+}
+
+impl From<Owned> for Tokenised {
+    fn from(rows: Owned) -> Self {
+        Self { store: Store::Memory(rows) }
+    }
+}
+
+impl From<Mapped> for Tokenised {
+    fn from(rows: Mapped) -> Self {
+        Self { store: Store::Mapped(rows) }
+    }
+}
+
+impl Tokenised {
+    /// The rows kept in `dir` under `fingerprint`, memory-mapped, or else those `build` makes, which are then kept.
+    ///
+    /// `fingerprint` must cover the texts, the tokeniser and the length, see [`Tokenised::key`]. A damaged file is
+    /// replaced, and a file that cannot be written costs nothing but the next run's time; the outcome says so.
+    ///
+    /// # Errors
+    /// Those of `build`.
+    pub fn cached(dir: &Path, fingerprint: &str, build: impl FnOnce() -> Result<Self>) -> Result<(Self, CacheOutcome)> {
+        cache::cached(dir, fingerprint, build)
+    }
+
+    /// The fingerprint to cache rows under: of a [`text_fingerprint`](crate::text_fingerprint), a
+    /// [`Tokeniser::fingerprint`](crate::Tokeniser::fingerprint) and a length.
+    pub fn key(texts: &str, tokeniser: &str, max_length: usize) -> String {
+        crate::fingerprint::fingerprint(&["tokenised", texts, tokeniser, &max_length.to_string()])
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        match &self.store {
+            Store::Memory(Owned { offsets, ids, segments, truncated }) => View { offsets, ids, segments, truncated },
+            Store::Mapped(mapped) => mapped.view(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.view().truncated.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of tokens over all rows.
+    pub fn tokens(&self) -> usize {
+        self.view().ids.len()
+    }
+
+    /// Rows that were cut to the length.
+    pub fn truncated(&self) -> usize {
+        self.view().truncated.iter().filter(|&&cut| cut != 0).count()
+    }
+
+    /// Tokens of row `row`, special tokens included.
+    ///
+    /// # Panics
+    /// If there is no such row; so do [`row`](Self::row) and [`batch`](Self::batch).
+    pub fn length(&self, row: usize) -> usize {
+        let offsets = self.view().offsets;
+        (offsets[row + 1] - offsets[row]) as usize
+    }
+
+    /// The ids and segment ids of row `row`.
+    pub fn row(&self, row: usize) -> (&[u32], &[u8]) {
+        let view = self.view();
+        let range = view.offsets[row] as usize..view.offsets[row + 1] as usize;
+        (&view.ids[range.clone()], &view.segments[range])
+    }
+
+    /// A batch of the given rows, in the given order.
+    pub fn batch(&self, rows: &[u32]) -> Batch {
+        let mut batch = Batch::new();
+        for &row in rows {
+            let (ids, segments) = self.row(row as usize);
+            batch.push(row, ids, segments);
+        }
+        batch
+    }
+}

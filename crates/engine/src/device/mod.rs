@@ -1,0 +1,174 @@
+//! The seam between the model and the hardware: a small set of coarse operations on opaque handles.
+//!
+//! Layers are written once over [`Device`]. The host implements it twice, with fast kernels and with their scalar
+//! twins; a GPU would implement this trait and nothing else.
+
+mod host;
+
+use std::borrow::Cow;
+
+use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Span};
+
+pub use host::{Cpu, Host, Reference};
+
+/// A parameter: a range of the weights, and the same range of their gradients and moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param(pub Span);
+
+/// An intermediate value: a range of the activation arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Act(pub Span);
+
+/// A linear layer's parameters: weight `[outputs, inputs]`, bias `[outputs]`.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearParams {
+    /// Features in and out.
+    pub shape: Linear,
+    /// `[outputs, inputs]`.
+    pub weight: Param,
+    /// `[outputs]`.
+    pub bias: Param,
+}
+
+/// A LayerNorm's parameters, each `[width]`.
+#[derive(Debug, Clone, Copy)]
+pub struct NormParams {
+    /// Scale.
+    pub gamma: Param,
+    /// Shift.
+    pub beta: Param,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// The three embedding tables, each `[rows, width]`.
+#[derive(Debug, Clone, Copy)]
+pub struct EmbeddingParams {
+    /// Word table.
+    pub words: Param,
+    /// Position table.
+    pub positions: Param,
+    /// Segment (token type) table.
+    pub segments: Param,
+    /// Width of a row.
+    pub width: usize,
+}
+
+/// What the tokens of one batch look up: indices into the embedding tables, and where each sequence begins.
+#[derive(Debug, Clone, Default)]
+pub struct TokenIndices {
+    /// Rows of the word table, one a token.
+    pub words: Vec<u32>,
+    /// Rows of the position table, one a token.
+    pub positions: Vec<u32>,
+    /// Rows of the segment table, one a token.
+    pub segments: Vec<u32>,
+    /// Cumulative lengths, one more than there are sequences.
+    pub cu_seqlens: Vec<u32>,
+}
+
+/// One of the arenas that are as long as the parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// The weights.
+    Weights,
+    /// Their gradients.
+    Gradients,
+    /// Adam's first moments.
+    FirstMoments,
+    /// Adam's second moments.
+    SecondMoments,
+}
+
+/// The device has no room for what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot allocate {bytes} bytes for {what}: {source}; a smaller train.batch_size or model.max_length needs less"
+)]
+pub struct AllocationError {
+    what: &'static str,
+    bytes: usize,
+    source: std::io::Error,
+}
+
+/// The saved results of a LayerNorm: normalised values `[rows, width]` and 1/σ `[rows]`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NormActs {
+    /// The operand before, the normalised values after the forward pass.
+    pub x: Act,
+    /// 1/σ of each row.
+    pub rstd: Act,
+}
+
+/// The coarse operations of the encoder family. Shapes are those of `gyeol_kernels::Kernels`; a backward operation
+/// adds to the gradients of its parameters and overwrites those of its operands.
+pub trait Device: Send {
+    /// Room for `len` parameters, zero; `training` also for gradients and moments.
+    fn allocate(&mut self, len: usize, training: bool) -> Result<(), AllocationError>;
+    /// Room for `len` activations; what they held is lost.
+    fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError>;
+    /// A whole arena, copied only where the device's memory is not the host's.
+    fn download(&self, store: Store) -> Cow<'_, [f32]>;
+    /// Overwrites a part of an arena.
+    fn upload(&mut self, store: Store, part: Span, values: &[f32]);
+    /// Reads an intermediate value.
+    fn read(&self, from: Act, out: &mut [f32]);
+    /// Writes an intermediate value.
+    fn write(&mut self, to: Act, values: &[f32]);
+    /// Makes `indices` those of the operations that follow.
+    fn set_batch(&mut self, indices: TokenIndices);
+
+    /// Embedding rows of the batch's tokens, summed.
+    fn embed(&mut self, p: &EmbeddingParams, out: Act);
+    /// Gradients of the embedding rows.
+    fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act);
+    /// `y = x·Wᵀ + b`.
+    fn linear(&mut self, p: &LinearParams, x: Act, y: Act);
+    /// `before = x·Wᵀ + b`, `y = activation(before)`.
+    fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act);
+    /// `dx = dy·W`, or with `accumulate` added to.
+    fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool);
+    /// Gradients of weight and bias.
+    fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act);
+    /// `gradient *= activation′(before)`; recomputes `y`.
+    fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
+    /// Self-attention of each sequence.
+    fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
+    /// Gradient of `qkv`.
+    #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
+    fn attention_backward(
+        &mut self,
+        shape: Heads,
+        qkv: Act,
+        dropout: Option<Dropout>,
+        out: Act,
+        lse: Act,
+        dout: Act,
+        dqkv: Act,
+    );
+    /// `y = LayerNorm(dropout(x) + residual)`.
+    fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act);
+    /// From `dy`: `dx` of the branch and `dresidual`.
+    fn add_norm_backward(
+        &mut self,
+        p: &NormParams,
+        saved: NormActs,
+        dropout: Option<Dropout>,
+        dy: Act,
+        dx: Act,
+        dresidual: Act,
+    );
+    /// Multiplies values or gradients by their dropout factors.
+    fn dropout(&mut self, dropout: Dropout, x: Act);
+    /// The first row of each sequence.
+    fn gather_first(&mut self, x: Act, width: usize, out: Act);
+    /// The gradient of [`Device::gather_first`]: zero but for those rows.
+    fn scatter_first(&mut self, dout: Act, width: usize, dx: Act);
+
+    /// Clears the gradients.
+    fn zero_gradients(&mut self);
+    /// Σ g² over `part` of the gradients.
+    fn gradient_squares(&mut self, part: Span) -> f64;
+    /// One AdamW step over `part` of the parameters.
+    fn adamw(&mut self, step: AdamStep, part: Span);
+}

@@ -1,0 +1,248 @@
+//! The whole model against transformers: outputs, loss, every gradient, and weights after ten AdamW steps, for tiny
+//! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins.
+
+use std::path::{Path, PathBuf};
+
+use gyeol_data::{Batch, Targets};
+use gyeol_kernels::Isa;
+use serde_json::Value;
+
+use crate::config::{LossKind, TrainConfig};
+use crate::device::{Cpu, Device, Reference, Store};
+use crate::hf::{EncoderConfig, ProblemType, Weights};
+use crate::model::Model;
+use crate::optim::learning_rate;
+use crate::pass::DropoutStream;
+use crate::{losses, params};
+
+/// Largest difference allowed, as a share of a tensor's largest value.
+const TOLERANCE: f32 = 1e-4;
+
+const CASES: [&str; 9] = [
+    "bert_cls",
+    "bert_gelu_new_cls",
+    "bert_reg_pairs",
+    "roberta_cls_pairs",
+    "roberta_reg",
+    "electra_cls",
+    "electra_reg_pairs",
+    "electra_proj_cls_pairs",
+    "electra_proj_reg",
+];
+
+struct Golden {
+    name: &'static str,
+    dir: PathBuf,
+    /// Where the checkpoint is.
+    model: PathBuf,
+    batches: Vec<(Batch, Targets)>,
+    expected: Value,
+}
+
+impl Golden {
+    fn open(name: &'static str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let dir = root.join(name);
+        let json = |file: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.join(file)).unwrap()).unwrap() };
+        let expected = json("expected.json");
+        let model = root.join(expected["model"].as_str().unwrap());
+        let regression = EncoderConfig::read(&model).unwrap().problem_type == Some(ProblemType::Regression);
+        let batches = json("batches.json").as_array().unwrap().iter().map(|b| batch(b, regression)).collect();
+        Self { name, dir, model, batches, expected }
+    }
+
+    fn number(&self, key: &str) -> f64 {
+        self.expected["hyper"][key].as_f64().unwrap()
+    }
+
+    fn train_config(&self) -> TrainConfig {
+        TrainConfig {
+            learning_rate: self.number("learning_rate"),
+            weight_decay: self.number("weight_decay"),
+            max_grad_norm: self.number("max_grad_norm"),
+            warmup_steps: self.number("warmup_steps") as u64,
+            ..TrainConfig::default()
+        }
+    }
+
+    fn load<D: Device>(&self, device: D) -> Model<D> {
+        let config = EncoderConfig::read(&self.model).unwrap();
+        let outputs = config.num_labels();
+        let mut model = Model::new(device, config, outputs, true).unwrap();
+        let weights = Weights::open(&self.model).unwrap().unwrap();
+        let report = model.load(&weights, &self.model, 0).unwrap();
+        assert_eq!(report, crate::LoadReport::default(), "{}", self.name);
+        model
+    }
+
+    fn loss_kind(&self) -> LossKind {
+        match self.batches[0].1 {
+            Targets::Classes(_) => LossKind::CrossEntropy,
+            Targets::Scores(_) => LossKind::L2,
+        }
+    }
+}
+
+fn batch(json: &Value, regression: bool) -> (Batch, Targets) {
+    let numbers =
+        |value: &Value| -> Vec<u32> { value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as u32).collect() };
+    let mut batch = Batch::new();
+    for (row, ids) in json["input_ids"].as_array().unwrap().iter().enumerate() {
+        let segments: Vec<u8> = numbers(&json["token_type_ids"][row]).iter().map(|&s| s as u8).collect();
+        batch.push(row as u32, &numbers(ids), &segments);
+    }
+    let labels = json["labels"].as_array().unwrap();
+    let targets = if regression {
+        Targets::Scores(labels.iter().map(|label| label.as_f64().unwrap() as f32).collect())
+    } else {
+        Targets::Classes(numbers(&json["labels"]))
+    };
+    (batch, targets)
+}
+
+/// Adds the gradients of `batches`, every row weighing the same; the mean loss and the outputs of the first.
+fn accumulate<D: Device>(model: &mut Model<D>, kind: LossKind, batches: &[(Batch, Targets)]) -> (f64, Vec<f32>) {
+    let rows: usize = batches.iter().map(|(batch, _)| batch.len()).sum();
+    let (mut total, mut first) = (0.0, Vec::new());
+    for (batch, targets) in batches {
+        let outputs = model.forward(batch, DropoutStream::new(0, 0)).unwrap();
+        let (loss, gradient) = losses::loss(kind, &outputs, targets, 1.0 / rows as f64);
+        model.backward(&gradient);
+        total += loss / rows as f64;
+        if first.is_empty() {
+            first = outputs;
+        }
+    }
+    (total, first)
+}
+
+fn assert_close(what: &str, got: &[f32], want: &[f32], tolerance: f32) {
+    let largest = want.iter().fold(0f32, |m, x| m.max(x.abs()));
+    let worst = got.iter().zip(want).map(|(g, w)| (g - w).abs()).fold(0f32, f32::max);
+    assert!(worst <= tolerance * largest.max(1e-6), "{what}: off by {worst}, largest value {largest}");
+}
+
+/// The true gradient of an attention key's bias is zero: what is there is rounding, which Adam amplifies.
+fn is_key_bias(tensor: &params::Tensor) -> bool {
+    tensor.name.ends_with(".key.bias")
+}
+
+fn compare<D: Device>(golden: &Golden, what: &str, model: &Model<D>, store: Store, file: &str) {
+    let want = Weights::open_file(&golden.dir.join(file)).unwrap();
+    let got = model.download(store);
+    for tensor in model.table().tensors().iter().filter(|tensor| !is_key_bias(tensor)) {
+        let mut values = vec![0.0; tensor.span.len];
+        want.read_f32(&tensor.name, &tensor.shape, &mut values).unwrap();
+        let label = format!("{}: {what} of {}", golden.name, tensor.name);
+        assert_close(&label, &got[tensor.span.start..tensor.span.end()], &values, TOLERANCE);
+    }
+}
+
+fn check<D: Device>(golden: &Golden, device: D) {
+    let mut model = golden.load(device);
+    let kind = golden.loss_kind();
+    let floats = |value: &Value| -> Vec<f32> {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row.as_array().unwrap())
+            .map(|x| x.as_f64().unwrap() as f32)
+            .collect()
+    };
+
+    let (loss, outputs) = accumulate(&mut model, kind, &golden.batches[..1]);
+    assert_close(&format!("{}: outputs", golden.name), &outputs, &floats(&golden.expected["logits"]), TOLERANCE);
+    let want = golden.expected["loss"].as_f64().unwrap();
+    assert!((loss - want).abs() < 1e-4 * want.abs(), "{}: loss {loss}, want {want}", golden.name);
+    compare(golden, "gradient", &model, Store::Gradients, "gradients.safetensors");
+
+    let config = golden.train_config();
+    for step in 0..10 {
+        if step > 0 {
+            accumulate(&mut model, kind, &golden.batches[step..=step]);
+        }
+        let norm = model.optimise(&config, learning_rate(&config, step as u64, 10), step as u64 + 1);
+        let want = golden.expected["grad_norms"][step].as_f64().unwrap();
+        assert!((norm - want).abs() < 1e-3 * want, "{}: step {step}: norm {norm}, want {want}", golden.name);
+    }
+    compare(golden, "weights after 10 steps", &model, Store::Weights, "after10.safetensors");
+}
+
+#[test]
+fn every_isa_agrees_with_transformers_on_every_architecture() {
+    for golden in CASES.map(Golden::open) {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+            check(&golden, Cpu::new(isa));
+        }
+    }
+}
+
+#[test]
+fn the_scalar_twins_agree_with_transformers_on_every_architecture() {
+    for golden in CASES.map(Golden::open) {
+        check(&golden, Reference::scalar());
+    }
+}
+
+#[test]
+fn accumulated_batches_of_unequal_size_average_over_rows_and_the_last_window_is_partial() {
+    let golden = Golden::open("accumulate");
+    let mut model = golden.load(Cpu::new(Isa::fastest()));
+    let config = golden.train_config();
+    let window = golden.number("accumulate") as usize;
+    let steps = golden.batches.len().div_ceil(window) as u64;
+    for (step, batches) in (0..).zip(golden.batches.chunks(window)) {
+        let (loss, _) = accumulate(&mut model, golden.loss_kind(), batches);
+        let want = golden.expected["losses"][step as usize].as_f64().unwrap();
+        assert!((loss - want).abs() < 1e-4 * want, "step {step}: loss {loss}, want {want}");
+        model.optimise(&config, learning_rate(&config, step, steps), step + 1);
+    }
+    compare(&golden, "weights after the epoch", &model, Store::Weights, "after3.safetensors");
+}
+
+#[test]
+fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
+    let golden = Golden::open("electra_proj_cls_pairs");
+    fn run<D: Device>(golden: &Golden, device: D) -> (Vec<f32>, Vec<f32>) {
+        let mut config = EncoderConfig::read(&golden.model).unwrap();
+        config.set_dropout(0.2);
+        let mut model = Model::new(device, config, 4, true).unwrap();
+        model.randomise(3);
+        let (batch, targets) = &golden.batches[0];
+        let outputs = model.forward(batch, DropoutStream::new(1, 2)).unwrap();
+        let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, targets, 0.25);
+        model.backward(&gradient);
+        let all = model.download(Store::Gradients).into_owned();
+        (outputs, all)
+    }
+    let (want, want_gradients) = run(&golden, Reference::scalar());
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        let (got, got_gradients) = run(&golden, Cpu::new(isa));
+        assert_close("outputs", &got, &want, TOLERANCE);
+        assert_close("gradients", &got_gradients, &want_gradients, TOLERANCE);
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_in_a_batch() {
+    for name in ["bert_cls", "roberta_reg", "electra_proj_reg"] {
+        let golden = Golden::open(name);
+        let mut model = golden.load(Cpu::new(Isa::fastest()));
+        let (batch, _) = &golden.batches[0];
+        let together = model.infer(batch).unwrap();
+        let alone: Vec<f32> = batch
+            .cu_seqlens
+            .windows(2)
+            .flat_map(|pair| {
+                let span = pair[0] as usize..pair[1] as usize;
+                let mut single = Batch::new();
+                single.push(0, &batch.ids[span.clone()], &batch.segments[span]);
+                model.infer(&single).unwrap()
+            })
+            .collect();
+        assert_eq!(together, alone, "{name}");
+        let training = model.forward(batch, DropoutStream::new(0, 0)).unwrap();
+        assert_eq!(together, training, "{name}: inference and training without dropout");
+    }
+}

@@ -1,0 +1,95 @@
+//! `gyeol.json`: what `predict` needs to know of a model beyond what `transformers` stores.
+//!
+//! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
+//! added without raising it, so keys unknown here are not errors; they are kept and written back.
+
+use std::path::Path;
+
+use gyeol_data::Task;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::HfError;
+use super::write::{read_json, write_json};
+
+/// The name of the file in a model directory.
+pub const GYEOL_JSON: &str = "gyeol.json";
+
+/// The `format` written here, and the highest that is read.
+const FORMAT: u32 = 1;
+
+/// The settings a model was trained with and is to be used with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GyeolJson {
+    /// Version of the file's meaning; see the module's notes.
+    pub format: u32,
+    /// Classification or regression.
+    pub task: Task,
+    /// Column of row ids; absent: ids are made from content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Column of texts.
+    pub text: String,
+    /// Column of second texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair: Option<String>,
+    /// Column of labels or scores, when the table had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Longest token sequence, special tokens included.
+    pub max_length: usize,
+    /// The table's labels in the order of the outputs; empty for regression.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// The labels' names for people, in the same order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_names: Option<Vec<String>>,
+    /// Regression: lowest and highest score; predictions are clamped to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_range: Option<[f64; 2]>,
+    /// Keys of later versions.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+impl GyeolJson {
+    /// Settings with what every model has; the rest absent.
+    pub fn new(task: Task, text: impl Into<String>, max_length: usize) -> GyeolJson {
+        GyeolJson {
+            format: FORMAT,
+            task,
+            id: None,
+            text: text.into(),
+            text_pair: None,
+            label: None,
+            max_length,
+            labels: Vec::new(),
+            label_names: None,
+            score_range: None,
+            other: Map::new(),
+        }
+    }
+
+    /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
+    ///
+    /// # Errors
+    /// When the file is damaged, lacks a key, or has a higher `format`.
+    pub fn read(dir: &Path) -> Result<Option<GyeolJson>, HfError> {
+        let path = dir.join(GYEOL_JSON);
+        // The format first: a later one may have other keys.
+        let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
+        if let Some(newer) = raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT)) {
+            let problem = format!("{newer} is newer than {FORMAT}, the newest this version reads; update gyeol");
+            return Err(HfError::key(&path, "format", problem));
+        }
+        serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })
+    }
+
+    /// Writes `gyeol.json` into `dir`.
+    ///
+    /// # Errors
+    /// [`HfError::DiskFull`] or [`HfError::Io`].
+    pub fn write(&self, dir: &Path) -> Result<(), HfError> {
+        write_json(&dir.join(GYEOL_JSON), self)
+    }
+}

@@ -1,0 +1,174 @@
+//! The files of a checkpoint directory as `transformers` opens them: `config.json`, `model.safetensors`, and copies of
+//! the tokenizer's files. Putting them into a directory atomically is [`super::write_directory`]'s work.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::atomic::write_file;
+use super::{EncoderConfig, HfError, ProblemType};
+
+/// The files a tokenizer may consist of.
+pub const TOKENIZER_FILES: [&str; 9] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+];
+
+/// Keys that are not carried over from the base: where it came from, how it was stored, what it was used for, and code
+/// that is not copied with it.
+const STALE_KEYS: [&str; 12] = [
+    "_name_or_path",
+    "name_or_path",
+    "_commit_hash",
+    "_num_labels",
+    "num_labels",
+    "auto_map",
+    "dtype",
+    "finetuning_task",
+    "quantization_config",
+    "task_specific_params",
+    "torch_dtype",
+    "transformers_version",
+];
+
+/// Numbers converted to bytes at a time: 1 MiB, so that they go past the writer's buffer.
+const CHUNK: usize = 256 * 1024;
+
+/// Writes `config.json` into `dir` for a sequence classifier (or regressor) on the encoder `base`, with `labels` in the
+/// order of its outputs. Keys of the base that are unknown here are kept.
+///
+/// # Errors
+/// [`HfError::DiskFull`] or [`HfError::Io`].
+pub fn write_config(
+    dir: &Path,
+    base: &EncoderConfig,
+    problem_type: ProblemType,
+    labels: &[String],
+) -> Result<(), HfError> {
+    write_json(&dir.join("config.json"), &classifier_config(base, problem_type, labels))
+}
+
+/// Writes `model.safetensors`-formatted f32 tensors to the file `path`, in the order given, straight from the slices:
+/// nothing but the header is copied. Each item is a name, a shape and as many numbers as the shape says, row-major.
+///
+/// # Errors
+/// [`HfError::Tensor`] when a name occurs twice or a shape does not fit its numbers, before anything is written;
+/// [`HfError::DiskFull`] or [`HfError::Io`].
+pub fn write_safetensors<'a>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
+) -> Result<(), HfError> {
+    let tensors: Vec<_> = tensors.into_iter().collect();
+    let header = header(path, &tensors)?;
+    write_file(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(&header)?;
+        let mut bytes = vec![[0; 4]; CHUNK];
+        for (_, _, values) in &tensors {
+            for chunk in values.chunks(CHUNK) {
+                for (slot, value) in bytes.iter_mut().zip(chunk) {
+                    *slot = value.to_le_bytes();
+                }
+                file.write_all(bytes[..chunk.len()].as_flattened())?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Copies those of the files `names` that are in the directory `from` into the directory `to`, and returns how many
+/// there were.
+///
+/// # Errors
+/// [`HfError::DiskFull`] or [`HfError::Io`] naming the file.
+pub fn copy_files(from: &Path, names: &[&str], to: &Path) -> Result<usize, HfError> {
+    let mut copied = 0;
+    for name in names {
+        let source = from.join(name);
+        if !source.is_file() {
+            continue;
+        }
+        let mut reader = File::open(&source).map_err(HfError::io(&source, "read"))?;
+        write_file(&to.join(name), |file| io::copy(&mut reader, file).map(drop))?;
+        copied += 1;
+    }
+    Ok(copied)
+}
+
+/// Writes `value` as indented JSON.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), HfError> {
+    write_file(path, |file: &mut BufWriter<File>| {
+        serde_json::to_writer_pretty(&mut *file, value)?;
+        file.write_all(b"\n")
+    })
+}
+
+/// Reads a JSON file; `None` when there is none.
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, HfError> {
+    match fs::read(path) {
+        Ok(text) => {
+            serde_json::from_slice(&text).map(Some).map_err(|source| HfError::Json { path: path.to_path_buf(), source })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(HfError::io(path, "read")(error)),
+    }
+}
+
+fn classifier_config(base: &EncoderConfig, problem_type: ProblemType, labels: &[String]) -> Map<String, Value> {
+    let mut config = base.raw().clone();
+    for key in STALE_KEYS {
+        config.shift_remove(key);
+    }
+    let id2label: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
+    let label2id: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
+    config.insert("architectures".to_owned(), json!([base.model_type.classifier_architecture()]));
+    config.insert("id2label".to_owned(), Value::Object(id2label));
+    config.insert("label2id".to_owned(), Value::Object(label2id));
+    config.insert("problem_type".to_owned(), json!(problem_type.as_str()));
+    // transformers before 4.56 reads `torch_dtype`, and takes f32 when it is absent.
+    config.insert("dtype".to_owned(), json!("float32"));
+    config
+}
+
+/// The JSON header, padded with spaces so that the numbers begin at a multiple of 8 bytes.
+fn header(path: &Path, tensors: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>, HfError> {
+    let mut infos: Vec<(String, TensorInfo)> = Vec::with_capacity(tensors.len());
+    let mut end = 0;
+    let mut seen = HashSet::new();
+    for (name, shape, values) in tensors {
+        let numel = shape.iter().try_fold(1usize, |product, length| product.checked_mul(*length));
+        if numel != Some(values.len()) {
+            let problem = format!("{} numbers do not fill shape {shape:?}", values.len());
+            return Err(HfError::tensor(path, name, problem));
+        }
+        if !seen.insert(*name) {
+            return Err(HfError::tensor(path, name, "would be written twice"));
+        }
+        let start = end;
+        end += size_of_val(*values);
+        infos.push((
+            (*name).to_owned(),
+            TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) },
+        ));
+    }
+    // `transformers` refuses files that do not say which framework's tensors they hold.
+    let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let invalid = |problem: String| HfError::file(path, problem);
+    let metadata = Metadata::new(Some(about), infos).map_err(|error| invalid(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| invalid(error.to_string()))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok(header)
+}

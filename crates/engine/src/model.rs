@@ -1,0 +1,184 @@
+//! A whole model on a device: encoder, head, their parameters, and the passes over a ragged batch.
+
+use gyeol_data::Batch;
+use gyeol_kernels::Span;
+
+use crate::device::{Act, AllocationError, Device, Store, TokenIndices};
+use crate::heads::HeadActs;
+use crate::hf::{EncoderConfig, Family};
+use crate::layers::{BlockActs, EmbeddingsActs, Scratch, ScratchShape};
+use crate::models::{self, Network};
+use crate::params::ParamTable;
+use crate::pass::{DropoutStream, Planner};
+
+/// An encoder with its head on device `D`.
+#[derive(Debug)]
+pub struct Model<D> {
+    pub(crate) device: D,
+    config: EncoderConfig,
+    pub(crate) network: Network,
+    outputs: usize,
+    /// The plan of the last training pass, which the backward pass reads.
+    saved: Option<Saved>,
+}
+
+#[derive(Debug)]
+struct Saved {
+    acts: Acts,
+    stream: DropoutStream,
+}
+
+/// The activations of one pass: in training every block's own, in inference two that blocks take in turn.
+#[derive(Debug)]
+struct Acts {
+    embeddings: EmbeddingsActs,
+    blocks: Vec<BlockActs>,
+    scratch: Scratch,
+    head: HeadActs,
+    len: usize,
+}
+
+impl Acts {
+    /// The input of block `index`: what the block below, or the embeddings, put out.
+    fn input(&self, index: usize) -> Act {
+        match index.checked_sub(1) {
+            Some(below) => self.block(below).out,
+            None => self.embeddings.out,
+        }
+    }
+
+    fn block(&self, index: usize) -> &BlockActs {
+        &self.blocks[index % self.blocks.len()]
+    }
+}
+
+impl<D: Device> Model<D> {
+    /// The model of `config` with `outputs` outputs, its weights zero; `training` makes room for gradients and moments.
+    ///
+    /// # Errors
+    /// If the device has no room.
+    pub fn new(mut device: D, config: EncoderConfig, outputs: usize, training: bool) -> Result<Self, AllocationError> {
+        let network = models::build(&config, outputs);
+        device.allocate(network.table.len(), training)?;
+        Ok(Self { device, config, network, outputs, saved: None })
+    }
+
+    /// The configuration it was made from.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// Number of outputs a text.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The names, shapes and places of the parameters.
+    pub fn table(&self) -> &ParamTable {
+        &self.network.table
+    }
+
+    /// A whole arena, in the order of [`Model::table`].
+    pub fn download(&self, store: Store) -> std::borrow::Cow<'_, [f32]> {
+        self.device.download(store)
+    }
+
+    /// Overwrites a whole arena.
+    ///
+    /// # Panics
+    /// If `values` has another length.
+    pub fn upload(&mut self, store: Store, values: &[f32]) {
+        self.device.upload(store, Span::new(0, values.len()), values);
+    }
+
+    /// The outputs `[texts, outputs]` of a batch, without dropout.
+    ///
+    /// # Errors
+    /// If the device has no room for the activations.
+    pub fn infer(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
+        let acts = self.plan(batch, false);
+        self.run(batch, &acts, None)
+    }
+
+    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept.
+    ///
+    /// # Errors
+    /// If the device has no room for the activations.
+    pub fn forward(&mut self, batch: &Batch, stream: DropoutStream) -> Result<Vec<f32>, AllocationError> {
+        let acts = self.plan(batch, true);
+        let outputs = self.run(batch, &acts, Some(stream))?;
+        self.saved = Some(Saved { acts, stream });
+        Ok(outputs)
+    }
+
+    /// Adds the gradients of every parameter, from that of the outputs of the last [`Model::forward`].
+    ///
+    /// # Panics
+    /// Without one.
+    pub fn backward(&mut self, doutputs: &[f32]) {
+        let Saved { acts, stream } = self.saved.take().expect("a backward pass follows a forward pass");
+        let (d, stream) = (&mut self.device, Some(stream));
+        d.write(acts.head.doutputs, doutputs);
+        self.network.head.backward(d, &acts.head, acts.scratch.stream, stream);
+        for (index, block) in self.network.blocks.iter().enumerate().rev() {
+            block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
+        }
+        self.network.embeddings.backward(d, &acts.embeddings, &acts.scratch, stream);
+    }
+
+    fn plan(&self, batch: &Batch, training: bool) -> Acts {
+        let tokens = batch.tokens();
+        let mut planner = Planner::default();
+        let embeddings = self.network.embeddings.plan(&mut planner, tokens);
+        let own = if training { self.network.blocks.len() } else { 2.min(self.network.blocks.len()) };
+        let blocks = self.network.blocks[..own].iter().map(|block| block.plan(&mut planner, tokens)).collect();
+        let shape = ScratchShape {
+            hidden: self.config.hidden_size,
+            intermediate: self.config.intermediate_size,
+            embedding: self.config.embedding_size,
+        };
+        let scratch = Scratch::plan(&mut planner, tokens, shape, training);
+        let head = self.network.head.plan(&mut planner, batch.len(), training);
+        Acts { embeddings, blocks, scratch, head, len: planner.len() }
+    }
+
+    fn run(&mut self, batch: &Batch, acts: &Acts, stream: Option<DropoutStream>) -> Result<Vec<f32>, AllocationError> {
+        let d = &mut self.device;
+        d.reserve_activations(acts.len)?;
+        d.set_batch(token_indices(&self.config, batch));
+        self.network.embeddings.forward(d, &acts.embeddings, stream);
+        for (index, block) in self.network.blocks.iter().enumerate() {
+            block.forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
+        }
+        self.network.head.forward(d, acts.input(self.network.blocks.len()), &acts.head, stream);
+        let mut outputs = vec![0.0; batch.len() * self.outputs];
+        d.read(acts.head.outputs, &mut outputs);
+        Ok(outputs)
+    }
+}
+
+/// What the tokens of `batch` look up. RoBERTa counts positions over the tokens that are not padding and gives padding
+/// its own position, as a text may hold the padding token; segments beyond the table (a BERT tokeniser before a RoBERTa
+/// model with one segment) take its last row.
+fn token_indices(config: &EncoderConfig, batch: &Batch) -> TokenIndices {
+    let last_segment = (config.type_vocab_size - 1) as u32;
+    let padding = config.pad_token_id as u32;
+    let mut positions = Vec::with_capacity(batch.tokens());
+    for pair in batch.cu_seqlens.windows(2) {
+        let mut next = config.position_offset as u32;
+        for &id in &batch.ids[pair[0] as usize..pair[1] as usize] {
+            if config.family == Family::Roberta && id == padding {
+                positions.push(padding);
+            } else {
+                positions.push(next);
+                next += 1;
+            }
+        }
+    }
+    TokenIndices {
+        words: batch.ids.clone(),
+        positions,
+        segments: batch.segments.iter().map(|&segment| u32::from(segment).min(last_segment)).collect(),
+        cu_seqlens: batch.cu_seqlens.clone(),
+    }
+}

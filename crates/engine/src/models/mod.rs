@@ -1,0 +1,120 @@
+//! The architectures: each file maps one family's configuration and tensor names onto the one encoder.
+
+mod bert;
+mod electra;
+mod roberta;
+
+use gyeol_kernels::{Activation, Heads, Linear};
+
+use crate::device::{EmbeddingParams, LinearParams, NormParams};
+use crate::heads::ClassificationHead;
+use crate::hf::{self, EncoderConfig, Family};
+use crate::layers::{Block, Embeddings};
+use crate::params::{ParamTable, Role};
+
+/// The encoder and head of one architecture, and the table of their parameters.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) table: ParamTable,
+    pub(crate) embeddings: Embeddings,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) head: ClassificationHead,
+}
+
+/// Lays out the network of `config` with `outputs` outputs.
+pub(crate) fn build(config: &EncoderConfig, outputs: usize) -> Network {
+    match config.family {
+        Family::Bert => bert::build(config, outputs),
+        Family::Roberta => roberta::build(config, outputs),
+        Family::Electra => electra::build(config, outputs),
+    }
+}
+
+/// The prefix of the encoder's tensors in a checkpoint with a head.
+pub(crate) fn prefix(family: Family) -> &'static str {
+    match family {
+        Family::Bert => bert::PREFIX,
+        Family::Roberta => roberta::PREFIX,
+        Family::Electra => electra::PREFIX,
+    }
+}
+
+/// The activation a configuration names, as a kernel.
+pub(crate) fn activation(activation: hf::Activation) -> Activation {
+    match activation {
+        hf::Activation::Gelu => Activation::Gelu,
+        hf::Activation::GeluNew => Activation::GeluTanh,
+        hf::Activation::Relu => Activation::Relu,
+    }
+}
+
+/// Adds `name.weight` and `name.bias`.
+fn linear(table: &mut ParamTable, name: &str, inputs: usize, outputs: usize) -> LinearParams {
+    let weight = table.add(format!("{name}.weight"), &[outputs, inputs], Role::Weight);
+    let bias = table.add(format!("{name}.bias"), &[outputs], Role::Bias);
+    LinearParams { shape: Linear { inputs, outputs }, weight, bias }
+}
+
+fn norm(table: &mut ParamTable, name: &str, width: usize, eps: f32) -> NormParams {
+    let gamma = table.add(format!("{name}.weight"), &[width], Role::NormScale);
+    let beta = table.add(format!("{name}.bias"), &[width], Role::NormShift);
+    NormParams { gamma, beta, eps }
+}
+
+/// The three tables, the norm, and the projection where the widths differ.
+fn embeddings(table: &mut ParamTable, config: &EncoderConfig, prefix: &str) -> Embeddings {
+    let width = config.embedding_size;
+    let mut rows = |name: &str, rows: usize, padding_row: Option<usize>| {
+        table.add(format!("{prefix}.embeddings.{name}.weight"), &[rows, width], Role::Embedding { padding_row })
+    };
+    let padding = Some(config.pad_token_id);
+    let words = rows("word_embeddings", config.vocab_size, padding);
+    let position_padding = if config.family == Family::Roberta { padding } else { None };
+    let positions = rows("position_embeddings", config.max_position_embeddings, position_padding);
+    let segments = rows("token_type_embeddings", config.type_vocab_size, None);
+    let norm = norm(table, &format!("{prefix}.embeddings.LayerNorm"), width, config.layer_norm_eps);
+    let projection = (width != config.hidden_size)
+        .then(|| linear(table, &format!("{prefix}.embeddings_project"), width, config.hidden_size));
+    Embeddings {
+        tables: EmbeddingParams { words, positions, segments, width },
+        norm,
+        projection,
+        dropout: config.hidden_dropout,
+    }
+}
+
+/// The blocks, whose tensors all three families name alike.
+fn blocks(table: &mut ParamTable, config: &EncoderConfig, prefix: &str) -> Vec<Block> {
+    (0..config.layers).map(|index| block(table, config, index, &format!("{prefix}.encoder.layer.{index}"))).collect()
+}
+
+fn block(table: &mut ParamTable, config: &EncoderConfig, index: usize, name: &str) -> Block {
+    let (hidden, eps) = (config.hidden_size, config.layer_norm_eps);
+    Block {
+        index,
+        heads: Heads { heads: config.heads, head_dim: hidden / config.heads },
+        qkv: query_key_value(table, &format!("{name}.attention.self"), hidden),
+        attention_output: linear(table, &format!("{name}.attention.output.dense"), hidden, hidden),
+        attention_norm: norm(table, &format!("{name}.attention.output.LayerNorm"), hidden, eps),
+        up: linear(table, &format!("{name}.intermediate.dense"), hidden, config.intermediate_size),
+        activation: activation(config.activation),
+        down: linear(table, &format!("{name}.output.dense"), config.intermediate_size, hidden),
+        output_norm: norm(table, &format!("{name}.output.LayerNorm"), hidden, eps),
+        attention_dropout: config.attention_dropout,
+        hidden_dropout: config.hidden_dropout,
+    }
+}
+
+/// Three tensors of the checkpoint each for weight and bias, side by side in the arena: one layer to the kernels.
+fn query_key_value(table: &mut ParamTable, name: &str, hidden: usize) -> LinearParams {
+    let parts = ["query", "key", "value"];
+    let mut together = |kind: &str, shape: &[usize], role: Role| {
+        let spans = parts.map(|part| table.add(format!("{name}.{part}.{kind}"), shape, role));
+        let mut all = spans[0];
+        all.0.len *= 3;
+        all
+    };
+    let weight = together("weight", &[hidden, hidden], Role::Weight);
+    let bias = together("bias", &[hidden], Role::Bias);
+    LinearParams { shape: Linear { inputs: hidden, outputs: 3 * hidden }, weight, bias }
+}

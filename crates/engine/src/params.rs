@@ -1,0 +1,111 @@
+//! The table of a model's parameters: every tensor's checkpoint name, shape, place in the arena and role.
+
+use gyeol_kernels::Span;
+
+use crate::device::Param;
+
+/// How a parameter starts when no checkpoint gives it, and whether weight decay applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Drawn from a normal distribution; decayed.
+    Weight,
+    /// As [`Role::Weight`], one row (the padding token's) zero.
+    Embedding {
+        /// The zero row.
+        padding_row: Option<usize>,
+    },
+    /// Zeros; not decayed.
+    Bias,
+    /// The scale of a LayerNorm, ones; not decayed.
+    NormScale,
+    /// The shift of a LayerNorm, zeros; not decayed.
+    NormShift,
+}
+
+impl Role {
+    /// Whether AdamW decays it: everything but biases and LayerNorm, as Hugging Face's Trainer does.
+    pub fn decays(self) -> bool {
+        matches!(self, Role::Weight | Role::Embedding { .. })
+    }
+}
+
+/// One tensor of the model.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    /// Its name in a checkpoint, such as `bert.encoder.layer.0.output.dense.weight`.
+    pub name: String,
+    /// Its dimensions, as the checkpoint stores them.
+    pub shape: Vec<usize>,
+    /// Its place in the arenas.
+    pub span: Span,
+    /// Its role.
+    pub role: Role,
+    /// Whether it belongs to the head, which a base checkpoint may lack.
+    pub head: bool,
+}
+
+/// All tensors in the order of the arena.
+#[derive(Debug, Clone, Default)]
+pub struct ParamTable {
+    tensors: Vec<Tensor>,
+    head: bool,
+}
+
+impl ParamTable {
+    /// Tensors added from now on belong to the head.
+    pub fn begin_head(&mut self) {
+        self.head = true;
+    }
+
+    /// Appends a tensor.
+    pub fn add(&mut self, name: String, shape: &[usize], role: Role) -> Param {
+        let span = Span::new(self.len(), shape.iter().product());
+        self.tensors.push(Tensor { name, shape: shape.to_vec(), span, role, head: self.head });
+        Param(span)
+    }
+
+    /// Scalars in all tensors together.
+    pub fn len(&self) -> usize {
+        self.tensors.last().map_or(0, |last| last.span.end())
+    }
+
+    /// Whether there is no tensor.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// The tensors in order.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The arena cut into the longest runs of tensors that are all decayed or all not.
+    pub fn decay_runs(&self) -> Vec<(Span, bool)> {
+        let mut runs: Vec<(Span, bool)> = Vec::new();
+        for tensor in &self.tensors {
+            match runs.last_mut() {
+                Some((run, decays)) if *decays == tensor.role.decays() => run.len += tensor.span.len,
+                _ => runs.push((tensor.span, tensor.role.decays())),
+            }
+        }
+        runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_the_arena_and_split_where_decay_changes() {
+        let mut table = ParamTable::default();
+        table.add("a".into(), &[2, 3], Role::Weight);
+        table.add("b".into(), &[4], Role::Weight);
+        table.add("c".into(), &[2], Role::Bias);
+        table.add("d".into(), &[1], Role::NormScale);
+        table.add("e".into(), &[5], Role::Embedding { padding_row: Some(0) });
+        let want = [(Span::new(0, 10), true), (Span::new(10, 3), false), (Span::new(13, 5), true)];
+        assert_eq!(table.decay_runs(), want);
+        assert_eq!(table.len(), 18);
+    }
+}

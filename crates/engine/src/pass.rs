@@ -1,0 +1,56 @@
+//! What one pass through the layers carries along: where activations go, and which dropout applies.
+
+use gyeol_kernels::{Dropout, Span};
+
+use crate::device::Act;
+use crate::random::mix;
+
+/// Hands out places in the activation arena, each starting on a cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    top: usize,
+}
+
+impl Planner {
+    /// Room for `len` numbers.
+    pub(crate) fn act(&mut self, len: usize) -> Act {
+        let span = Span::new(self.top, len);
+        self.top += len.next_multiple_of(16);
+        Act(span)
+    }
+
+    /// Numbers handed out so far.
+    pub(crate) fn len(&self) -> usize {
+        self.top
+    }
+}
+
+/// The source of dropout in one training pass: a function of seed and pass number, so that nothing has to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct DropoutStream {
+    key: u64,
+}
+
+impl DropoutStream {
+    /// The stream of forward pass number `pass` of a run.
+    pub fn new(seed: u64, pass: u64) -> Self {
+        Self { key: mix(mix(seed) ^ pass) }
+    }
+
+    /// The dropout of one site of one layer; `None` where `p` is 0.
+    pub(crate) fn site(self, layer: usize, site: Site, p: f32) -> Option<Dropout> {
+        Dropout::new(p, mix(self.key ^ ((layer as u64) << 8 | site as u64)))
+    }
+}
+
+/// Where in a layer dropout applies.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Site {
+    Embeddings,
+    Attention,
+    AttentionOutput,
+    FeedForwardOutput,
+    HeadInput,
+    HeadHidden,
+}

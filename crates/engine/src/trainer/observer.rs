@@ -1,0 +1,88 @@
+//! What a trainer tells the outside, and what the outside may ask of it.
+
+use std::ops::ControlFlow;
+
+/// What to do after a step or an evaluation; the larger wins where two are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Go on.
+    Continue,
+    /// Save the resume state, then go on.
+    Save,
+    /// Save the resume state, then stop.
+    Stop,
+}
+
+/// One optimiser step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Its number, from 1.
+    pub step: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Passes over the training rows so far.
+    pub epoch: f64,
+    /// Mean loss of its rows.
+    pub loss: f64,
+    /// The learning rate it took.
+    pub learning_rate: f64,
+    /// L2 norm of all gradients before clipping.
+    pub gradient_norm: f64,
+    /// Its rows.
+    pub rows: usize,
+    /// Its tokens; there is no padding to count.
+    pub tokens: usize,
+}
+
+/// One evaluation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Steps taken before it.
+    pub step: u64,
+    /// Passes over the training rows before it.
+    pub epoch: f64,
+    /// The declared metric.
+    pub score: f64,
+    /// Whether it is the best so far.
+    pub improved: bool,
+}
+
+/// Watches a run: scores it, may ask it to save or stop, and may keep figures of its own in the resume state.
+pub trait Observer {
+    /// A step is about to begin.
+    fn step_begins(&mut self) {}
+
+    /// A step is done.
+    fn step(&mut self, report: &StepReport) -> Action;
+
+    /// An evaluation of `rows` rows is about to begin.
+    fn evaluation_begins(&mut self, rows: usize) {
+        let _ = rows;
+    }
+
+    /// So many rows of an evaluation are done; breaking off stops the run at the last saved state.
+    fn evaluated_rows(&mut self, done: usize) -> ControlFlow<()> {
+        let _ = done;
+        ControlFlow::Continue(())
+    }
+
+    /// The declared metric of the outputs of all validation rows, in their order.
+    fn score(&mut self, outputs: &[f32]) -> f64;
+
+    /// An evaluation is done.
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Action;
+
+    /// The resume state of step `step` is about to be written; what is returned is kept in it.
+    fn saving(&mut self, step: u64) -> serde_json::Value {
+        let _ = step;
+        serde_json::Value::Null
+    }
+
+    /// The resume state is on the disk.
+    fn saved(&mut self) {}
+
+    /// The run goes on after step `step`; `kept` is what [`Observer::saving`] returned then.
+    fn resumed(&mut self, step: u64, kept: serde_json::Value) {
+        let _ = (step, kept);
+    }
+}

@@ -1,0 +1,124 @@
+//! The resume state: everything the rest of the run depends on, in one directory that is replaced as a whole.
+//!
+//! The order of the rows and the dropout are functions of the seed, so their "state" is the position alone.
+
+use std::fs;
+
+use gyeol_kernels::Span;
+use serde::{Deserialize, Serialize};
+
+use super::{KeptCheckpoint, Observer, TrainError, Trainer};
+use crate::device::{Device, Store};
+use crate::hf::{HfError, Weights, recover_directory, write_directory, write_file, write_safetensors};
+
+const FORMAT: u32 = 1;
+const POSITION: &str = "state.json";
+const ARENAS: &str = "arenas.safetensors";
+const STORES: [(&str, Store); 3] =
+    [("weights", Store::Weights), ("first_moments", Store::FirstMoments), ("second_moments", Store::SecondMoments)];
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Optimiser steps taken.
+    pub(super) step: u64,
+    /// The epoch the next step belongs to.
+    pub(super) epoch: u64,
+    /// The number of the next step within its epoch.
+    pub(super) window: u64,
+    /// Forward passes taken: keys the dropout.
+    pub(super) pass: u64,
+    /// The best checkpoints, the best first.
+    #[serde(with = "scores")]
+    pub(super) best: Vec<KeptCheckpoint>,
+    /// Whether an evaluation comes before the next step.
+    pub(super) evaluation_due: bool,
+    /// Evaluations since the last improvement.
+    pub(super) since_best: u32,
+    /// Checkpoints that are no longer among the best and whose files are to go.
+    pub(super) stale: Vec<u64>,
+}
+
+/// JSON has no NaN and its floats need not round-trip: scores are stored by their bits.
+mod scores {
+    use super::KeptCheckpoint;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(best: &[KeptCheckpoint], serializer: S) -> Result<S::Ok, S::Error> {
+        best.iter().map(|kept| (kept.step, kept.score.to_bits())).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeptCheckpoint>, D::Error> {
+        let pairs = Vec::<(u64, u64)>::deserialize(deserializer)?;
+        Ok(pairs.into_iter().map(|(step, bits)| KeptCheckpoint { step, score: f64::from_bits(bits) }).collect())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: u32,
+    fingerprint: String,
+    parameters: usize,
+    state: State,
+    observer: serde_json::Value,
+}
+
+impl<D: Device> Trainer<'_, D> {
+    pub(super) fn save_state(&self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        // What is stale now is removed once the new state is in place, so the new state need not know of it.
+        let settled = State { stale: Vec::new(), ..state.clone() };
+        let file = File {
+            format: FORMAT,
+            fingerprint: self.fingerprint.clone(),
+            parameters: self.model.table().len(),
+            state: settled,
+            observer: observer.saving(state.step),
+        };
+        write_directory(&self.paths.state, |staging| {
+            let arenas = STORES.map(|(name, store)| (name, self.model.download(store)));
+            let shape = [file.parameters];
+            write_safetensors(
+                &staging.join(ARENAS),
+                arenas.iter().map(|(name, values)| (*name, &shape[..], &values[..])),
+            )?;
+            write_file(&staging.join(POSITION), |out| Ok(serde_json::to_writer_pretty(out, &file)?))
+        })?;
+        self.remove_stale(state)?;
+        observer.saved();
+        Ok(())
+    }
+
+    /// The saved state, with the weights and moments in the model; `None` if nothing was saved.
+    pub(super) fn load_state(&mut self, observer: &mut dyn Observer) -> Result<Option<State>, TrainError> {
+        let dir = self.paths.state.clone();
+        recover_directory(&dir)?;
+        let path = dir.join(POSITION);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(HfError::io(&path, "read")(error).into()),
+        };
+        let file: File =
+            serde_json::from_slice(&text).map_err(|source| HfError::Json { path: path.clone(), source })?;
+        let problem = if file.format != FORMAT {
+            Some(format!("its format is {}, this version reads {FORMAT}", file.format))
+        } else if file.fingerprint != self.fingerprint {
+            Some("it belongs to another recipe, table or base model; start a new run".to_owned())
+        } else if file.parameters != self.model.table().len() {
+            Some(format!("it has {} parameters, the model {}", file.parameters, self.model.table().len()))
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(TrainError::State { path: dir, problem });
+        }
+        let weights = Weights::open_file(&dir.join(ARENAS))?;
+        let mut values = vec![0.0; file.parameters];
+        for (name, store) in STORES {
+            weights.read_f32(name, &[file.parameters], &mut values)?;
+            self.model.device.upload(store, Span::new(0, file.parameters), &values);
+        }
+        observer.resumed(file.state.step, file.observer);
+        Ok(Some(file.state))
+    }
+}
