@@ -1,1 +1,22 @@
-fn main() {}
+//! `gyeol`: words in, exit code out. What the words mean is in `args`, what they do in `commands`.
+
+mod args;
+mod commands;
+mod exit;
+mod observe;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{args::Cli, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(&cli.global);
+    match commands::run(cli, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error, &output),
+    }
+}

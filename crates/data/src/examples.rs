@@ -2,7 +2,7 @@
 //!
 //! Labels stay text here; `labels` turns them into targets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -174,7 +174,7 @@ impl Examples {
             let pair = |row: usize| examples.pairs.as_ref().map(|pairs| pairs[row].as_str());
             (0..examples.len()).map(|row| content_hash(&examples.texts[row], pair(row))).collect()
         };
-        let known: std::collections::HashSet<u128> = contents(self).into_iter().collect();
+        let known: HashSet<u128> = contents(self).into_iter().collect();
         contents(other).iter().filter(|content| known.contains(content)).count()
     }
 }

@@ -10,10 +10,10 @@ pub mod metrics;
 mod predictions;
 mod report;
 mod student_t;
-mod task;
 
 pub use compare::{Difference, Interval, Summary, paired, welch};
 pub use error::{EvalError, FieldError};
+pub use gyeol_data::Task;
 pub use matching::{Matched, class_indices, match_ids};
 pub use metrics::{Metric, MetricValues, Truth};
 pub use predictions::{Form, Outputs, Predictions};
@@ -21,4 +21,3 @@ pub use report::{
     ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, RegressionReport, Report, Residuals,
     ScoreError, SourceRow, evaluate,
 };
-pub use task::Task;

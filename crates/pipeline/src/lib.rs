@@ -1,1 +1,29 @@
-//! placeholder
+//! The route from a recipe to predictions: the one crate that knows all the steps.
+//!
+//! What a step does lives in the crate of that step; what is here is the [`recipe`] that names the choices, the [`hub`]
+//! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
+
+mod atomic;
+pub mod demo;
+mod dry_run;
+mod error;
+mod evaluate;
+pub mod hub;
+mod nearest;
+mod predict;
+mod prepare;
+mod process;
+pub mod recipe;
+pub mod runs;
+mod save_policy;
+mod train;
+mod watch;
+
+pub use atomic::write_atomic;
+pub use dry_run::{Estimate, estimate};
+pub use error::Error;
+pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use predict::{PredictOptions, Predictor, model_directory};
+pub use prepare::{Part, Prepared};
+pub use train::{Trained, train};
+pub use watch::Watcher;

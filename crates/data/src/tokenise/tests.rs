@@ -1,3 +1,5 @@
+//! Opening, encoding and fingerprints on the tiny tokenisers of `tests/golden`; ids are compared in `tests/`.
+
 use std::path::PathBuf;
 
 use super::*;

@@ -3,6 +3,7 @@ makes of awkward texts in each). Made with transformers 5.23: python make_tokeni
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -47,16 +48,22 @@ def write(folder, name, value):
     (folder / name).write_text(text + ("" if text.endswith("\n") else "\n"), encoding="utf-8")
 
 
-def wordpiece(lowercase, strip_accents=None, size=260):
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    # Some characters are left out so that unknown words occur.
-    corpus = [text for text in CORPUS if "뷁" not in text]
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=BERT_SPECIAL, show_progress=False, limit_alphabet=150
-    )
-    tokenizer.train_from_iterator(corpus, trainer)
+def wordpiece(lowercase, strip_accents=None, size=360):
+    """The commonest pieces of one or two characters: the library's own trainer breaks ties differently each time."""
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=strip_accents)
+    pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces = Counter()
+    for text in CORPUS:
+        for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text[:40])):
+            for start in range(len(word)):
+                for end in range(start + 1, min(start + 2, len(word)) + 1):
+                    pieces[("##" if start else "") + word[start:end]] += 1
+    ranked = sorted(pieces, key=lambda piece: (-pieces[piece], len(piece), piece))
+    vocab = {token: at for at, token in enumerate((BERT_SPECIAL + ranked)[:size])}
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_special_tokens(BERT_SPECIAL)
     return tokenizer
 
 
@@ -110,7 +117,7 @@ def directories():
 
     # tokenizer.json says lower case, and carries padding and truncation; tokenizer_config.json says otherwise.
     folder = OUT / "bert-json"
-    tokenizer = template(wordpiece(True, size=200))
+    tokenizer = template(wordpiece(True, size=260))
     tokenizer.enable_padding(length=32)
     tokenizer.enable_truncation(9)
     write(folder, "tokenizer.json", tokenizer.to_str(pretty=False))
@@ -128,7 +135,7 @@ def directories():
 
     # klue: a RoBERTa model with a BERT vocabulary; older special_tokens_map.json and added_tokens.json.
     folder = OUT / "klue"
-    write(folder, "tokenizer.json", template(wordpiece(False, False, size=200)).to_str(pretty=False))
+    write(folder, "tokenizer.json", template(wordpiece(False, False, size=260)).to_str(pretty=False))
     write(folder, "config.json", {"model_type": "roberta"})
     write(
         folder,
@@ -136,7 +143,7 @@ def directories():
         {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "bos_token": "[CLS]", "eos_token": "[SEP]"},
     )
     write(folder, "special_tokens_map.json", {"additional_special_tokens": ["[LAUGH]"], "mask_token": "[MASK]"})
-    write(folder, "added_tokens.json", {"[LAUGH]": 200, "노잼": 201})
+    write(folder, "added_tokens.json", {"[LAUGH]": 260, "노잼": 261})
 
     # ELECTRA, lower-casing that keeps accents, under its own class name.
     folder = OUT / "electra"
@@ -168,7 +175,7 @@ def directories():
 
     # A class of its own: tokenizer.json as it is, with tokens of tokenizer_config.json and no segment ids.
     folder = OUT / "generic"
-    tokenizer = template(wordpiece(False, False, size=200))
+    tokenizer = template(wordpiece(False, False, size=260))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.enable_truncation(10, direction="left")
     write(folder, "tokenizer.json", tokenizer.to_str(pretty=False))

@@ -1,4 +1,4 @@
-"""Writes table/pandas.parquet with pandas (pyarrow or fastparquet): python make_table.py"""
+"""Writes table/pandas.parquet with pandas. Run by hand, as it alone needs pyarrow: python write_table.py"""
 
 from pathlib import Path
 

@@ -121,7 +121,9 @@ impl<D: Device> Trainer<'_, D> {
                 state.evaluation_due = due && self.valid.is_some();
                 observer.step(&report)
             };
-            if action >= Action::Save || state.stale.len() > self.config.keep {
+            // An evaluation that is due belongs to its step: a state between the two is only saved to stop there.
+            let wanted = action == Action::Save || state.stale.len() > self.config.keep;
+            if action == Action::Stop || (wanted && !state.evaluation_due) {
                 self.save_state(&mut state, observer)?;
             }
             if action == Action::Stop {

@@ -1,0 +1,79 @@
+//! The words of the command line: global flags and the list of commands. Each command's own are beside its code.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, init, runs};
+
+/// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
+///
+/// Results go to standard output, progress and notes to standard error.
+#[derive(Debug, Parser)]
+#[command(name = "gyeol", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gyeol init train.csv           look at a table and write a first recipe.toml
+  gyeol runs ls                  the runs so far
+
+Exit codes: 0 done, 1 the work failed, 2 wrong command, recipe or data, 130 interrupted";
+
+/// Flags of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where runs are kept
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "GYEOL_HOME",
+        default_value = ".gyeol",
+        hide_env_values = true
+    )]
+    pub(crate) home: PathBuf,
+
+    /// Threads to compute with [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Say more on standard error
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+
+    /// Print the result as one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at a table and write a first recipe
+    Init(init::Args),
+    /// List runs, or show one
+    Runs(runs::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! One module a command: its words (`Args`) and what it does (`run`).
+
+pub(crate) mod completions;
+pub(crate) mod init;
+pub(crate) mod runs;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    args::{Cli, Command, Global},
+    output::Output,
+};
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
+    let Cli { global, command } = cli;
+    set_threads(&global)?;
+    match command {
+        Command::Init(args) => init::run(&args, output),
+        Command::Runs(args) => runs::run(&args, &global, output),
+        Command::Completions(args) => completions::run(&args, output),
+    }
+}
+
+/// Sizes the thread pool that tables and tokenisation share; threads start with their first work.
+fn set_threads(global: &Global) -> Result<()> {
+    let Some(threads) = global.threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.into())
+        .build_global()
+        .with_context(|| format!("cannot start {threads} threads"))
+}

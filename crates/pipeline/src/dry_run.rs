@@ -1,0 +1,138 @@
+//! What a run would take, before it is started: measured on a few of its own steps, never written anywhere.
+
+use std::time::Instant;
+
+use gyeol_engine::Isa;
+use gyeol_engine::config::{EvaluateEvery, TrainConfig};
+use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
+use serde::Serialize;
+
+use crate::prepare::Prepared;
+use crate::train::load_base;
+use crate::{Error, Watcher, process};
+
+/// Steps measured, the first of which warms up.
+const STEPS: u64 = 4;
+
+/// A forward pass takes about a third of a training step.
+const FORWARD_SHARE: f64 = 1.0 / 3.0;
+
+/// What a run would take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Rows to train on.
+    pub train_rows: usize,
+    /// Rows to validate on.
+    pub valid_rows: usize,
+    /// Rows to predict.
+    pub test_rows: usize,
+    /// Tokens of one pass over the training rows.
+    pub tokens_per_epoch: u64,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Evaluations.
+    pub evaluations: u64,
+    /// Scalars of the model.
+    pub parameters: usize,
+    /// Tokens a second, measured.
+    pub tokens_per_second: f64,
+    /// Seconds of training, evaluation and prediction.
+    pub seconds: f64,
+    /// Memory of weights, gradients, moments and the largest batch measured, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Disk of the model, the kept checkpoints and the resume state (twice while it is replaced), in bytes.
+    pub disk_bytes: u64,
+}
+
+/// Runs a few steps of `prepared` and scales them up.
+///
+/// # Errors
+/// As training.
+pub fn estimate(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
+    watcher.phase("loading weights");
+    let (mut model, _) = load_base(prepared, isa)?;
+    let recipe = &prepared.recipe.train;
+    let plan = TrainPlan::new(recipe, prepared.train.rows.len());
+    watcher.phase("measuring a few steps");
+    let config =
+        TrainConfig { max_steps: STEPS.min(plan.steps), evaluate_every: EvaluateEvery::Epoch, ..recipe.clone() };
+    let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
+    // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
+    let nowhere = std::path::PathBuf::new();
+    let parameters = model.table().len();
+    rayon::scope(|_| {
+        Trainer {
+            model: &mut model,
+            config: &config,
+            loss: prepared.loss,
+            seed: prepared.recipe.seed,
+            train: prepared.train.set(),
+            valid: None,
+            higher_is_better: true,
+            paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },
+            fingerprint: String::new(),
+        }
+        .run(false, &mut clock)
+    })?;
+    let tokens_per_second = clock.speed();
+    let tokens = |rows: &[u32], of: &gyeol_data::Tokenised| -> u64 {
+        rows.iter().map(|&row| of.length(row as usize) as u64).sum()
+    };
+    let tokens_per_epoch = tokens(&prepared.train.rows, &prepared.train.tokens);
+    let epochs = plan.steps as f64 / plan.steps_per_epoch as f64;
+    let valid = prepared.valid_set().map_or(0, |valid| tokens(valid.rows, valid.tokens)) as f64;
+    let test = prepared.test.as_ref().map_or(0, |test| tokens(&test.rows, &test.tokens)) as f64;
+    // The validation rows are predicted once more at the end.
+    let forward = valid * (plan.evaluations + 1) as f64 + test;
+    let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
+    let weights = (parameters * size_of::<f32>()) as u64;
+    let checkpoints = if prepared.valid_set().is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
+    Ok(Estimate {
+        train_rows: prepared.train.rows.len(),
+        valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()),
+        test_rows: prepared.test.as_ref().map_or(0, |test| test.rows.len()),
+        tokens_per_epoch,
+        steps: plan.steps,
+        evaluations: if prepared.valid_set().is_some() { plan.evaluations } else { 0 },
+        parameters,
+        tokens_per_second,
+        seconds,
+        memory_bytes: process::peak_rss_bytes(),
+        disk_bytes: weights * (1 + checkpoints + 2 * 3),
+    })
+}
+
+/// Times the steps.
+struct Clock {
+    began: Instant,
+    seconds: Vec<f64>,
+    tokens: Vec<usize>,
+}
+
+impl Clock {
+    /// Tokens a second over all steps but the first, if there are others.
+    fn speed(&self) -> f64 {
+        let from = usize::from(self.seconds.len() > 1);
+        self.tokens[from..].iter().sum::<usize>() as f64 / self.seconds[from..].iter().sum::<f64>()
+    }
+}
+
+impl Observer for Clock {
+    fn step_begins(&mut self) {
+        self.began = Instant::now();
+    }
+
+    fn step(&mut self, report: &StepReport) -> Action {
+        self.seconds.push(self.began.elapsed().as_secs_f64());
+        self.tokens.push(report.tokens);
+        Action::Continue
+    }
+
+    fn score(&mut self, _outputs: &[f32]) -> f64 {
+        f64::NAN
+    }
+
+    fn evaluated(&mut self, _evaluation: &Evaluation) -> Action {
+        Action::Continue
+    }
+}

@@ -1,0 +1,85 @@
+//! Predictions against the labels of a table.
+
+use std::path::Path;
+
+use gyeol_data::{Columns, Examples, KeyStyle, Table, Targets, scores};
+use gyeol_eval::{Outputs, Predictions, Report, Truth, class_indices, evaluate as measure, match_ids};
+
+use crate::Error;
+
+/// Which columns of the table hold what; texts only where there is no id column, as ids are then made from them.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// The id column.
+    pub id: Option<String>,
+    /// The text column.
+    pub text: Option<String>,
+    /// The column of the second text.
+    pub text_pair: Option<String>,
+    /// The label column.
+    pub label: String,
+    /// Each value of this column is also reported separately.
+    pub source: Option<String>,
+    /// How many of the most confident errors to list.
+    pub errors: usize,
+}
+
+/// How good predictions are.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// Every figure.
+    pub report: Report,
+    /// Rows of the table that have no prediction.
+    pub unpredicted: usize,
+    /// The text of each prediction, where a text column is known.
+    pub texts: Option<Vec<String>>,
+}
+
+/// Scores the predictions of the file `predictions` against the labels of the table `data`.
+///
+/// # Errors
+/// If a file cannot be read, a column is not there, or a prediction's id or label is not in the table.
+pub fn evaluate(predictions: &Path, data: &Path, options: &EvaluateOptions) -> Result<Evaluated, Error> {
+    let predictions = Predictions::read(predictions)?;
+    let table = Table::read(data)?;
+    let id = match &options.id {
+        Some(id) => Some(id.clone()),
+        None => Some(predictions.id_column().to_owned()).filter(|name| table.has(name)),
+    };
+    let Some(text) = options.text.clone().or_else(|| id.clone()) else {
+        let problem = format!(
+            "{} has no column \"{}\"; name the id column, or with --text the texts the ids were made from",
+            table.file(),
+            predictions.id_column()
+        );
+        return Err(Error::Setting { key: "--id", problem });
+    };
+    let columns = Columns {
+        id,
+        text,
+        text_pair: options.text_pair.clone(),
+        label: Some(options.label.clone()),
+        source: options.source.clone(),
+        group: None,
+        keys: KeyStyle::Flag,
+    };
+    let examples = Examples::from_table(&table, &columns)?;
+    let matched = match_ids(predictions.ids(), &examples.ids)?;
+    let sources: Option<Vec<String>> =
+        examples.sources.as_ref().map(|all| matched.rows.iter().map(|&row| all[row].clone()).collect());
+    let report = match predictions.outputs() {
+        Outputs::Scores(_) => {
+            let Targets::Scores(all) = scores(&examples)? else { unreachable!("scores are scores") };
+            let truth: Vec<f32> = matched.rows.iter().map(|&row| all[row]).collect();
+            measure(&predictions, Truth::Scores(&truth), sources.as_deref(), options.errors)?
+        }
+        outputs => {
+            let all = examples.labels.as_deref().unwrap_or_default();
+            let labels: Vec<String> = matched.rows.iter().map(|&row| all[row].clone()).collect();
+            let truth = class_indices(outputs.labels(), predictions.ids(), &labels)?;
+            measure(&predictions, Truth::Classes(&truth), sources.as_deref(), options.errors)?
+        }
+    };
+    let texts = options.text.is_some().then(|| matched.rows.iter().map(|&row| examples.texts[row].clone()).collect());
+    Ok(Evaluated { report, unpredicted: matched.unpredicted, texts })
+}

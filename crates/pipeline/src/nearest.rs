@@ -1,0 +1,32 @@
+//! The nearest known name to a misspelt one, for "did you mean".
+
+/// The candidate nearest to `name` in edits, letter case aside; `None` when nothing is near enough to be a slip.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let allowed = (name.chars().count() / 3).max(2);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase()), candidate))
+        .filter(|&(edits, candidate)| edits <= allowed && edits < candidate.chars().count())
+        .min_by_key(|&(edits, _)| edits)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean "…"?`, or nothing.
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_the_name_and_a_different_word_finds_nothing() {
+        let keys = ["learning_rate", "epochs", "keep"];
+        assert_eq!(nearest("learning_rat", keys), Some("learning_rate"));
+        assert_eq!(nearest("Epoch", keys), Some("epochs"));
+        assert_eq!(nearest("dropout", keys), None);
+        assert_eq!(nearest("x", ["a", "b"]), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! Everything before the first step: the base model found, tables read, labels mapped, rows split and tokenised, and
+//! every setting checked against them, so that a run that starts does not fail for something knowable.
+
+use std::path::{Path, PathBuf};
+
+use gyeol_data::{
+    CacheOutcome, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
+    fingerprint, holdout, infer_task, scores, text_fingerprint,
+};
+use gyeol_engine::TrainSet;
+use gyeol_engine::config::{Init, LossKind};
+use gyeol_engine::hf::{EncoderConfig, ProblemType};
+use gyeol_eval::Metric;
+
+use crate::hub::{self, HubOptions};
+use crate::recipe::Recipe;
+use crate::{Error, Watcher};
+
+/// A table with its tokens.
+#[derive(Debug)]
+pub struct Part {
+    /// Ids, texts and labels.
+    pub examples: Examples,
+    /// Tokens of every row.
+    pub tokens: Tokenised,
+    /// Targets of every row; empty for a table without labels.
+    pub targets: Targets,
+    /// The rows used, ascending.
+    pub rows: Vec<u32>,
+}
+
+impl Part {
+    /// The ids of the rows used.
+    pub fn ids(&self) -> Vec<String> {
+        self.rows.iter().map(|&row| self.examples.ids[row as usize].clone()).collect()
+    }
+
+    pub(crate) fn set(&self) -> TrainSet<'_> {
+        TrainSet { tokens: &self.tokens, targets: &self.targets, rows: &self.rows }
+    }
+}
+
+/// A recipe with its tables and its base model, checked and ready to train.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The recipe with task, metric and loss filled in.
+    pub recipe: Recipe,
+    /// The base model's directory.
+    pub base: PathBuf,
+    /// Its configuration, with the recipe's dropout.
+    pub config: EncoderConfig,
+    /// Its tokeniser.
+    pub tokeniser: Tokeniser,
+    /// The task.
+    pub task: Task,
+    /// The one declared metric.
+    pub metric: Metric,
+    /// What is minimised.
+    pub loss: LossKind,
+    /// The classes; `None` for regression.
+    pub labels: Option<LabelMap>,
+    /// The training table; with a holdout its `rows` are those that train.
+    pub train: Part,
+    /// The rows to validate on, if any: a table of their own.
+    pub valid: Option<Part>,
+    /// Rows of the training table held out instead.
+    pub held_out: Vec<u32>,
+    /// The table to predict.
+    pub test: Option<Part>,
+}
+
+impl Prepared {
+    /// Reads and checks everything `recipe` names; tokens are cached under `home`.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, naming key, file, row and id.
+    pub fn new(mut recipe: Recipe, home: &Path, hub: &HubOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        watcher.phase("reading tables");
+        let columns = Columns::from(&recipe.data);
+        let train = read(&recipe.data.train, &columns, watcher)?;
+        let valid = recipe.data.valid.as_deref().map(|path| read(path, &columns, watcher)).transpose()?;
+        let test = recipe.data.test.as_deref().map(|path| read(path, &columns.unlabelled(), watcher)).transpose()?;
+        let task = resolve_task(&mut recipe, &train, watcher)?;
+        let metric = resolve_metric(&mut recipe, task)?;
+        let loss = resolve_loss(&mut recipe, task)?;
+        let labels = match task {
+            Task::Classification => Some(LabelMap::fit(&train)?),
+            Task::Regression => None,
+        };
+        if let (Some(labels), Some(names)) = (&labels, &recipe.data.label_names) {
+            labels.check_names(names)?;
+        }
+        let targets = |examples: &Examples| match &labels {
+            Some(labels) => labels.targets(examples),
+            None => scores(examples),
+        };
+        let train_targets = targets(&train)?;
+        let valid_targets = valid.as_ref().map(targets).transpose()?;
+        let Split { train: rows, valid: held_out } = match &valid {
+            Some(valid) => {
+                warn_of_overlap(&train, valid, watcher);
+                Split { train: all(&train), valid: Vec::new() }
+            }
+            None => holdout(&train.split_keys(), &train_targets, recipe.data.holdout, recipe.seed)?,
+        };
+
+        watcher.phase("opening the base model");
+        let options = HubOptions { weights: recipe.model.init == Init::Pretrained, ..hub.clone() };
+        let base = hub::resolve(&recipe.model.base, &options)?;
+        let mut config = EncoderConfig::read(&base)?;
+        if let Some(p) = recipe.model.dropout {
+            config.set_dropout(p);
+        }
+        let tokeniser = Tokeniser::open(&base)?;
+        check_fit(&recipe, &config, &tokeniser)?;
+
+        watcher.phase("tokenising");
+        let cache = home.join("cache").join("tokens");
+        let length = recipe.model.max_length;
+        let mut part = |examples: Examples, targets: Targets, rows: Vec<u32>| -> Result<Part, Error> {
+            let tokens = tokenise(&tokeniser, &examples, length, Some(&cache), watcher)?;
+            Ok(Part { examples, tokens, targets, rows })
+        };
+        let valid = match (valid, valid_targets) {
+            (Some(valid), Some(targets)) => {
+                let rows = all(&valid);
+                Some(part(valid, targets, rows)?)
+            }
+            _ => None,
+        };
+        let test = match test {
+            Some(test) => {
+                let rows = all(&test);
+                Some(part(test, Targets::Scores(Vec::new()), rows)?)
+            }
+            None => None,
+        };
+        let train = part(train, train_targets, rows)?;
+        Ok(Self { recipe, base, config, tokeniser, task, metric, loss, labels, train, valid, held_out, test })
+    }
+
+    /// The rows to validate on, wherever they come from.
+    pub fn valid_set(&self) -> Option<TrainSet<'_>> {
+        match &self.valid {
+            Some(valid) => Some(valid.set()),
+            None if self.held_out.is_empty() => None,
+            None => Some(TrainSet { rows: &self.held_out, ..self.train.set() }),
+        }
+    }
+
+    /// Their ids.
+    pub fn valid_ids(&self) -> Vec<String> {
+        match &self.valid {
+            Some(valid) => valid.ids(),
+            None => self.held_out.iter().map(|&row| self.train.examples.ids[row as usize].clone()).collect(),
+        }
+    }
+
+    /// Outputs of the head: one a class, or one score.
+    pub fn outputs(&self) -> usize {
+        self.labels.as_ref().map_or(1, LabelMap::len)
+    }
+
+    /// What the head's outputs mean, as `config.json` says it.
+    pub fn problem_type(&self) -> ProblemType {
+        match self.task {
+            Task::Classification => ProblemType::SingleLabelClassification,
+            Task::Regression => ProblemType::Regression,
+        }
+    }
+
+    /// Fingerprint of every table: ids, texts and labels.
+    pub fn data_fingerprint(&self) -> String {
+        let parts: Vec<String> = self.parts().map(|part| data_fingerprint(&part.examples)).collect();
+        fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Fingerprint of the texts of every table.
+    pub fn text_fingerprint(&self) -> String {
+        let of = |part: &Part| text_fingerprint(&part.examples.texts, part.examples.pairs.as_deref());
+        let parts: Vec<String> = self.parts().map(of).collect();
+        fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten()
+    }
+}
+
+fn all(examples: &Examples) -> Vec<u32> {
+    (0..examples.len() as u32).collect()
+}
+
+fn read(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+    let examples = Examples::from_table(&Table::read(path)?, columns)?;
+    warn_of_empty(&examples, watcher);
+    Ok(examples)
+}
+
+/// Says how many texts of a table are empty: they keep their place and are classified from the special tokens alone.
+pub(crate) fn warn_of_empty(examples: &Examples, watcher: &mut dyn Watcher) {
+    let empty = examples.empty_texts();
+    if empty > 0 {
+        watcher.warning(&format!("{}: {empty} of {} texts are empty; they are kept", examples.file(), examples.len()));
+    }
+}
+
+fn warn_of_overlap(train: &Examples, valid: &Examples, watcher: &mut dyn Watcher) {
+    let shared = train.overlap(valid);
+    if shared > 0 {
+        let share = 100.0 * shared as f64 / valid.len() as f64;
+        watcher.warning(&format!(
+            "{}: {shared} of {} texts ({share:.1} %) are also in the training table; the score will flatter",
+            valid.file(),
+            valid.len()
+        ));
+    }
+}
+
+/// Tokens of a table, from the cache where it has them; says what was cut.
+pub(crate) fn tokenise(
+    tokeniser: &Tokeniser,
+    examples: &Examples,
+    max_length: usize,
+    cache: Option<&Path>,
+    watcher: &mut dyn Watcher,
+) -> Result<Tokenised, Error> {
+    let pairs = examples.pairs.as_deref();
+    let encode = || tokeniser.encode_rows(&examples.texts, pairs, max_length);
+    let tokens = match cache {
+        None => encode()?,
+        Some(dir) => {
+            let key = Tokenised::key(&text_fingerprint(&examples.texts, pairs), tokeniser.fingerprint(), max_length);
+            let (tokens, outcome) = Tokenised::cached(dir, &key, encode)?;
+            match outcome {
+                CacheOutcome::Read | CacheOutcome::Stored => {}
+                CacheOutcome::Replaced { path, damage } => {
+                    watcher.warning(&format!("{}: {damage}; tokenised again", path.display()));
+                }
+                CacheOutcome::NotStored { path, source } => {
+                    watcher.warning(&format!("{}: tokens are not kept for the next run: {source}", path.display()));
+                }
+            }
+            tokens
+        }
+    };
+    let cut = tokens.truncated();
+    if cut > 0 {
+        let share = 100.0 * cut as f64 / tokens.len() as f64;
+        watcher.warning(&format!(
+            "{}: {cut} of {} texts ({share:.1} %) are longer than {max_length} tokens and were cut",
+            examples.file(),
+            tokens.len()
+        ));
+    }
+    Ok(tokens)
+}
+
+fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut dyn Watcher) -> Result<Task, Error> {
+    let task = match recipe.data.task {
+        Some(task) => task,
+        None => {
+            let inferred = infer_task(train)?;
+            watcher.note(&format!("task: {}, as {} (`data.task` says otherwise)", inferred.task, inferred.reason));
+            inferred.task
+        }
+    };
+    recipe.data.task = Some(task);
+    // With the task known, keys of the other task are mistakes.
+    recipe.data.validate()?;
+    Ok(task)
+}
+
+fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
+    let metric = recipe.metric.unwrap_or_else(|| Metric::default_for(task));
+    if !metric.applies_to(task) {
+        let fitting: Vec<&str> = Metric::for_task(task).map(|metric| metric.name()).collect();
+        let problem = format!("{metric} is not a metric of {task}; use {}", fitting.join(", "));
+        return Err(Error::Setting { key: "metric", problem });
+    }
+    recipe.metric = Some(metric);
+    Ok(metric)
+}
+
+fn resolve_loss(recipe: &mut Recipe, task: Task) -> Result<LossKind, Error> {
+    let (fitting, name) = match task {
+        Task::Classification => (LossKind::CrossEntropy, "cross_entropy"),
+        Task::Regression => (LossKind::L2, "l2"),
+    };
+    let loss = recipe.loss.kind.unwrap_or(fitting);
+    if loss != fitting {
+        return Err(Error::Setting { key: "loss.kind", problem: format!("does not fit {task}; use \"{name}\"") });
+    }
+    recipe.loss.kind = Some(loss);
+    Ok(loss)
+}
+
+/// Whether tokeniser, length and encoder go together.
+fn check_fit(recipe: &Recipe, config: &EncoderConfig, tokeniser: &Tokeniser) -> Result<(), Error> {
+    check_vocabulary(config, tokeniser, &recipe.model.base)?;
+    check_length("model.max_length", recipe.model.max_length, config)
+}
+
+/// A token without an embedding row cannot be computed.
+pub(crate) fn check_vocabulary(config: &EncoderConfig, tokeniser: &Tokeniser, base: &str) -> Result<(), Error> {
+    if tokeniser.vocab_size() > config.vocab_size {
+        let problem = format!(
+            "the tokeniser of {base} has {} tokens, its word embedding only {} rows (config.json: vocab_size); \
+             they do not belong together",
+            tokeniser.vocab_size(),
+            config.vocab_size
+        );
+        return Err(Error::Setting { key: "model.base", problem });
+    }
+    Ok(())
+}
+
+/// A position without an embedding row cannot be computed.
+pub(crate) fn check_length(key: &'static str, length: usize, config: &EncoderConfig) -> Result<(), Error> {
+    if length > config.max_tokens() {
+        let problem = format!("{length} is more than the {} positions of the model", config.max_tokens());
+        return Err(Error::Setting { key, problem });
+    }
+    Ok(())
+}

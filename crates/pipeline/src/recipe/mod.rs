@@ -1,0 +1,132 @@
+//! The recipe: one experiment in one TOML file.
+//!
+//! [`Recipe`] only composes the config structs of the crates that use them, so a key is added where it is read. Here
+//! the file is read, `--set` laid over it, and every mistake pointed at. Tables and models are not opened here.
+
+mod check;
+mod error;
+mod fields;
+mod keys;
+mod source;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gyeol_data::DataConfig;
+use gyeol_engine::config::{LossConfig, ModelConfig, TrainConfig};
+use gyeol_eval::Metric;
+use serde::{Deserialize, Serialize};
+
+pub use error::RecipeError;
+pub use source::Place;
+
+use crate::hub;
+use source::Source;
+
+/// One experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Names the runs; the file's stem when absent.
+    #[serde(default)]
+    pub name: String,
+    /// Decides the holdout, the order of the rows, dropout and fresh weights.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// The one metric that selects checkpoints and stops early; absent: the task's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// `[data]`: tables and columns.
+    pub data: DataConfig,
+    /// `[model]`: the checkpoint to start from.
+    pub model: ModelConfig,
+    /// `[train]`: the optimisation.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// `[loss]`: what training minimises.
+    #[serde(default)]
+    pub loss: LossConfig,
+}
+
+fn default_seed() -> u64 {
+    42
+}
+
+impl Recipe {
+    /// Reads the recipe at `path` with each of `sets` (`key=value`, as in `train.learning_rate=3e-5`) laid over it.
+    ///
+    /// The value of a set is TOML; a bare word is a string. Relative paths of the file, and of the sets, are taken from
+    /// the recipe's directory and made absolute. `model.base` stays as it is unless it is a directory there, or is
+    /// written as a path.
+    ///
+    /// # Errors
+    /// [`RecipeError`], with the line and column or the `--set`, for text that is no TOML, a key no recipe has, a
+    /// value of another type and a value out of range.
+    pub fn load(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
+        let unreadable = |source| RecipeError::Read { path: path.to_owned(), source };
+        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let directory = std::path::absolute(path).map_err(unreadable)?;
+        let mut recipe = Self::parse(path, &text, sets)?;
+        recipe.resolve_paths(directory.parent().unwrap_or(&directory));
+        Ok(recipe)
+    }
+
+    /// [`Recipe::load`] of a text already read; `path` is for messages and the name. Paths stay as written.
+    pub fn parse(path: &Path, text: &str, sets: &[String]) -> Result<Self, RecipeError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let source = Source::new(path.to_owned(), text.to_owned(), sets)?;
+        let document = source.parse()?;
+        keys::check(document.get_ref(), &source)?;
+        let spans = source::spans(document.get_ref());
+        let mut recipe: Self = source.read(document)?;
+        if !spans.iter().any(|(key, _)| key == "name") {
+            recipe.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        }
+        recipe.validate().map_err(|(key, problem)| {
+            let written = spans.iter().find(|(path, _)| path == key);
+            let at = written.map_or_else(|| source.whole(), |(_, span)| source.place(span.start));
+            RecipeError::Value { at, key: Some(key.to_owned()), problem }
+        })?;
+        Ok(recipe)
+    }
+
+    /// The recipe with every default written out; loading it gives an equal recipe.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8, or the seed is beyond TOML's integers.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string(self).map_err(|error| RecipeError::Value {
+            at: Place::Whole(PathBuf::from("recipe.toml")),
+            key: None,
+            problem: format!("cannot be written as TOML: {error}"),
+        })
+    }
+
+    /// 32 hexadecimal digits that change when any key's resolved value does.
+    ///
+    /// # Errors
+    /// As [`Recipe::to_toml`].
+    pub fn fingerprint(&self) -> Result<String, RecipeError> {
+        Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(self.to_toml()?.as_bytes())))
+    }
+
+    fn resolve_paths(&mut self, directory: &Path) {
+        let data = &mut self.data;
+        for table in [Some(&mut data.train), data.test.as_mut(), data.valid.as_mut()].into_iter().flatten() {
+            *table = directory.join(&*table);
+        }
+        let base = directory.join(&self.model.base);
+        let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());
+        // A path that cannot be written as text stays as it was; opening it then says what is wrong.
+        if (base.is_dir() || beside_models || hub::looks_like_a_path(&self.model.base))
+            && let Some(base) = base.to_str()
+        {
+            self.model.base = base.to_owned();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

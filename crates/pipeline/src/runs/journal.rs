@@ -1,0 +1,205 @@
+//! Reading and appending `events.jsonl`.
+//!
+//! A process may die in the middle of a line. Whoever appends next first ends that line, so that what follows is whole;
+//! readers pass over a line that is not an event.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{Event, EventKind, RunError};
+
+/// The events of a run that count, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Journal {
+    /// Without the steps, evaluations and checkpoints that a later [`EventKind::Resumed`] made void.
+    pub events: Vec<Event>,
+    /// Lines that are not events: torn by a crash, or of another version.
+    pub unreadable: usize,
+}
+
+impl Journal {
+    /// Reads the journal at `path`; one that does not exist is empty.
+    pub(super) fn read(path: &Path) -> Result<Self, RunError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(RunError::io("read", path)(error)),
+        };
+        Ok(Self::parse(&bytes))
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        let mut journal = Self::default();
+        for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<Event>(line) {
+                Ok(event) => journal.push(event),
+                Err(_) => journal.unreadable += 1,
+            }
+        }
+        journal
+    }
+
+    fn push(&mut self, event: Event) {
+        if let EventKind::Resumed { step: resumed } = event.kind {
+            self.events.retain(|earlier| earlier.kind.step().is_none_or(|step| step <= resumed));
+        }
+        self.events.push(event);
+    }
+}
+
+/// The end of a journal, open for appending.
+#[derive(Debug)]
+pub(super) struct JournalWriter {
+    path: PathBuf,
+    file: File,
+    /// The file ends inside a line, after a crash or a failed write.
+    torn: bool,
+}
+
+impl JournalWriter {
+    /// Opens the journal at `path`, or starts it.
+    pub(super) fn open(path: PathBuf) -> Result<Self, RunError> {
+        let mut file =
+            File::options().create(true).append(true).read(true).open(&path).map_err(RunError::io("open", &path))?;
+        let torn = ends_inside_a_line(&mut file).map_err(RunError::io("read the end of", &path))?;
+        Ok(Self { path, file, torn })
+    }
+
+    /// Appends one event, stamped with the present time, and hands it to the operating system before returning.
+    pub(super) fn append(&mut self, kind: EventKind) -> Result<Event, RunError> {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64());
+        let milestone = kind.is_milestone();
+        // Milliseconds are enough for people, and keep lines short.
+        let event = Event { time: (time * 1e3).round() / 1e3, kind };
+        let written = self.write_line(&event).and_then(|()| if milestone { self.file.sync_data() } else { Ok(()) });
+        written.map_err(RunError::io("append an event to", &self.path))?;
+        Ok(event)
+    }
+
+    fn write_line(&mut self, event: &Event) -> io::Result<()> {
+        let mut line = Vec::with_capacity(160);
+        if self.torn {
+            line.push(b'\n');
+        }
+        serde_json::to_writer(&mut line, event)?;
+        line.push(b'\n');
+        self.torn = true;
+        self.file.write_all(&line)?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last[0] != b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn step(step: u64) -> EventKind {
+        EventKind::Step { step, epoch: 0.5, loss: 0.25, learning_rate: 2e-5, grad_norm: 1.0, tokens: 64 }
+    }
+
+    fn kinds(journal: &Journal) -> Vec<EventKind> {
+        journal.events.iter().map(|event| event.kind.clone()).collect()
+    }
+
+    #[test]
+    fn events_come_back_in_order_and_a_line_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        let told = [
+            EventKind::Started { metric: "accuracy".into(), total_steps: 2 },
+            step(1),
+            EventKind::Evaluation { step: 1, epoch: 0.5, metrics: [("accuracy".to_owned(), 0.75)].into() },
+            EventKind::Warning { message: "두 줄\n경고".into() },
+            EventKind::Finished { score: None },
+        ];
+        for kind in &told {
+            writer.append(kind.clone()).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), told.len());
+        assert!(text.contains(r#""event":"step","step":1,"epoch":0.5,"loss":0.25"#), "{text}");
+        let journal = Journal::read(&path).unwrap();
+        assert_eq!((kinds(&journal), journal.unreadable), (told.to_vec(), 0));
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_survives_as_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        let mut kind = step(1);
+        if let EventKind::Step { loss, .. } = &mut kind {
+            *loss = f64::NAN;
+        }
+        writer.append(kind).unwrap();
+        let journal = Journal::read(&path).unwrap();
+        assert!(matches!(journal.events[0].kind, EventKind::Step { loss, .. } if loss.is_nan()));
+    }
+
+    #[test]
+    fn a_resumption_voids_the_later_steps_of_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        for kind in [step(1), step(2), EventKind::Checkpoint { step: 2 }, step(3)] {
+            writer.append(kind).unwrap();
+        }
+        for kind in [EventKind::Resumed { step: 2 }, step(3), step(4)] {
+            writer.append(kind).unwrap();
+        }
+        let expected =
+            vec![step(1), step(2), EventKind::Checkpoint { step: 2 }, EventKind::Resumed { step: 2 }, step(3), step(4)];
+        assert_eq!(kinds(&Journal::read(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_missing_journal_is_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Journal::read(&dir.path().join("events.jsonl")).unwrap(), Journal::default());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Cut the file anywhere: whole lines survive, and what is appended afterwards is read back.
+        #[test]
+        fn a_torn_tail_costs_at_most_its_own_line(cut in 0usize..400) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("events.jsonl");
+            let mut writer = JournalWriter::open(path.clone()).unwrap();
+            for number in 1..=4 {
+                writer.append(step(number)).unwrap();
+            }
+            let bytes = fs::read(&path).unwrap();
+            let cut = cut.min(bytes.len());
+            fs::write(&path, &bytes[..cut]).unwrap();
+            let whole = bytes[..cut].iter().filter(|&&byte| byte == b'\n').count();
+            // A line cut just before its end is complete all the same.
+            let whole = whole + usize::from(bytes.get(cut) == Some(&b'\n'));
+
+            prop_assert_eq!(Journal::read(&path).unwrap().events.len(), whole);
+            JournalWriter::open(path.clone()).unwrap().append(EventKind::Resumed { step: 9 }).unwrap();
+            let journal = Journal::read(&path).unwrap();
+            prop_assert_eq!(journal.events.len(), whole + 1);
+            prop_assert!(journal.unreadable <= 1);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The runs of a home directory: `<home>/runs/<run>/`, one directory a run.
+//!
+//! Here is where a run is created, found and listed; [`events`](Event) is what happened in it, [`Report`] what came of
+//! it, and [`ActiveRun`] the right to write it. Nothing here trains, and nothing here knows what is in a recipe.
+
+mod active;
+mod error;
+mod events;
+mod files;
+mod journal;
+mod lock;
+mod report;
+mod run;
+mod summary;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use active::ActiveRun;
+pub use error::RunError;
+pub use events::{Event, EventKind};
+pub use journal::Journal;
+pub use report::Report;
+pub use run::{Run, Status};
+pub use summary::RunSummary;
+
+use crate::nearest::nearest;
+
+/// The runs kept under one home directory.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    root: PathBuf,
+}
+
+impl Runs {
+    /// The runs under `home` (`.gyeol` by default), whether or not it exists yet.
+    pub fn new(home: &Path) -> Self {
+        Self { root: home.join("runs") }
+    }
+
+    /// The directory that holds the runs.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the directory of a new run, `<recipe name>-<n>`, writes its `recipe.toml`, and takes its lock.
+    ///
+    /// `n` counts from 001. The directory is made in one step that fails if it is there, so that two processes never
+    /// share a name.
+    pub fn create(&self, recipe_name: &str, recipe_toml: &str) -> Result<ActiveRun, RunError> {
+        fs::create_dir_all(&self.root).map_err(RunError::io("create the directory", &self.root))?;
+        let mut number = self.numbers(recipe_name)?.last().map_or(1, |&(last, _)| last + 1);
+        loop {
+            let name = format!("{recipe_name}-{number:03}");
+            let dir = self.root.join(&name);
+            match fs::create_dir(&dir) {
+                Ok(()) => return ActiveRun::begin(Run::at(dir, name), recipe_toml),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(RunError::io("create the directory", &dir)(error)),
+            }
+        }
+    }
+
+    /// The run called `name`.
+    ///
+    /// # Errors
+    /// [`RunError::Unknown`], with the nearest name there is.
+    pub fn open(&self, name: &str) -> Result<Run, RunError> {
+        let names = self.names()?;
+        if names.iter().any(|known| known == name) {
+            return Ok(Run::at(self.root.join(name), name.to_owned()));
+        }
+        let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+        Err(RunError::Unknown { name: name.to_owned(), root: self.root.clone(), nearest, empty: names.is_empty() })
+    }
+
+    /// Every run, by name. A directory without `recipe.toml` is not a run; a missing home has none.
+    pub fn list(&self) -> Result<Vec<Run>, RunError> {
+        let names = self.names()?;
+        Ok(names.into_iter().map(|name| Run::at(self.root.join(&name), name)).collect())
+    }
+
+    /// The latest run of exactly this resolved recipe that has not finished: what `--resume` continues.
+    ///
+    /// A run that another process is writing counts; taking it with [`Run::resume`] then says who holds it.
+    pub fn unfinished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
+        for (_, name) in self.numbers(recipe_name)?.into_iter().rev() {
+            let run = Run::at(self.root.join(&name), name);
+            let path = run.recipe_path();
+            let same = match fs::read_to_string(&path) {
+                Ok(text) => text == recipe_toml,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => false,
+                Err(error) => return Err(RunError::io("read", &path)(error)),
+            };
+            if same && run.status()? != Status::Finished {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The numbers taken by runs of `recipe_name`, with the run's name, in order.
+    fn numbers(&self, recipe_name: &str) -> Result<Vec<(u64, String)>, RunError> {
+        let mut numbers: Vec<(u64, String)> = self
+            .directories()?
+            .into_iter()
+            .filter_map(|name| {
+                let digits = name.strip_prefix(recipe_name)?.strip_prefix('-')?;
+                let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+                Some((number, name))
+            })
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn names(&self) -> Result<Vec<String>, RunError> {
+        let mut names = self.directories()?;
+        names.retain(|name| self.root.join(name).join(files::RECIPE).is_file());
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Names of the directories in the root; one that is not UTF-8 is not of our making.
+    fn directories(&self) -> Result<Vec<String>, RunError> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(RunError::io("list", &self.root)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(RunError::io("list", &self.root))?;
+            if entry.path().is_dir()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! `report.json`: what came of a run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What came of a run; `gyeol train --json` prints the same document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The run's name.
+    pub run: String,
+    /// The score by `metric` of the kept checkpoint on the validation rows; absent without validation rows.
+    pub score: Option<f64>,
+    /// The one declared metric.
+    pub metric: String,
+    /// Every metric of the kept checkpoint, by name. One that is undefined for these rows is `null`.
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// `classification` or `regression`.
+    pub task: String,
+    /// The step whose weights were kept.
+    pub best_step: u64,
+    /// Optimiser steps made.
+    pub steps: u64,
+    /// Rows trained on.
+    pub train_rows: u64,
+    /// Rows validated on.
+    pub valid_rows: u64,
+    /// Seconds spent in training steps alone.
+    pub train_seconds: f64,
+    /// Training rows a second, over `train_seconds`.
+    pub samples_per_second: f64,
+    /// Real tokens a second, over `train_seconds`.
+    pub tokens_per_second: f64,
+    /// Rows a second of the last prediction pass; absent when nothing was predicted.
+    pub predict_samples_per_second: Option<f64>,
+    /// Largest resident memory of the process, in bytes; absent where the system does not tell.
+    pub peak_rss_bytes: Option<u64>,
+    /// Threads computed with.
+    pub threads: usize,
+    /// The instruction set the kernels chose.
+    pub isa: String,
+    /// The precision the run resolved to.
+    pub precision: String,
+    /// Fingerprint of ids, texts and labels.
+    pub data_fingerprint: String,
+    /// Fingerprint of the texts alone.
+    pub text_fingerprint: String,
+    /// Fingerprint of the resolved recipe.
+    pub recipe_fingerprint: String,
+    /// The warnings of the run.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}

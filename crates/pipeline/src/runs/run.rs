@@ -1,0 +1,146 @@
+//! One run, to read.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{ActiveRun, EventKind, Journal, Report, RunError, RunSummary, files, lock::RunLock};
+
+/// One run's directory. Reading needs no lock.
+#[derive(Debug, Clone)]
+pub struct Run {
+    dir: PathBuf,
+    name: String,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A process is writing it.
+    Running,
+    /// It is complete.
+    Finished,
+    /// It stopped on an error.
+    Failed,
+    /// It was stopped or killed; `--resume` continues it.
+    Interrupted,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
+impl Run {
+    pub(super) fn at(dir: PathBuf, name: String) -> Self {
+        Self { dir, name }
+    }
+
+    /// The run's name: that of its directory.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The run's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The resolved recipe.
+    pub fn recipe_path(&self) -> PathBuf {
+        self.dir.join(files::RECIPE)
+    }
+
+    /// The journal.
+    pub fn events_path(&self) -> PathBuf {
+        self.dir.join(files::EVENTS)
+    }
+
+    /// The report.
+    pub fn report_path(&self) -> PathBuf {
+        self.dir.join(files::REPORT)
+    }
+
+    /// The model, as a Hugging Face checkpoint directory.
+    pub fn model_dir(&self) -> PathBuf {
+        self.dir.join("model")
+    }
+
+    /// The kept checkpoints and the state to resume from.
+    pub fn checkpoints_dir(&self) -> PathBuf {
+        self.dir.join("checkpoints")
+    }
+
+    /// Predictions of the validation rows.
+    pub fn valid_path(&self) -> PathBuf {
+        self.dir.join("valid.csv")
+    }
+
+    /// Predictions of `data.test`.
+    pub fn test_path(&self) -> PathBuf {
+        self.dir.join("test.csv")
+    }
+
+    /// What happened so far.
+    pub fn journal(&self) -> Result<Journal, RunError> {
+        Journal::read(&self.events_path())
+    }
+
+    /// What came of it; `None` before the run has finished.
+    pub fn report(&self) -> Result<Option<Report>, RunError> {
+        let path = self.report_path();
+        match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(report) => Ok(Some(report)),
+                Err(source) => Err(RunError::Report { path, source }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(RunError::io("read", &path)(error)),
+        }
+    }
+
+    /// How the run stands: running while its lock is held, otherwise as its last events say. A run that ends without a
+    /// word (`kill -9`, a power cut) was interrupted.
+    pub fn status(&self) -> Result<Status, RunError> {
+        // The lock first: a run that finishes between the two looks is then finished, not interrupted.
+        if RunLock::is_held(&self.dir)? {
+            return Ok(Status::Running);
+        }
+        Ok(Self::status_from(&self.journal()?))
+    }
+
+    pub(super) fn status_from(journal: &Journal) -> Status {
+        let last = journal.events.iter().rev().find_map(|event| match event.kind {
+            EventKind::Finished { .. } => Some(Status::Finished),
+            EventKind::Failed { .. } => Some(Status::Failed),
+            EventKind::Started { .. } | EventKind::Resumed { .. } | EventKind::Interrupted { .. } => {
+                Some(Status::Interrupted)
+            }
+            _ => None,
+        });
+        last.unwrap_or(Status::Interrupted)
+    }
+
+    /// The run in a line.
+    pub fn summary(&self) -> Result<RunSummary, RunError> {
+        RunSummary::of(self)
+    }
+
+    /// Takes the run's lock to go on writing it.
+    ///
+    /// # Errors
+    /// [`RunError::Busy`] while another process writes it.
+    pub fn resume(self) -> Result<ActiveRun, RunError> {
+        ActiveRun::resume(self)
+    }
+}

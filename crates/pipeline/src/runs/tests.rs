@@ -1,0 +1,163 @@
+//! The life of runs in a home directory.
+
+use std::{collections::HashSet, fs, thread};
+
+use super::{EventKind, Report, RunError, Runs, Status};
+
+const RECIPE: &str = "name = \"kcbert\"\n";
+
+fn home() -> (tempfile::TempDir, Runs) {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = Runs::new(dir.path());
+    (dir, runs)
+}
+
+fn started() -> EventKind {
+    EventKind::Started { metric: "accuracy".into(), total_steps: 4 }
+}
+
+fn report(score: f64) -> Report {
+    Report {
+        run: "kcbert-001".into(),
+        score: Some(score),
+        metric: "accuracy".into(),
+        metrics: [("accuracy".to_owned(), Some(score)), ("pearson".to_owned(), None)].into(),
+        task: "classification".into(),
+        best_step: 3,
+        steps: 4,
+        train_rows: 90,
+        valid_rows: 10,
+        train_seconds: 1.5,
+        samples_per_second: 60.0,
+        tokens_per_second: 900.0,
+        predict_samples_per_second: None,
+        peak_rss_bytes: Some(1 << 20),
+        threads: 2,
+        isa: "avx2".into(),
+        precision: "f32".into(),
+        data_fingerprint: "d".into(),
+        text_fingerprint: "t".into(),
+        recipe_fingerprint: "r".into(),
+        warnings: vec!["2 empty texts".into()],
+    }
+}
+
+#[test]
+fn runs_of_a_recipe_are_counted_from_one() {
+    let (_dir, runs) = home();
+    let names: Vec<String> = (0..3).map(|_| runs.create("kcbert", RECIPE).unwrap().run().name().to_owned()).collect();
+    assert_eq!(names, ["kcbert-001", "kcbert-002", "kcbert-003"]);
+    assert_eq!(runs.create("kcbert-001", RECIPE).unwrap().run().name(), "kcbert-001-001");
+    assert_eq!(runs.create("kcbert", RECIPE).unwrap().run().name(), "kcbert-004");
+    assert_eq!(runs.list().unwrap().len(), 5);
+}
+
+#[test]
+fn processes_starting_together_get_a_run_each() {
+    let (_dir, runs) = home();
+    let names: HashSet<String> = thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| runs.create("kcbert", RECIPE).unwrap().run().name().to_owned())).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(names.len(), 8);
+}
+
+#[test]
+fn a_run_being_written_is_refused_to_others_by_the_id_of_its_writer() {
+    let (_dir, runs) = home();
+    let active = runs.create("kcbert", RECIPE).unwrap();
+    let run = runs.open("kcbert-001").unwrap();
+    assert_eq!(run.status().unwrap(), Status::Running);
+    let error = run.clone().resume().unwrap_err();
+    assert!(matches!(error, RunError::Busy { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+    drop(active);
+    assert!(run.resume().is_ok());
+}
+
+#[test]
+fn the_status_follows_the_lock_and_then_the_events() {
+    let (_dir, runs) = home();
+    let run = runs.create("kcbert", RECIPE).unwrap().run().clone();
+    assert_eq!(run.status().unwrap(), Status::Interrupted);
+    let endings = [
+        (started(), Status::Interrupted),
+        (EventKind::Failed { error: "disk full".into() }, Status::Failed),
+        (EventKind::Resumed { step: 0 }, Status::Interrupted),
+        (EventKind::Interrupted { step: 1 }, Status::Interrupted),
+        (EventKind::Finished { score: Some(0.5) }, Status::Finished),
+    ];
+    for (event, status) in endings {
+        let mut active = run.clone().resume().unwrap();
+        active.record(event.clone()).unwrap();
+        active.record(EventKind::Warning { message: "said after".into() }).unwrap();
+        drop(active);
+        assert_eq!(run.status().unwrap(), status, "{event:?}");
+    }
+}
+
+#[test]
+fn the_latest_unfinished_run_of_the_same_recipe_is_found() {
+    let (_dir, runs) = home();
+    assert!(runs.unfinished("kcbert", RECIPE).unwrap().is_none());
+    runs.create("kcbert", RECIPE).unwrap().record(started()).unwrap();
+    runs.create("kcbert", "name = \"kcbert\"\nseed = 7\n").unwrap();
+    runs.create("kcbert", RECIPE).unwrap().record(EventKind::Finished { score: None }).unwrap();
+    let found = runs.unfinished("kcbert", RECIPE).unwrap().unwrap();
+    assert_eq!(found.name(), "kcbert-001");
+    found.resume().unwrap().record(EventKind::Finished { score: None }).unwrap();
+    assert!(runs.unfinished("kcbert", RECIPE).unwrap().is_none());
+}
+
+#[test]
+fn an_unknown_run_is_an_error_that_suggests_the_nearest() {
+    let (_dir, runs) = home();
+    assert!(runs.open("kcbert-001").unwrap_err().to_string().contains("no runs yet"));
+    runs.create("kcbert", RECIPE).unwrap();
+    let error = runs.open("kcbret-001").unwrap_err();
+    assert!(error.is_user_error());
+    assert!(error.to_string().ends_with("did you mean \"kcbert-001\"?"), "{error}");
+    assert!(runs.open("../kcbert-001").is_err());
+}
+
+#[test]
+fn a_report_is_read_back_as_written_and_a_damaged_one_is_an_error() {
+    let (_dir, runs) = home();
+    let active = runs.create("kcbert", RECIPE).unwrap();
+    assert_eq!(active.run().report().unwrap(), None);
+    active.write_report(&report(0.75)).unwrap();
+    active.write_report(&report(0.8125)).unwrap();
+    assert_eq!(active.run().report().unwrap(), Some(report(0.8125)));
+    fs::write(active.run().report_path(), "{").unwrap();
+    assert!(active.run().report().unwrap_err().is_user_error());
+}
+
+#[test]
+fn a_summary_tells_the_score_so_far_and_then_the_final_one() {
+    let (_dir, runs) = home();
+    let mut active = runs.create("kcbert", RECIPE).unwrap();
+    active.record(started()).unwrap();
+    let evaluation = EventKind::Evaluation { step: 2, epoch: 1.0, metrics: [("accuracy".to_owned(), 0.5)].into() };
+    active.record(evaluation).unwrap();
+    let so_far = active.run().summary().unwrap();
+    assert_eq!((so_far.status, so_far.score, so_far.steps), (Status::Running, Some(0.5), 2));
+    assert_eq!((so_far.metric.as_deref(), so_far.total_steps), (Some("accuracy"), Some(4)));
+    active.write_report(&report(0.75)).unwrap();
+    active.record(EventKind::Finished { score: Some(0.75) }).unwrap();
+    let run = active.run().clone();
+    drop(active);
+    let last = run.summary().unwrap();
+    assert_eq!((last.status, last.score, last.steps), (Status::Finished, Some(0.75), 4));
+    assert!(last.seconds.is_some_and(|seconds| (0.0..60.0).contains(&seconds)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_that_names_the_file() {
+    use super::journal::JournalWriter;
+
+    let mut writer = JournalWriter::open("/dev/full".into()).unwrap();
+    let error = writer.append(started()).unwrap_err();
+    assert!(!error.is_user_error());
+    assert!(error.to_string().starts_with("cannot append an event to /dev/full: "), "{error}");
+}

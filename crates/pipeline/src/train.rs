@@ -1,0 +1,458 @@
+//! One run: fit, validate, keep the best, predict the test table, report.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use gyeol_data::Targets;
+use gyeol_engine::Isa;
+use gyeol_engine::config::Init;
+use gyeol_engine::device::Cpu;
+use gyeol_engine::hf::{GyeolJson, TOKENIZER_FILES, Weights, recover_directory, write_config, write_directory};
+use gyeol_engine::{
+    Action, Evaluation, LoadReport, Model, Observer, Outcome, StepReport, StopReason, TrainPaths, TrainPlan, Trainer,
+};
+use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Truth};
+use serde::{Deserialize, Serialize};
+
+use crate::prepare::Prepared;
+use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
+use crate::save_policy::SavePolicy;
+use crate::{Error, Watcher, process};
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Trained {
+    /// It is complete.
+    Finished(Box<Report>),
+    /// It was stopped after this many steps; its state is saved.
+    Interrupted {
+        /// The run's name.
+        run: String,
+        /// Steps taken.
+        step: u64,
+    },
+}
+
+/// Name of the resume state in the checkpoints directory.
+const STATE: &str = "state";
+
+/// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
+///
+/// # Errors
+/// Whatever goes wrong on the way; the run directory then says so too, and `resume` continues from its last state.
+pub fn train(
+    prepared: &Prepared,
+    runs: &Runs,
+    isa: Isa,
+    resume: bool,
+    watcher: &mut dyn Watcher,
+) -> Result<Trained, Error> {
+    let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
+    let unfinished = if resume { runs.unfinished(name, &toml)? } else { None };
+    let run = match unfinished {
+        Some(run) => run.resume()?,
+        None => runs.create(name, &toml)?,
+    };
+    // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
+    let result = rayon::scope(|_| Session { prepared, isa, watcher, run, warnings: Vec::new() }.run(resume));
+    result.map_err(|(mut run, error)| {
+        if let Err(second) = run.record(EventKind::Failed { error: error.to_string() }) {
+            return Error::Twice { first: Box::new(error), second: Box::new(second.into()) };
+        }
+        error
+    })
+}
+
+/// The figures a run keeps over interruptions.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Totals {
+    train_seconds: f64,
+    rows: u64,
+    tokens: u64,
+}
+
+struct Session<'a> {
+    prepared: &'a Prepared,
+    isa: Isa,
+    watcher: &'a mut dyn Watcher,
+    run: ActiveRun,
+    warnings: Vec<String>,
+}
+
+impl Session<'_> {
+    /// Gives the run back with an error, so that it can be recorded.
+    fn run(mut self, resume: bool) -> Result<Trained, (ActiveRun, Error)> {
+        match self.route(resume) {
+            Ok(trained) => Ok(trained),
+            Err(error) => Err((self.run, error)),
+        }
+    }
+
+    fn route(&mut self, resume: bool) -> Result<Trained, Error> {
+        let prepared = self.prepared;
+        let mut model = self.base_model()?;
+        let plan = TrainPlan::new(&prepared.recipe.train, prepared.train.rows.len());
+        let checkpoints = self.run.run().checkpoints_dir();
+        std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
+            path: checkpoints.clone(),
+            action: "create",
+            source,
+        })?;
+        self.run.record(EventKind::Started { metric: prepared.metric.to_string(), total_steps: plan.steps })?;
+        self.watcher.training(self.run.run(), &plan, 0);
+
+        let state_bytes = 3 * size_of::<f32>() * model.table().len();
+        let mut observer = RunObserver::new(self, plan, state_bytes);
+        let outcome = Trainer {
+            model: &mut model,
+            config: &prepared.recipe.train,
+            loss: prepared.loss,
+            seed: prepared.recipe.seed,
+            train: prepared.train.set(),
+            valid: prepared.valid_set(),
+            higher_is_better: prepared.metric.higher_is_better(),
+            paths: TrainPaths { state: checkpoints.join(STATE), checkpoints: checkpoints.clone() },
+            fingerprint: run_fingerprint(prepared)?,
+        }
+        .run(resume, &mut observer);
+        let (totals, failure) = (observer.totals, observer.failure.take());
+        // What stopped the run from inside matters more than what followed from it.
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let outcome = outcome?;
+        if outcome.reason == StopReason::Interrupted {
+            self.run.record(EventKind::Interrupted { step: outcome.steps })?;
+            return Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: outcome.steps });
+        }
+        let report = self.finish(&mut model, &outcome, totals)?;
+        let state = checkpoints.join(STATE);
+        recover_directory(&state)?;
+        match std::fs::remove_dir_all(&state) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Io { path: state, action: "remove", source });
+            }
+            _ => {}
+        }
+        self.run.record(EventKind::Finished { score: report.score })?;
+        Ok(Trained::Finished(Box::new(report)))
+    }
+
+    /// The model with the weights to start from.
+    fn base_model(&mut self) -> Result<Model<Cpu>, Error> {
+        let prepared = self.prepared;
+        self.watcher.phase("loading weights");
+        let (model, report) = load_base(prepared, self.isa)?;
+        if let Some(report) = report {
+            for text in describe(&report, prepared.outputs()) {
+                self.watcher.note(&text);
+            }
+        }
+        Ok(model)
+    }
+
+    fn finish(&mut self, model: &mut Model<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
+        let prepared = self.prepared;
+        self.watcher.phase("writing the model");
+        write_model(prepared, model, self.run.run())?;
+        let mut predicted = (0usize, 0f64);
+        let mut predict = |what, tokens, rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
+            watcher.predicting(what, rows.len());
+            let started = Instant::now();
+            let outputs = model.predict(tokens, rows, prepared.recipe.train.eval_batch_size, |done| {
+                watcher.predicted(done);
+                if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            predicted = (predicted.0 + rows.len(), predicted.1 + started.elapsed().as_secs_f64());
+            outputs.ok_or(Error::Interrupted)
+        };
+        let id_column = id_column(prepared.recipe.data.id.as_deref());
+        let mut metrics = None;
+        if let Some(valid) = prepared.valid_set() {
+            let outputs = predict("validating", valid.tokens, valid.rows, &mut *self.watcher)?;
+            let predictions = predictions(prepared, id_column, prepared.valid_ids(), outputs)?;
+            let targets = valid.targets.select(valid.rows);
+            metrics = Some(MetricValues::measure(predictions.outputs(), truth(&targets))?);
+            predictions.write(&self.run.run().valid_path(), Form::Predictions)?;
+        }
+        if let Some(test) = &prepared.test {
+            let outputs = predict("predicting", &test.tokens, &test.rows, &mut *self.watcher)?;
+            let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
+            predictions.write(&self.run.run().test_path(), Form::Predictions)?;
+        }
+        let rate = |count: f64, seconds: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
+        let report = Report {
+            run: self.run.run().name().to_owned(),
+            score: metrics.as_ref().and_then(|metrics| metrics.get(prepared.metric)),
+            metric: prepared.metric.to_string(),
+            metrics: metrics
+                .iter()
+                .flat_map(MetricValues::iter)
+                .map(|(metric, value)| (metric.to_string(), value))
+                .collect(),
+            task: prepared.task.to_string(),
+            best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
+            steps: outcome.steps,
+            train_rows: prepared.train.rows.len() as u64,
+            valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()) as u64,
+            train_seconds: totals.train_seconds,
+            samples_per_second: rate(totals.rows as f64, totals.train_seconds),
+            tokens_per_second: rate(totals.tokens as f64, totals.train_seconds),
+            predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),
+            peak_rss_bytes: process::peak_rss_bytes(),
+            threads: rayon::current_num_threads(),
+            isa: self.isa.name().to_owned(),
+            precision: "f32".to_owned(),
+            data_fingerprint: prepared.data_fingerprint(),
+            text_fingerprint: prepared.text_fingerprint(),
+            recipe_fingerprint: prepared.recipe.fingerprint()?,
+            warnings: std::mem::take(&mut self.warnings),
+        };
+        self.run.write_report(&report)?;
+        Ok(report)
+    }
+}
+
+/// What the bits of a run depend on, beside the recipe's own values: the tables and the tokeniser.
+fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
+    let parts =
+        [prepared.recipe.fingerprint()?, prepared.data_fingerprint(), prepared.tokeniser.fingerprint().to_owned()];
+    Ok(gyeol_data::fingerprint(&parts.each_ref().map(String::as_str)))
+}
+
+/// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.
+pub(crate) fn load_base(prepared: &Prepared, isa: Isa) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
+    let mut model = Model::new(Cpu::new(isa), prepared.config.clone(), prepared.outputs(), true)?;
+    let seed = prepared.recipe.seed;
+    let report = match prepared.recipe.model.init {
+        Init::Random => {
+            model.randomise(seed);
+            None
+        }
+        Init::Pretrained => {
+            let weights = Weights::open(&prepared.base)?.ok_or_else(|| Error::NoWeights(prepared.base.clone()))?;
+            Some(model.load(&weights, &prepared.base, seed)?)
+        }
+    };
+    Ok((model, report))
+}
+
+/// What a person should know of how the checkpoint fitted.
+fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
+    let mut said = Vec::new();
+    if !report.initialised.is_empty() {
+        said.push(format!("new head: {} are not in the checkpoint and start fresh", report.initialised.join(", ")));
+    }
+    if let Some((name, shape)) = report.resized.first() {
+        said.push(format!("new head: {name} was for {} outputs, this task has {outputs}; it starts fresh", shape[0]));
+    }
+    if !report.unexpected.is_empty() {
+        let some = report.unexpected.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let more = if report.unexpected.len() > 3 { ", …" } else { "" };
+        said.push(format!("unused tensors of the checkpoint: {} ({some}{more})", report.unexpected.len()));
+    }
+    said
+}
+
+/// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
+fn write_model(prepared: &Prepared, model: &Model<Cpu>, run: &Run) -> Result<(), Error> {
+    write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
+        let labels = prepared.labels.as_ref().map_or_else(|| vec!["LABEL_0".to_owned()], |map| map.labels().to_vec());
+        write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;
+        model.save(&staging.join("model.safetensors"))?;
+        prepared.tokeniser.save_files(staging)?;
+        debug_assert!(TOKENIZER_FILES.iter().any(|name| staging.join(name).exists()));
+        let data = &prepared.recipe.data;
+        let mut settings = GyeolJson::new(prepared.task, data.text.clone(), prepared.recipe.model.max_length);
+        settings.id.clone_from(&data.id);
+        settings.text_pair.clone_from(&data.text_pair);
+        settings.label = Some(data.label.clone());
+        settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
+        settings.label_names.clone_from(&data.label_names);
+        settings.score_range = data.score_range;
+        settings.write(staging)?;
+        Ok(())
+    })
+}
+
+/// The name of the id column in files of predictions: the table's, or `id` where ids are made from content.
+pub(crate) fn id_column(name: Option<&str>) -> &str {
+    name.unwrap_or("id")
+}
+
+fn truth(targets: &Targets) -> Truth<'_> {
+    match targets {
+        Targets::Classes(classes) => Truth::Classes(classes),
+        Targets::Scores(scores) => Truth::Scores(scores),
+    }
+}
+
+fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
+    match &prepared.labels {
+        Some(labels) => Outputs::Logits { labels: labels.labels().to_vec(), values },
+        None => Outputs::Scores(values),
+    }
+}
+
+fn predictions(
+    prepared: &Prepared,
+    id_column: &str,
+    ids: Vec<String>,
+    outputs: Vec<f32>,
+) -> Result<Predictions, Error> {
+    let mut predictions = Predictions::new(id_column, ids, outputs_of(prepared, outputs))?;
+    if let Some(range) = prepared.recipe.data.score_range {
+        predictions.clamp_scores(range);
+    }
+    Ok(predictions)
+}
+
+/// Between the engine's trainer and the run directory, the clock and the watcher.
+struct RunObserver<'a> {
+    prepared: &'a Prepared,
+    watcher: &'a mut dyn Watcher,
+    run: &'a mut ActiveRun,
+    warnings: &'a mut Vec<String>,
+    plan: TrainPlan,
+    clock: Instant,
+    policy: SavePolicy,
+    step_began: f64,
+    save_began: f64,
+    totals: Totals,
+    metrics: Option<MetricValues>,
+    truth: Option<Targets>,
+    failure: Option<Error>,
+}
+
+impl<'a> RunObserver<'a> {
+    fn new(session: &'a mut Session<'_>, plan: TrainPlan, state_bytes: usize) -> Self {
+        let prepared = session.prepared;
+        Self {
+            prepared,
+            watcher: &mut *session.watcher,
+            run: &mut session.run,
+            warnings: &mut session.warnings,
+            plan,
+            clock: Instant::now(),
+            policy: SavePolicy::new(state_bytes, 0.0),
+            step_began: 0.0,
+            save_began: 0.0,
+            totals: Totals::default(),
+            metrics: None,
+            truth: prepared.valid_set().map(|valid| valid.targets.select(valid.rows)),
+            failure: None,
+        }
+    }
+
+    fn now(&self) -> f64 {
+        self.clock.elapsed().as_secs_f64()
+    }
+
+    /// Appends an event; a journal that cannot be written stops the run.
+    fn record(&mut self, kind: EventKind) {
+        if let Err(error) = self.run.record(kind) {
+            self.failure.get_or_insert(error.into());
+        }
+    }
+
+    fn action(&self) -> Action {
+        if self.failure.is_some() || self.watcher.interrupted() {
+            Action::Stop
+        } else if self.policy.due(self.now()) {
+            Action::Save
+        } else {
+            Action::Continue
+        }
+    }
+}
+
+impl Observer for RunObserver<'_> {
+    fn step_begins(&mut self) {
+        self.step_began = self.now();
+    }
+
+    fn step(&mut self, report: &StepReport) -> Action {
+        self.totals.train_seconds += self.now() - self.step_began;
+        self.totals.rows += report.rows as u64;
+        self.totals.tokens += report.tokens as u64;
+        self.record(EventKind::Step {
+            step: report.step,
+            epoch: report.epoch,
+            loss: report.loss,
+            learning_rate: report.learning_rate,
+            grad_norm: report.gradient_norm,
+            tokens: report.tokens as u64,
+        });
+        self.watcher.step(report);
+        self.action()
+    }
+
+    fn evaluation_begins(&mut self, rows: usize) {
+        self.watcher.predicting("validating", rows);
+    }
+
+    fn evaluated_rows(&mut self, done: usize) -> ControlFlow<()> {
+        self.watcher.predicted(done);
+        if self.watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn score(&mut self, outputs: &[f32]) -> f64 {
+        let mut outputs = outputs_of(self.prepared, outputs.to_vec());
+        if let (Outputs::Scores(scores), Some([low, high])) = (&mut outputs, self.prepared.recipe.data.score_range) {
+            scores.iter_mut().for_each(|score| *score = score.clamp(low as f32, high as f32));
+        }
+        let Some(truth_values) = &self.truth else { return f64::NAN };
+        match MetricValues::measure(&outputs, truth(truth_values)) {
+            Ok(metrics) => {
+                let score = metrics.get(self.prepared.metric);
+                self.metrics = Some(metrics);
+                score.unwrap_or(f64::NAN)
+            }
+            Err(error) => {
+                self.failure.get_or_insert(error.into());
+                f64::NAN
+            }
+        }
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Action {
+        if let Some(metrics) = self.metrics.take() {
+            let values = metrics.iter().map(|(metric, value)| (metric.to_string(), value.unwrap_or(f64::NAN)));
+            let event =
+                EventKind::Evaluation { step: evaluation.step, epoch: evaluation.epoch, metrics: values.collect() };
+            self.record(event);
+            self.watcher.evaluated(evaluation.step, self.prepared.metric, &metrics, evaluation.improved);
+            if metrics.get(self.prepared.metric).is_none() {
+                self.warn(format!(
+                    "step {}: {} is undefined here (all predictions are alike?); the evaluation counts as the worst",
+                    evaluation.step, self.prepared.metric
+                ));
+            }
+        }
+        self.action()
+    }
+
+    fn saving(&mut self, _step: u64) -> serde_json::Value {
+        self.save_began = self.now();
+        // Three numbers cannot fail to be written as JSON.
+        serde_json::to_value(self.totals).unwrap_or_default()
+    }
+
+    fn saved(&mut self) {
+        self.policy.saved(self.save_began, self.now());
+    }
+
+    fn resumed(&mut self, step: u64, kept: serde_json::Value) {
+        self.totals = serde_json::from_value(kept).unwrap_or_default();
+        self.record(EventKind::Resumed { step });
+        self.watcher.training(self.run.run(), &self.plan, step);
+    }
+}
+
+impl RunObserver<'_> {
+    fn warn(&mut self, message: String) {
+        self.watcher.warning(&message);
+        self.record(EventKind::Warning { message: message.clone() });
+        self.warnings.push(message);
+    }
+}

@@ -1,0 +1,52 @@
+//! Who watches the route: told what happens, asked whether to stop.
+
+use gyeol_engine::{StepReport, TrainPlan};
+use gyeol_eval::{Metric, MetricValues};
+
+use crate::runs::Run;
+
+/// Told what happens on the route. Every method but [`Watcher::warning`] may be left out.
+pub trait Watcher: Send {
+    /// A part of the route without steps to count begins.
+    fn phase(&mut self, name: &'static str) {
+        let _ = name;
+    }
+
+    /// Something a person would want to know once.
+    fn note(&mut self, text: &str) {
+        let _ = text;
+    }
+
+    /// Something that may be wrong; the work goes on.
+    fn warning(&mut self, text: &str);
+
+    /// Training begins, or goes on after step `from`.
+    fn training(&mut self, run: &Run, plan: &TrainPlan, from: u64) {
+        let _ = (run, plan, from);
+    }
+
+    /// An optimiser step is done.
+    fn step(&mut self, report: &StepReport) {
+        let _ = report;
+    }
+
+    /// Rows are about to be predicted.
+    fn predicting(&mut self, what: &'static str, rows: usize) {
+        let _ = (what, rows);
+    }
+
+    /// So many of them are done.
+    fn predicted(&mut self, done: usize) {
+        let _ = done;
+    }
+
+    /// An evaluation is done.
+    fn evaluated(&mut self, step: u64, metric: Metric, metrics: &MetricValues, improved: bool) {
+        let _ = (step, metric, metrics, improved);
+    }
+
+    /// Whether the user has asked to stop.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
