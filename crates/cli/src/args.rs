@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, init, runs};
+use crate::commands::{completions, evaluate, init, predict, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -62,6 +62,12 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Look at a table and write a first recipe
     Init(init::Args),
+    /// Fine-tune a model as a recipe says
+    Train(train::Args),
+    /// Predict a table with a run or any checkpoint directory
+    Predict(predict::Args),
+    /// Score predictions against the labels of a table
+    Evaluate(evaluate::Args),
     /// List runs, or show one
     Runs(runs::Args),
     /// Print a completion script for a shell

@@ -61,10 +61,11 @@ fn code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|cause| {
-            if cause.is::<Interrupted>() {
+            let stopped = matches!(cause.downcast_ref(), Some(gyeol_pipeline::Error::Interrupted));
+            if stopped || cause.is::<Interrupted>() {
                 return Some(130);
             }
-            let user = if cause.is::<Mistake>() {
+            let user = if cause.is::<Mistake>() || cause.is::<gyeol_engine::PinError>() {
                 true
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::Error>() {
                 error.is_user_error()
@@ -106,6 +107,7 @@ mod tests {
         assert_eq!(code(&anyhow!("anything")), 1);
         assert_eq!(code(&Mistake::new("no").into()), 2);
         assert_eq!(code(&Interrupted { hint: None }.into()), 130);
+        assert_eq!(code(&anyhow::Error::from(gyeol_pipeline::Error::Interrupted).context("predicting")), 130);
         let missing = gyeol_data::DataError::Read { path: "a.csv".into(), source: io::ErrorKind::NotFound.into() };
         assert_eq!(code(&anyhow::Error::from(gyeol_pipeline::Error::from(missing)).context("training")), 2);
         let full = gyeol_data::DataError::Write { path: "a.csv".into(), source: io::ErrorKind::StorageFull.into() };

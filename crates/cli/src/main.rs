@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod observe;
 mod output;
+mod watcher;
 
 use std::process::ExitCode;
 

@@ -2,10 +2,7 @@
 
 use std::{
     process,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -14,14 +11,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
-/// A bar over `total` steps or rows, hidden when progress is not to be shown.
-///
-/// The message after it is for what changes with each step, such as the loss.
-#[expect(dead_code, reason = "the commands that train and predict draw it")]
+/// A bar over `total` steps or rows with its speed and the time left, hidden when progress is not to be shown.
 pub(crate) fn bar(output: &Output, title: &'static str, total: u64, unit: &str) -> ProgressBar {
-    let template =
-        format!("{{prefix:>10.bold}} {{bar:28}} {{pos}}/{{len}} {unit} {{per_sec}}, {{eta}} left {{wide_msg}}");
-    // A wrong template is a slip in the line above, which every test of a bar would show.
+    bar_with(output, title, total, &format!("{{pos}}/{{len}} {unit} {{per_sec}}, {{eta}} left"))
+}
+
+/// A bar over the steps of a training; its message tells the loss, the speed and the time left.
+pub(crate) fn training_bar(output: &Output, steps: u64) -> ProgressBar {
+    bar_with(output, "training", steps, "{pos}/{len} {wide_msg}")
+}
+
+fn bar_with(output: &Output, title: &'static str, total: u64, tail: &str) -> ProgressBar {
+    let template = format!("{{prefix:>10.bold}} {{bar:28}} {tail}");
+    // A wrong template is a slip in the lines above, which every test of a bar would show.
     let style = ProgressStyle::with_template(&template).expect("the template is well-formed");
     let target = if output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     ProgressBar::with_draw_target(Some(total), target).with_style(style.progress_chars("━━╌")).with_prefix(title)
@@ -36,17 +38,18 @@ pub(crate) fn spinner(output: &Output, message: &'static str) -> ProgressBar {
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) raises, so that the work can stop where it can be resumed.
-/// A second one ends the process at once.
-#[expect(dead_code, reason = "the commands that train and predict listen for it")]
+/// A second one ends the process at once. However often it is asked for, there is one flag a process.
 #[expect(clippy::exit, reason = "the user asked twice")]
-pub(crate) fn interruption() -> Result<Arc<AtomicBool>> {
-    let raised = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&raised);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            process::exit(130);
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(raised)
+pub(crate) fn interruption() -> Result<&'static AtomicBool> {
+    static RAISED: AtomicBool = AtomicBool::new(false);
+    static LISTENING: AtomicBool = AtomicBool::new(false);
+    if !LISTENING.swap(true, Ordering::SeqCst) {
+        ctrlc::set_handler(|| {
+            if RAISED.swap(true, Ordering::SeqCst) {
+                process::exit(130);
+            }
+        })
+        .context("cannot listen for Ctrl-C")?;
+    }
+    Ok(&RAISED)
 }

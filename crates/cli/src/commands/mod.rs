@@ -1,8 +1,11 @@
 //! One module a command: its words (`Args`) and what it does (`run`).
 
 pub(crate) mod completions;
+pub(crate) mod evaluate;
 pub(crate) mod init;
+pub(crate) mod predict;
 pub(crate) mod runs;
+pub(crate) mod train;
 
 use anyhow::{Context as _, Result};
 
@@ -17,6 +20,9 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
     set_threads(&global)?;
     match command {
         Command::Init(args) => init::run(&args, output),
+        Command::Train(args) => train::run(&args, &global, output),
+        Command::Predict(args) => predict::run(&args, &global, output),
+        Command::Evaluate(args) => evaluate::run(&args, output),
         Command::Runs(args) => runs::run(&args, &global, output),
         Command::Completions(args) => completions::run(&args, output),
     }

@@ -1,8 +1,26 @@
 //! `gyeol predict RUN_OR_DIR DATA`: a model's predictions for a table.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
+use anyhow::Result;
 use clap::ValueEnum;
+use gyeol_engine::{Isa, hf::GyeolJson};
+use gyeol_eval::{Form, Outputs, Predictions};
+use gyeol_pipeline::{PredictOptions, Predictor, Watcher as _, model_directory, runs::Runs};
+use serde::Serialize;
+use serde_json::Map;
+
+use super::evaluate::LabelNames;
+use crate::{
+    args::Global,
+    exit::Mistake,
+    output::{self, Output},
+    watcher::Console,
+};
 
 /// The words of `gyeol predict`.
 #[derive(Debug, clap::Args)]
@@ -59,3 +77,147 @@ Examples:
   gyeol predict .gyeol/runs/kcbert-001/model test.csv -o logits.csv --logits
   gyeol predict ./some-checkpoint pairs.csv -o out.csv --id id --text one --text-pair two
   head -100 test.csv | gyeol predict kcbert-001 - -o -";
+
+/// Predicts and writes.
+pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
+    let to_stdout = args.output == Path::new("-");
+    if !to_stdout {
+        check_destination(&args.output)?;
+    }
+    let isa = Isa::detect()?;
+    let dir = model_directory(&args.model, &Runs::new(&global.home))?;
+    let mut console = Console::new(output)?;
+    console.phase("loading the model");
+    let mut predictor = Predictor::open(&dir, isa)?;
+    let options = PredictOptions {
+        id: args.id.clone(),
+        text: args.text.clone(),
+        text_pair: args.text_pair.clone(),
+        max_length: args.max_length,
+    };
+    let started = Instant::now();
+    let mut predictions = predictor.predict(&args.data, io::stdin().lock(), &options, &mut console)?;
+    let seconds = started.elapsed().as_secs_f64();
+    console.finish();
+
+    let form = if args.logits { Form::Logits } else { Form::Predictions };
+    if let (Form::Predictions, Some(range)) = (form, predictor.score_range()) {
+        predictions.clamp_scores(range);
+    }
+    let names = LabelNames::of(GyeolJson::read(&dir)?.as_ref());
+    let summary = Summary::new(args, &predictions, seconds);
+    if to_stdout {
+        let mut csv = Vec::new();
+        predictions.write_to(&mut csv, form, "standard output")?;
+        output.text(&String::from_utf8(csv)?)?;
+        output.note(&summary.tell(&names));
+        return Ok(());
+    }
+    predictions.write(&args.output, form)?;
+    if output.is_json() { output.json(&summary) } else { output.text(&summary.tell(&names)) }
+}
+
+/// Refuses what could not be written after the work.
+fn check_destination(path: &Path) -> Result<(), Mistake> {
+    if path.is_dir() {
+        return Err(Mistake::new(format!("--output: {} is a directory; name a file in it", path.display())));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match parent {
+        Some(parent) if !parent.is_dir() => {
+            let words = format!("--output: there is no directory {} to write to", parent.display());
+            Err(Mistake::new(words).hint(format!("mkdir -p {}", parent.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    rows: usize,
+    output: &'a Path,
+    /// Classification: how many rows were given each label.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    labels: Map<String, serde_json::Value>,
+    /// Regression: where the scores lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scores: Option<Scores>,
+    precision: &'static str,
+    /// Reading and tokenising included, loading the model not.
+    seconds: f64,
+    samples_per_second: f64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Scores {
+    lowest: f64,
+    mean: f64,
+    highest: f64,
+}
+
+impl<'a> Summary<'a> {
+    fn new(args: &'a Args, predictions: &Predictions, seconds: f64) -> Self {
+        let outputs = predictions.outputs();
+        let mut counts = vec![0u64; outputs.labels().len()];
+        for class in outputs.argmax() {
+            counts[class as usize] += 1;
+        }
+        let rows = predictions.len();
+        Self {
+            rows,
+            output: &args.output,
+            labels: outputs.labels().iter().cloned().zip(counts.into_iter().map(Into::into)).collect(),
+            scores: Scores::of(outputs),
+            precision: args.precision.name(),
+            seconds,
+            samples_per_second: rows as f64 / seconds.max(f64::MIN_POSITIVE),
+        }
+    }
+
+    fn tell(&self, names: &LabelNames) -> String {
+        let mut lines = Vec::new();
+        if let Some(Scores { lowest, mean, highest }) = self.scores {
+            lines.push(format!("scores from {lowest:.3} to {highest:.3}, mean {mean:.3}\n"));
+        }
+        if !self.labels.is_empty() {
+            let mut table = output::table(&["prediction", "rows", "share"], &[1, 2]);
+            for (label, count) in &self.labels {
+                let share = count.as_f64().unwrap_or_default() / self.rows as f64;
+                table.add_row([names.name(label), count.to_string(), format!("{:.1} %", share * 100.0)]);
+            }
+            lines.push(output::render(&table) + "\n");
+        }
+        lines.push(format!(
+            "{} rows in {}, {:.0} samples/s",
+            self.rows,
+            output::duration(self.seconds),
+            self.samples_per_second
+        ));
+        if self.output != Path::new("-") {
+            lines.push(format!("written to {}", self.output.display()));
+        }
+        lines.join("\n")
+    }
+}
+
+impl Scores {
+    fn of(outputs: &Outputs) -> Option<Self> {
+        let Outputs::Scores(scores) = outputs else { return None };
+        let scores = || scores.iter().map(|&score| f64::from(score));
+        Some(Self {
+            lowest: scores().fold(f64::INFINITY, f64::min),
+            mean: scores().sum::<f64>() / outputs.rows() as f64,
+            highest: scores().fold(f64::NEG_INFINITY, f64::max),
+        })
+    }
+}
+
+impl Precision {
+    /// The arithmetic it comes to.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto | Self::F32 => "f32",
+        }
+    }
+}

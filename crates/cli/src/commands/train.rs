@@ -2,6 +2,25 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
+use gyeol_engine::Isa;
+use gyeol_eval::Summary;
+use gyeol_pipeline::{
+    Estimate, Prepared, Trained, estimate,
+    hub::HubOptions,
+    recipe::Recipe,
+    runs::{Report, Run, Runs},
+    train,
+};
+use serde::Serialize;
+
+use crate::{
+    args::Global,
+    exit::Interrupted,
+    output::{self, Output},
+    watcher::Console,
+};
+
 /// The words of `gyeol train`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -33,3 +52,172 @@ Examples:
   gyeol train recipe.toml --dry-run
   gyeol train recipe.toml --resume
   gyeol train recipe.toml --seeds 1,2,3 --json";
+
+/// Does what `gyeol train` says.
+pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
+    let mut recipe = Recipe::load(&args.recipe, &args.sets)?;
+    let isa = Isa::detect()?;
+    let mut watcher = Console::new(output)?;
+    let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
+    if args.dry_run {
+        let prepared = Prepared::new(recipe, &global.home, &hub, &mut watcher)?;
+        let estimate = estimate(&prepared, isa, &mut watcher)?;
+        watcher.finish();
+        return if output.is_json() { output.json(&estimate) } else { output.text(&tell_estimate(&estimate)) };
+    }
+    let runs = Runs::new(&global.home);
+    let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
+    let mut finished = Vec::new();
+    for (index, &seed) in seeds.iter().enumerate() {
+        recipe.seed = seed;
+        if seeds.len() > 1 {
+            output.note(&format!("seed {seed} ({} of {})", index + 1, seeds.len()));
+        }
+        let prepared = Prepared::new(recipe.clone(), &global.home, &hub, &mut watcher)?;
+        match train(&prepared, &runs, isa, args.resume, &mut watcher)? {
+            Trained::Finished(report) => finished.push((seed, *report)),
+            Trained::Interrupted { run, step } => {
+                watcher.finish();
+                let words = format!("the run {run} is saved at step {step}: the same command with --resume goes on");
+                return Err(Interrupted { hint: Some(words) }.into());
+            }
+        }
+        watcher.finish();
+        if seeds.len() == 1 {
+            let (_, report) = &finished[0];
+            return if output.is_json() {
+                output.json(report)
+            } else {
+                output.text(&tell(&prepared, &runs.open(&report.run)?, report))
+            };
+        }
+    }
+    let seeds = SeedsReport::new(finished);
+    if output.is_json() { output.json(&seeds) } else { output.text(&seeds.tell()) }
+}
+
+/// The closing summary of one run.
+fn tell(prepared: &Prepared, run: &Run, report: &Report) -> String {
+    let mut lines = vec![format!("{} finished after {} steps", report.run, report.steps), String::new()];
+    if let Some(score) = report.score {
+        let others: Vec<String> = report
+            .metrics
+            .iter()
+            .filter(|(name, _)| **name != report.metric)
+            .filter_map(|(name, value)| value.map(|value| format!("{name} {value:.4}")))
+            .collect();
+        let rows = report.valid_rows;
+        lines.push(format!("{} {score:.4} on {rows} validation rows, at step {}", report.metric, report.best_step));
+        lines.push(format!("  {}", others.join(" · ")));
+        lines.push(String::new());
+    }
+    lines.push(format!(
+        "{} for {} rows: {:.0} rows/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
+        output::duration(report.train_seconds),
+        report.train_rows,
+        report.samples_per_second,
+        report.tokens_per_second,
+        report.threads,
+        report.isa,
+        report.precision,
+        report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), output::bytes),
+    ));
+    lines.push(String::new());
+    let mut files = vec![("model", run.model_dir()), ("report", run.report_path())];
+    if report.score.is_some() {
+        files.push(("validation", run.valid_path()));
+    }
+    if prepared.test.is_some() {
+        files.push(("submission", run.test_path()));
+    }
+    lines.extend(files.iter().map(|(what, path)| format!("{what:<11} {}", path.display())));
+    lines.push(String::new());
+    lines.extend(next(&report.run, run, report.score.is_some()));
+    lines.join("\n")
+}
+
+/// What a person would do now.
+fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
+    let mut lines = vec![format!("next: gyeol predict {name} TABLE -o predictions.csv")];
+    if scored {
+        lines.push(format!("      gyeol evaluate {} TABLE", run.valid_path().display()));
+    }
+    lines.push(format!("      gyeol runs show {name}"));
+    lines
+}
+
+fn tell_estimate(estimate: &Estimate) -> String {
+    let memory = estimate.memory_bytes.map_or_else(|| "unknown".to_owned(), output::bytes);
+    [
+        "everything fits together; nothing was trained or written".to_owned(),
+        String::new(),
+        format!(
+            "rows      {} to train on, {} to validate on, {} to predict",
+            estimate.train_rows, estimate.valid_rows, estimate.test_rows
+        ),
+        format!("steps     {}, {} evaluations", estimate.steps, estimate.evaluations),
+        format!("model     {:.1} M parameters", estimate.parameters as f64 / 1e6),
+        format!("speed     {:.0} tokens/s, measured over a few steps", estimate.tokens_per_second),
+        format!("time      about {}", output::duration(estimate.seconds)),
+        format!("memory    {memory} so far; longer texts need more"),
+        format!("disk      {} at most", output::bytes(estimate.disk_bytes)),
+    ]
+    .join("\n")
+}
+
+/// What `--seeds` prints.
+#[derive(Debug, Serialize)]
+struct SeedsReport {
+    metric: String,
+    scores: Vec<SeedScore>,
+    mean: Option<f64>,
+    standard_deviation: Option<f64>,
+    /// 95 % interval of the mean.
+    interval: Option<[f64; 2]>,
+    runs: Vec<Report>,
+}
+
+#[derive(Debug, Serialize)]
+struct SeedScore {
+    seed: u64,
+    run: String,
+    score: Option<f64>,
+}
+
+impl SeedsReport {
+    fn new(finished: Vec<(u64, Report)>) -> Self {
+        let scores: Vec<SeedScore> = finished
+            .iter()
+            .map(|(seed, report)| SeedScore { seed: *seed, run: report.run.clone(), score: report.score })
+            .collect();
+        let values: Vec<f64> = scores.iter().filter_map(|seed| seed.score).collect();
+        let summary = Summary::of(&values);
+        Self {
+            metric: finished.first().map(|(_, report)| report.metric.clone()).unwrap_or_default(),
+            mean: summary.as_ref().map(|summary| summary.mean),
+            standard_deviation: summary.as_ref().and_then(|summary| summary.standard_deviation),
+            interval: summary.and_then(|summary| summary.interval).map(|interval| [interval.low, interval.high]),
+            scores,
+            runs: finished.into_iter().map(|(_, report)| report).collect(),
+        }
+    }
+
+    fn tell(&self) -> String {
+        let mut table = output::table(&["seed", "run", &self.metric], &[0, 2]);
+        for seed in &self.scores {
+            let score = seed.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"));
+            table.add_row([seed.seed.to_string(), seed.run.clone(), score]);
+        }
+        let mut text = output::render(&table);
+        if let Some(mean) = self.mean {
+            text.push_str(&format!("\n\nmean {mean:.4}"));
+            if let Some(deviation) = self.standard_deviation {
+                text.push_str(&format!(" ± {deviation:.4} (standard deviation)"));
+            }
+            if let Some([low, high]) = self.interval {
+                text.push_str(&format!(", 95 % interval of the mean {low:.4} to {high:.4}"));
+            }
+        }
+        text
+    }
+}

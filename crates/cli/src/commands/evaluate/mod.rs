@@ -1,0 +1,169 @@
+//! `gyeol evaluate PREDICTIONS DATA`: how good predictions are.
+//!
+//! The figures come from `gyeol_eval`; how they are laid out for a terminal is in `layout`.
+
+mod layout;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use gyeol_data::Table;
+use gyeol_engine::hf::GyeolJson;
+use gyeol_eval::{Predictions, Report, Truth};
+use gyeol_pipeline::{
+    EvaluateOptions, Evaluated, Prepared, evaluate,
+    recipe::Recipe,
+    runs::Run,
+};
+use serde::Serialize;
+
+use crate::output::Output;
+
+/// The words of `gyeol evaluate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Predictions, as `gyeol predict` or a run writes them
+    pub(crate) predictions: PathBuf,
+
+    /// The table that holds the labels
+    pub(crate) data: PathBuf,
+
+    /// The id column of the table [default: the recipe's, else the first column of the predictions]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) id: Option<String>,
+
+    /// The text column, to show the texts of errors [default: the recipe's]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+
+    /// The column of the second text [default: the recipe's]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text_pair: Option<String>,
+
+    /// The label column of the table [default: the recipe's, else label]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
+
+    /// Report each value of this column separately [default: the recipe's]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) source: Option<String>,
+
+    /// How many of the most confident errors to list
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) errors: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gyeol evaluate .gyeol/runs/kcbert-001/valid.csv train.csv
+  gyeol evaluate predictions.csv dev.csv --id ID --label score --source source
+  gyeol evaluate predictions.csv dev.csv --text review --errors 20
+  gyeol evaluate predictions.csv dev.csv --json | jq .metrics
+
+Predictions that lie beside a recipe.toml, as those of a run do, take the columns it names.";
+
+/// Evaluates and prints.
+pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
+    let beside = args.predictions.parent().unwrap_or(Path::new(""));
+    let options = options(args, beside, output)?;
+    let evaluated = evaluate(&args.predictions, &args.data, &options)?;
+    if output.is_json() {
+        return output.json(&Document { report: &evaluated.report, unpredicted: evaluated.unpredicted });
+    }
+    let names = LabelNames::of(GyeolJson::read(&beside.join("model"))?.as_ref());
+    let text = [heading(args, &evaluated), layout::report(&evaluated, &names, layout::terminal_width())].join("\n\n");
+    output.text(&text)
+}
+
+/// The table by class of a run's validation rows; `None` for a regression, or where nothing was held out.
+///
+/// # Errors
+/// When `valid.csv` of the run cannot be read.
+pub(crate) fn valid_table(prepared: &Prepared, run: &Run) -> Result<Option<String>> {
+    let (Some(valid), Some(labels)) = (prepared.valid_set(), &prepared.labels) else { return Ok(None) };
+    let predictions = Predictions::read(&run.valid_path())?;
+    let gyeol_data::Targets::Classes(truth) = valid.targets.select(valid.rows) else { return Ok(None) };
+    let Report::Classification(report) = gyeol_eval::evaluate(&predictions, Truth::Classes(&truth), None, 0)? else {
+        return Ok(None);
+    };
+    let names = LabelNames::new(labels.labels(), prepared.recipe.data.label_names.as_deref());
+    Ok(Some(layout::classes(&report, &names)))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    unpredicted: usize,
+}
+
+/// The flags, then what the recipe beside the predictions names.
+fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOptions> {
+    let mut options = EvaluateOptions {
+        id: args.id.clone(),
+        text: args.text.clone(),
+        text_pair: args.text_pair.clone(),
+        label: args.label.clone().unwrap_or_else(|| "label".to_owned()),
+        source: args.source.clone(),
+        errors: args.errors,
+    };
+    let path = beside.join("recipe.toml");
+    if !path.is_file() {
+        return Ok(options);
+    }
+    let data = Recipe::load(&path, &[])?.data;
+    output.detail(&format!("columns as in {}", path.display()));
+    if args.label.is_none() {
+        options.label = data.label;
+    }
+    options.id = options.id.or(data.id);
+    // What only adds to the report is left out where the table lacks it: nobody asked for it here.
+    let table = Table::read(&args.data)?;
+    let there = |column: &String| table.has(column);
+    options.source = options.source.or_else(|| data.source.filter(there));
+    // A text on the command line means that text, not a pair of it and the recipe's second one.
+    if options.text.is_none() {
+        options.text = Some(data.text).filter(there);
+        options.text_pair = options.text_pair.or_else(|| data.text_pair.filter(there));
+    }
+    Ok(options)
+}
+
+fn heading(args: &Args, evaluated: &Evaluated) -> String {
+    let rows = match &evaluated.report {
+        Report::Classification(report) => report.rows,
+        Report::Regression(report) => report.rows,
+    };
+    let (predictions, data) = (args.predictions.display(), args.data.display());
+    let rest = match evaluated.unpredicted {
+        0 => String::new(),
+        count => format!("; {count} rows of {data} have no prediction"),
+    };
+    format!("{predictions}: {rows} rows against {data}{rest}")
+}
+
+/// The labels' names for people.
+#[derive(Debug, Default)]
+pub(crate) struct LabelNames(Vec<(String, String)>);
+
+impl LabelNames {
+    /// The names of `labels` in the same order, if it has names.
+    pub(crate) fn new(labels: &[String], names: Option<&[String]>) -> Self {
+        Self(labels.iter().cloned().zip(names.unwrap_or_default().iter().cloned()).collect())
+    }
+
+    /// The names a model directory stores.
+    pub(crate) fn of(settings: Option<&GyeolJson>) -> Self {
+        settings.map_or_else(Self::default, |model| Self::new(&model.labels, model.label_names.as_deref()))
+    }
+
+    /// `0 (strong negative)`, or the bare label where it has no name of its own.
+    pub(crate) fn name(&self, label: &str) -> String {
+        match self.0.iter().find(|(known, name)| known == label && name != label) {
+            Some((_, name)) => format!("{label} ({name})"),
+            None => label.to_owned(),
+        }
+    }
+}
