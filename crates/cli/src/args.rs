@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, evaluate, init, predict, runs, train};
+use crate::commands::{completions, demo, evaluate, init, predict, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -21,8 +21,11 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  gyeol init train.csv           look at a table and write a first recipe.toml
-  gyeol runs ls                  the runs so far
+  gyeol init train.csv                               look at a table and write a first recipe.toml
+  gyeol train recipe.toml                            fine-tune, validate, keep the best
+  gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
+  gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong
+  gyeol runs ls                                      the runs so far
 
 Exit codes: 0 done, 1 the work failed, 2 wrong command, recipe or data, 130 interrupted";
 
@@ -60,6 +63,8 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The main job on built-in sample data, in about a minute
+    Demo(demo::Args),
     /// Look at a table and write a first recipe
     Init(init::Args),
     /// Fine-tune a model as a recipe says

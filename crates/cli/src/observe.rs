@@ -1,40 +1,48 @@
 //! Watching the work: progress bars on standard error, and Ctrl-C.
 
 use std::{
-    process,
+    fmt, process,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::Output;
 
-/// A bar over `total` steps or rows with its speed and the time left, hidden when progress is not to be shown.
+/// A bar over `total` rows with its speed and the time left, hidden when progress is not to be shown.
 pub(crate) fn bar(output: &Output, title: &'static str, total: u64, unit: &str) -> ProgressBar {
-    bar_with(output, title, total, &format!("{{pos}}/{{len}} {unit} {{per_sec}}, {{eta}} left"))
+    let style = style(&format!("{{prefix:>10.bold}} {{bar:28}} {{pos}}/{{len}} {unit}, {{speed}}, {{eta}} left"));
+    let style = style.with_key("speed", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // The only thing that can fail is the terminal, which the bar itself passes over.
+        let _ = write!(text, "{:.0}/s", state.per_sec());
+    });
+    draw(output, Some(total)).with_style(style).with_prefix(title)
 }
 
-/// A bar over the steps of a training; its message tells the loss, the speed and the time left.
+/// A bar over the steps of a training; its message tells the time left, the loss and the speed.
 pub(crate) fn training_bar(output: &Output, steps: u64) -> ProgressBar {
-    bar_with(output, "training", steps, "{pos}/{len} {wide_msg}")
-}
-
-fn bar_with(output: &Output, title: &'static str, total: u64, tail: &str) -> ProgressBar {
-    let template = format!("{{prefix:>10.bold}} {{bar:28}} {tail}");
-    // A wrong template is a slip in the lines above, which every test of a bar would show.
-    let style = ProgressStyle::with_template(&template).expect("the template is well-formed");
-    let target = if output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    ProgressBar::with_draw_target(Some(total), target).with_style(style.progress_chars("━━╌")).with_prefix(title)
+    draw(output, Some(steps))
+        .with_style(style("{prefix:>10.bold} {bar:16} {pos}/{len} {wide_msg}"))
+        .with_prefix("training")
 }
 
 /// A spinner for work of unknown length, hidden when progress is not to be shown.
 pub(crate) fn spinner(output: &Output, message: &'static str) -> ProgressBar {
-    let target = if output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let spinner = ProgressBar::with_draw_target(None, target).with_message(message);
+    let spinner = draw(output, None).with_style(style("{spinner} {wide_msg}")).with_message(message);
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
+}
+
+fn draw(output: &Output, total: Option<u64>) -> ProgressBar {
+    let target = if output.shows_progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(total, target)
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // A wrong template is a slip in this file, which every use of it would show.
+    ProgressStyle::with_template(template).expect("the template is well-formed").progress_chars("━━╌")
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) raises, so that the work can stop where it can be resumed.

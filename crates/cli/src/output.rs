@@ -15,12 +15,19 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     verbose: bool,
+    /// Results are dropped: a part of a command whose own result comes later.
+    muted: bool,
 }
 
 impl Output {
     /// As the global flags say.
     pub(crate) fn new(global: &Global) -> Self {
-        Self { json: global.json, quiet: global.quiet, verbose: global.verbose }
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose, muted: false }
+    }
+
+    /// The same streams without results, for a step on the way to the one result a program reads.
+    pub(crate) fn muted(self) -> Self {
+        Self { muted: true, ..self }
     }
 
     /// Whether the result is to be one JSON document.
@@ -35,6 +42,9 @@ impl Output {
 
     /// Prints the result for people.
     pub(crate) fn text(&self, text: &str) -> Result<()> {
+        if self.muted {
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
         let written = write!(stdout, "{text}{line_end}").and_then(|()| stdout.flush());

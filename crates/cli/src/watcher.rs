@@ -182,16 +182,18 @@ impl Pace {
         self.seconds.add(seconds);
     }
 
-    /// What stands behind the bar. The time left counts evaluations in: it goes by all the time since the start.
+    /// What stands behind the bar, the least important last: a narrow terminal cuts it off. The time left goes by all
+    /// the time since the start, evaluations included.
     fn words(&self, report: &StepReport, now: Instant) -> String {
         let taken = report.step.saturating_sub(self.from).max(1) as f64;
-        let left = now.duration_since(self.started).as_secs_f64() / taken * report.steps.saturating_sub(report.step) as f64;
-        let speed = self.tokens.mean() / self.seconds.mean().max(f64::MIN_POSITIVE);
+        let ahead = report.steps.saturating_sub(report.step) as f64;
+        let left = now.duration_since(self.started).as_secs_f64() / taken * ahead;
         format!(
-            "loss {:.4}, rate {:.1e}, {speed:.0} tokens/s, {} left",
-            self.loss.mean(),
-            report.learning_rate,
+            "{} left, loss {:.4}, {:.0} tokens/s, lr {:.1e}",
             output::duration(left),
+            self.loss.mean(),
+            self.tokens.mean() / self.seconds.mean().max(f64::MIN_POSITIVE),
+            report.learning_rate,
         )
     }
 }
@@ -230,16 +232,7 @@ mod tests {
     const PLAN: TrainPlan = TrainPlan { rows_per_step: 8, steps_per_epoch: 50, steps: 1000, evaluations: 20 };
 
     fn report(step: u64, loss: f64) -> StepReport {
-        StepReport {
-            step,
-            steps: 100,
-            epoch: 0.5,
-            loss,
-            learning_rate: 2e-5,
-            gradient_norm: 1.0,
-            rows: 8,
-            tokens: 120,
-        }
+        StepReport { step, steps: 100, epoch: 0.5, loss, learning_rate: 2e-5, gradient_norm: 1.0, rows: 8, tokens: 120 }
     }
 
     #[test]
@@ -260,7 +253,7 @@ mod tests {
         pace.step(&report(41, 1.0), 0.5);
         pace.step(&report(42, 1.0), 0.5);
         let words = pace.words(&report(42, 1.0), started + Duration::from_secs(4));
-        assert_eq!(words, "loss 1.0000, rate 2.0e-5, 240 tokens/s, 1 min 56 s left");
+        assert_eq!(words, "1 min 56 s left, loss 1.0000, 240 tokens/s, lr 2.0e-5");
     }
 
     #[test]

@@ -34,14 +34,16 @@ Examples:
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let files = demo::write(&args.out, args.seed)?;
     output.note(&format!("wrote made-up reviews, a small encoder and a recipe to {}", args.out.display()));
+    // A program reads one document: the evaluation.
+    let on_the_way = if output.is_json() { output.muted() } else { *output };
     let recipe = show(&files.recipe);
-    step(&["train", &recipe], global, output)?;
+    step(&["train", &recipe], global, &on_the_way)?;
     let runs = Runs::new(&global.home);
     let Some(run) = runs.list()?.into_iter().rfind(|run| run.name().starts_with("demo-")) else {
         bail!("the run of the demo is gone from {}", runs.root().display());
     };
     let predictions = show(&args.out.join("predictions.csv"));
-    step(&["predict", run.name(), &show(&files.test), "-o", &predictions], global, output)?;
+    step(&["predict", run.name(), &show(&files.test), "-o", &predictions], global, &on_the_way)?;
     let answers = show(&files.answers);
     step(&["evaluate", &predictions, &answers, "--id", "id", "--text", "review"], global, output)?;
     output.note("\nthe same on a table of yours: gyeol init TABLE, then gyeol train recipe.toml");
@@ -50,7 +52,11 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
 
 /// Prints a command line and does what it says.
 fn step(words: &[&str], global: &Global, output: &Output) -> Result<()> {
-    output.note(&format!("\n$ gyeol {}", words.join(" ")));
+    let home = match global.home.to_str() {
+        Some(".gyeol") | None => String::new(),
+        Some(home) => format!(" --home {home}"),
+    };
+    output.note(&format!("\n$ gyeol {}{home}", words.join(" ")));
     let cli = Cli::try_parse_from(std::iter::once(&"gyeol").chain(words))?;
     match cli.command {
         Command::Train(args) => train::run(&args, global, output),

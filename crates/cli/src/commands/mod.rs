@@ -1,6 +1,7 @@
 //! One module a command: its words (`Args`) and what it does (`run`).
 
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod init;
 pub(crate) mod predict;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
     let Cli { global, command } = cli;
     set_threads(&global)?;
     match command {
+        Command::Demo(args) => demo::run(&args, &global, output),
         Command::Init(args) => init::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),

@@ -14,6 +14,7 @@ use gyeol_pipeline::{
 };
 use serde::Serialize;
 
+use super::evaluate;
 use crate::{
     args::Global,
     exit::Interrupted,
@@ -88,7 +89,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
             return if output.is_json() {
                 output.json(report)
             } else {
-                output.text(&tell(&prepared, &runs.open(&report.run)?, report))
+                output.text(&tell(&prepared, &runs.open(&report.run)?, report)?)
             };
         }
     }
@@ -97,7 +98,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
 }
 
 /// The closing summary of one run.
-fn tell(prepared: &Prepared, run: &Run, report: &Report) -> String {
+fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
     let mut lines = vec![format!("{} finished after {} steps", report.run, report.steps), String::new()];
     if let Some(score) = report.score {
         let others: Vec<String> = report
@@ -110,6 +111,9 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> String {
         lines.push(format!("{} {score:.4} on {rows} validation rows, at step {}", report.metric, report.best_step));
         lines.push(format!("  {}", others.join(" · ")));
         lines.push(String::new());
+        if let Some(table) = evaluate::valid_table(prepared, run)? {
+            lines.extend([table, String::new()]);
+        }
     }
     lines.push(format!(
         "{} for {} rows: {:.0} rows/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
@@ -133,7 +137,7 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> String {
     lines.extend(files.iter().map(|(what, path)| format!("{what:<11} {}", path.display())));
     lines.push(String::new());
     lines.extend(next(&report.run, run, report.score.is_some()));
-    lines.join("\n")
+    Ok(lines.join("\n"))
 }
 
 /// What a person would do now.

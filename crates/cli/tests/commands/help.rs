@@ -8,6 +8,8 @@ fn help_of_every_command_has_examples() {
     for (name, args) in [
         ("help", vec!["--help"]),
         ("help_init", vec!["init", "--help"]),
+        ("help_predict", vec!["predict", "--help"]),
+        ("help_evaluate", vec!["evaluate", "--help"]),
         ("help_runs_ls", vec!["runs", "ls", "--help"]),
         ("help_runs_show", vec!["runs", "show", "--help"]),
         ("help_completions", vec!["completions", "--help"]),

@@ -1,7 +1,9 @@
 //! Whole commands: the built binary in a directory of its own, its two streams and its exit code.
 
 mod completions;
+mod evaluate;
 mod help;
 mod init;
+mod predict;
 mod runs;
 mod support;

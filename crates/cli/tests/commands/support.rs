@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command, Stdio},
 };
 
 /// A directory of one test, removed with it.
@@ -32,19 +33,25 @@ impl Sandbox {
 
     /// Runs `gyeol` with `args` here, untouched by the user's environment.
     pub(crate) fn gyeol(&self, args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_gyeol"))
-            .args(args)
-            .current_dir(self.path())
-            .env_remove("GYEOL_HOME")
-            .env("NO_COLOR", "1")
-            .env("COLUMNS", "100")
-            .output()
-            .unwrap();
-        Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    /// The same with `input` on standard input.
+    pub(crate) fn gyeol_reading(&self, args: &[&str], input: &str) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Dropping the pipe after the write is the end of the input.
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Ran::of(child.wait_with_output().unwrap())
+    }
+
+    /// The command itself, for a test that changes more of it.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gyeol"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.env_remove("GYEOL_HOME").env_remove("GYEOL_ISA").env("NO_COLOR", "1").env("COLUMNS", "100");
+        command
     }
 }
 
@@ -56,6 +63,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    pub(crate) fn of(output: process::Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// The exit code and both streams, for a snapshot.
     pub(crate) fn all(&self) -> String {
         let code = self.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());

@@ -84,6 +84,26 @@ impl From<Mapped> for Tokenised {
     }
 }
 
+/// Rows of token ids and segment ids that were made elsewhere; none counts as truncated.
+///
+/// ```
+/// let tokens: gyeol_data::Tokenised = [(vec![2, 17, 3], vec![0, 0, 0]), (vec![2, 3], vec![0, 0])].into_iter().collect();
+/// assert_eq!((tokens.len(), tokens.tokens()), (2, 5));
+/// ```
+impl FromIterator<(Vec<u32>, Vec<u8>)> for Tokenised {
+    /// # Panics
+    /// If a row is empty, or has not as many segment ids as token ids.
+    fn from_iter<I: IntoIterator<Item = (Vec<u32>, Vec<u8>)>>(rows: I) -> Self {
+        let mut owned = Owned::default();
+        for (row, (ids, segments)) in rows.into_iter().enumerate() {
+            assert!(!ids.is_empty(), "row {row} has no tokens");
+            assert_eq!(ids.len(), segments.len(), "row {row} has {} token ids", ids.len());
+            owned.push(&ids, segments.into_iter(), false);
+        }
+        owned.into()
+    }
+}
+
 impl Tokenised {
     /// The rows kept in `dir` under `fingerprint`, memory-mapped, or else those `build` makes, which are then kept.
     ///
@@ -153,5 +173,37 @@ impl Tokenised {
             batch.push(row, ids, segments);
         }
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[(&[u32], &[u8])]) -> Tokenised {
+        rows.iter().map(|(ids, segments)| (ids.to_vec(), segments.to_vec())).collect()
+    }
+
+    #[test]
+    fn rows_made_elsewhere_come_back_as_they_were_given() {
+        let tokens = rows(&[(&[2, 7, 3], &[0, 0, 1]), (&[2, 3], &[0, 0])]);
+        assert_eq!((tokens.len(), tokens.tokens(), tokens.truncated()), (2, 5, 0));
+        assert_eq!((tokens.length(0), tokens.length(1)), (3, 2));
+        assert_eq!(tokens.row(0), (&[2, 7, 3][..], &[0, 0, 1][..]));
+        let batch = tokens.batch(&[1, 0]);
+        assert_eq!((batch.ids, batch.cu_seqlens, batch.rows), (vec![2, 3, 2, 7, 3], vec![0, 2, 5], vec![1, 0]));
+        assert!(rows(&[]).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "row 1 has 2 token ids")]
+    fn a_row_without_a_segment_for_every_token_is_refused() {
+        rows(&[(&[2, 3], &[0, 0]), (&[2, 3], &[0])]);
+    }
+
+    #[test]
+    #[should_panic(expected = "row 0 has no tokens")]
+    fn a_row_without_tokens_is_refused() {
+        rows(&[(&[], &[])]);
     }
 }

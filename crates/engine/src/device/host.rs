@@ -86,9 +86,11 @@ impl<K: Kernels> Device for Host<K> {
 
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError> {
         if self.activations.len() < len {
-            // The old arena is given back first: both at once may not fit.
+            // The old arena is given back first: both at once may not fit. Twice the room, as memory is only occupied
+            // once touched and every new arena has to be touched anew.
             self.activations = arena("nothing", 0)?;
-            self.activations = arena("the activations of a batch", len)?;
+            self.activations = arena("the activations of a batch", len.saturating_mul(2))
+                .or_else(|_| arena("the activations of a batch", len))?;
         }
         Ok(())
     }

@@ -44,6 +44,8 @@ impl<D: Device> Trainer<'_, D> {
         let new = KeptCheckpoint { step: state.step, score };
         let (best, out) = decide(&state.best, new, self.config.keep, self.higher_is_better);
         if best.contains(&new) || (score.is_nan() && best.iter().any(|kept| kept.step == new.step)) {
+            let dir = &self.paths.checkpoints;
+            std::fs::create_dir_all(dir).map_err(HfError::io(dir, "create"))?;
             self.model.save(&self.checkpoint(new.step))?;
         }
         // The file of a checkpoint that falls out goes only once no saved state lists it any more.

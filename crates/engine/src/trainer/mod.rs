@@ -6,6 +6,8 @@ mod error;
 mod observer;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -100,7 +102,13 @@ impl<D: Device> Trainer<'_, D> {
         let plan = TrainPlan::new(self.config, self.train.rows.len());
         let mut order = self.order(state.epoch);
         let mut reason = StopReason::Finished;
+        let mut save_wanted = false;
         while state.step < plan.steps || state.evaluation_due {
+            // Asked before a step, not after an evaluation: the state may have been saved between the two.
+            if self.config.patience > 0 && state.since_best >= self.config.patience {
+                reason = StopReason::Patience;
+                break;
+            }
             let action = if state.evaluation_due {
                 match self.evaluate(&mut state, &plan, observer)? {
                     ControlFlow::Continue(action) => action,
@@ -122,16 +130,13 @@ impl<D: Device> Trainer<'_, D> {
                 observer.step(&report)
             };
             // An evaluation that is due belongs to its step: a state between the two is only saved to stop there.
-            let wanted = action == Action::Save || state.stale.len() > self.config.keep;
-            if action == Action::Stop || (wanted && !state.evaluation_due) {
+            save_wanted |= action == Action::Save || state.stale.len() > self.config.keep;
+            if action == Action::Stop || (save_wanted && !state.evaluation_due) {
                 self.save_state(&mut state, observer)?;
+                save_wanted = false;
             }
             if action == Action::Stop {
                 return Ok(Outcome { reason: StopReason::Interrupted, steps: state.step, best: state.best });
-            }
-            if self.config.patience > 0 && state.since_best >= self.config.patience {
-                reason = StopReason::Patience;
-                break;
             }
         }
         self.restore_best(&state)?;

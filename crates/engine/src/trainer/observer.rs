@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 pub enum Action {
     /// Go on.
     Continue,
-    /// Save the resume state, then go on.
+    /// Save the resume state, then go on. After a step with an evaluation to come, it is saved after that.
     Save,
     /// Save the resume state, then stop.
     Stop,

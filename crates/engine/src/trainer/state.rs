@@ -7,7 +7,7 @@ use std::fs;
 use gyeol_kernels::Span;
 use serde::{Deserialize, Serialize};
 
-use super::{KeptCheckpoint, Observer, TrainError, Trainer};
+use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
 use crate::device::{Device, Store};
 use crate::hf::{HfError, Weights, recover_directory, write_directory, write_file, write_safetensors};
 
@@ -65,13 +65,11 @@ struct File {
 
 impl<D: Device> Trainer<'_, D> {
     pub(super) fn save_state(&self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        // What is stale now is removed once the new state is in place, so the new state need not know of it.
-        let settled = State { stale: Vec::new(), ..state.clone() };
         let file = File {
             format: FORMAT,
             fingerprint: self.fingerprint.clone(),
             parameters: self.model.table().len(),
-            state: settled,
+            state: state.clone(),
             observer: observer.saving(state.step),
         };
         write_directory(&self.paths.state, |staging| {
@@ -98,14 +96,17 @@ impl<D: Device> Trainer<'_, D> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(HfError::io(&path, "read")(error).into()),
         };
-        let file: File =
+        let mut file: File =
             serde_json::from_slice(&text).map_err(|source| HfError::Json { path: path.clone(), source })?;
+        let steps_per_epoch = TrainPlan::new(self.config, self.train.rows.len()).steps_per_epoch;
         let problem = if file.format != FORMAT {
             Some(format!("its format is {}, this version reads {FORMAT}", file.format))
         } else if file.fingerprint != self.fingerprint {
             Some("it belongs to another recipe, table or base model; start a new run".to_owned())
         } else if file.parameters != self.model.table().len() {
             Some(format!("it has {} parameters, the model {}", file.parameters, self.model.table().len()))
+        } else if file.state.window >= steps_per_epoch {
+            Some(format!("it stands {} steps into an epoch of {steps_per_epoch}; start a new run", file.state.window))
         } else {
             None
         };
@@ -118,6 +119,8 @@ impl<D: Device> Trainer<'_, D> {
             weights.read_f32(name, &[file.parameters], &mut values)?;
             self.model.device.upload(store, Span::new(0, file.parameters), &values);
         }
+        // The process may have ended after the state was saved and before these were removed.
+        self.remove_stale(&mut file.state)?;
         observer.resumed(file.state.step, file.observer);
         Ok(Some(file.state))
     }

@@ -33,7 +33,11 @@ pub struct DemoFiles {
 /// If a file cannot be written.
 pub fn write(dir: &Path, seed: u64) -> Result<DemoFiles, Error> {
     let encoder = dir.join("encoder");
-    std::fs::create_dir_all(&encoder).map_err(|source| Error::Io { path: encoder.clone(), action: "create", source })?;
+    std::fs::create_dir_all(&encoder).map_err(|source| Error::Io {
+        path: encoder.clone(),
+        action: "create",
+        source,
+    })?;
     let all = reviews(seed, TRAIN_ROWS + TEST_ROWS);
     let (train, test) = all.split_at(TRAIN_ROWS);
     let vocabulary = vocabulary::build(train.iter().map(|review| review.text.as_str()), VOCABULARY);

@@ -10,11 +10,7 @@ use anyhow::Result;
 use gyeol_data::Table;
 use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::{Predictions, Report, Truth};
-use gyeol_pipeline::{
-    EvaluateOptions, Evaluated, Prepared, evaluate,
-    recipe::Recipe,
-    runs::Run,
-};
+use gyeol_pipeline::{EvaluateOptions, Evaluated, Prepared, evaluate, recipe::Recipe, runs::Run};
 use serde::Serialize;
 
 use crate::output::Output;

@@ -1,0 +1,292 @@
+//! Runs of a tiny BERT on rows drawn from a formula, and an observer that answers as it is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use gyeol_data::{Targets, Tokenised};
+use gyeol_kernels::Isa;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::super::*;
+use crate::config::EvaluateEvery;
+use crate::device::{Cpu, Store};
+use crate::hf::{EncoderConfig, Weights};
+use crate::random::mix;
+
+pub(super) const SEED: u64 = 7;
+pub(super) const ROWS: u64 = 32;
+const CLASSES: u64 = 4;
+
+/// Texts of 3 to 12 tokens, the class of each the remainder of its first word.
+pub(super) fn rows() -> (Tokenised, Targets) {
+    let mut classes = Vec::new();
+    let text = |row: u64| -> (Vec<u32>, Vec<u8>) {
+        let words = (0..1 + mix(row) % 10).map(|word| (5 + mix(row << 8 | word) % 56) as u32);
+        let ids: Vec<u32> = std::iter::once(2).chain(words).chain([3]).collect();
+        classes.push(ids[1] % CLASSES as u32);
+        let segments = vec![0; ids.len()];
+        (ids, segments)
+    };
+    let tokens = (0..ROWS).map(text).collect();
+    (tokens, Targets::Classes(classes))
+}
+
+/// Where an observer is heard.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Moment {
+    /// After this step.
+    Step(u64),
+    /// After this step, with so many rows evaluated.
+    Rows(u64, usize),
+    /// After the evaluation of this step.
+    Evaluated(u64),
+}
+
+/// An observer that answers as it is told, and takes notes.
+pub(super) struct Script<'a> {
+    answer: Box<dyn FnMut(Moment) -> Action + 'a>,
+    /// The metric after a step.
+    score: fn(u64) -> f64,
+    pub(super) step: u64,
+    pub(super) moments: Vec<Moment>,
+    pub(super) losses: Vec<(u64, f64)>,
+    pub(super) outputs: Vec<(u64, Vec<f32>)>,
+    pub(super) improved: Vec<u64>,
+    pub(super) saves: Vec<u64>,
+    pub(super) resumed_at: Option<u64>,
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn new(answer: impl FnMut(Moment) -> Action + 'a) -> Self {
+        Self {
+            answer: Box::new(answer),
+            score: peak_at_six,
+            step: 0,
+            moments: Vec::new(),
+            losses: Vec::new(),
+            outputs: Vec::new(),
+            improved: Vec::new(),
+            saves: Vec::new(),
+            resumed_at: None,
+        }
+    }
+
+    /// Lets the run go on.
+    pub(super) fn silent() -> Self {
+        Self::new(|_| Action::Continue)
+    }
+
+    /// Gives `action` at `moment`.
+    pub(super) fn once(moment: Moment, action: Action) -> Self {
+        Self::new(move |now| if now == moment { action } else { Action::Continue })
+    }
+
+    pub(super) fn scoring(self, score: fn(u64) -> f64) -> Self {
+        Self { score, ..self }
+    }
+
+    fn at(&mut self, moment: Moment) -> Action {
+        self.moments.push(moment);
+        (self.answer)(moment)
+    }
+}
+
+/// Rises to step 6 and falls from there.
+fn peak_at_six(step: u64) -> f64 {
+    -(step as f64 - 6.1).abs()
+}
+
+/// Every evaluation is better than those before.
+pub(super) fn rising(step: u64) -> f64 {
+    step as f64
+}
+
+impl Observer for Script<'_> {
+    fn step(&mut self, report: &StepReport) -> Action {
+        self.step = report.step;
+        self.losses.push((report.step, report.loss));
+        self.at(Moment::Step(report.step))
+    }
+
+    fn evaluated_rows(&mut self, done: usize) -> ControlFlow<()> {
+        match self.at(Moment::Rows(self.step, done)) {
+            Action::Stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn score(&mut self, outputs: &[f32]) -> f64 {
+        self.outputs.push((self.step, outputs.to_vec()));
+        (self.score)(self.step)
+    }
+
+    fn evaluated(&mut self, evaluation: &Evaluation) -> Action {
+        assert_eq!(evaluation.step, self.step);
+        self.improved.extend(evaluation.improved.then_some(evaluation.step));
+        self.at(Moment::Evaluated(evaluation.step))
+    }
+
+    fn saving(&mut self, step: u64) -> Value {
+        json!({ "observed": step })
+    }
+
+    fn saved(&mut self) {
+        self.saves.push(self.step);
+    }
+
+    fn resumed(&mut self, step: u64, kept: Value) {
+        assert_eq!(kept, json!({ "observed": step }));
+        self.step = step;
+        self.resumed_at = Some(step);
+    }
+}
+
+/// A run and the directory it writes to.
+pub(super) struct Run {
+    pub(super) dir: TempDir,
+    pub(super) config: TrainConfig,
+    pub(super) dropout: f32,
+    pub(super) validate: bool,
+    pub(super) fingerprint: &'static str,
+}
+
+/// What a run leaves behind, by its bits.
+#[derive(Debug, PartialEq)]
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    weights: Vec<u32>,
+    first_moments: Vec<u32>,
+    second_moments: Vec<u32>,
+    checkpoints: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl Run {
+    /// 22 rows to train on, six to a step: three epochs of four steps, the last of four rows; ten to evaluate on.
+    pub(super) fn new() -> Self {
+        let config = TrainConfig {
+            epochs: 3,
+            batch_size: 3,
+            accumulate: 2,
+            eval_batch_size: 4,
+            learning_rate: 1e-3,
+            warmup_steps: 2,
+            evaluate_every: EvaluateEvery::Steps(3),
+            keep: 2,
+            ..TrainConfig::default()
+        };
+        Self { dir: tempfile::tempdir().unwrap(), config, dropout: 0.1, validate: true, fingerprint: "this run" }
+    }
+
+    /// That with other settings.
+    pub(super) fn with(change: impl FnOnce(&mut TrainConfig)) -> Self {
+        let mut run = Self::new();
+        change(&mut run.config);
+        run
+    }
+
+    pub(super) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// `state.json`, if a state was saved.
+    pub(super) fn saved(&self) -> Option<Value> {
+        let text = fs::read(self.state().join("state.json")).ok()?;
+        Some(serde_json::from_slice(&text).unwrap())
+    }
+
+    pub(super) fn checkpoints(&self) -> PathBuf {
+        self.dir.path().join("checkpoints")
+    }
+
+    pub(super) fn checkpoint(&self, step: u64) -> PathBuf {
+        self.checkpoints().join(format!("step-{step:08}.safetensors"))
+    }
+
+    /// The pretrained model with room to train.
+    fn model(&self) -> Model<Cpu> {
+        let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
+        let mut config = EncoderConfig::read(&origin).unwrap();
+        config.set_dropout(self.dropout);
+        let mut model = Model::new(Cpu::new(Isa::fastest()), config, CLASSES as usize, true).unwrap();
+        model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
+        model
+    }
+
+    /// The model with the weights of a checkpoint of this run.
+    pub(super) fn model_of(&self, step: u64) -> Model<Cpu> {
+        let (mut model, path) = (self.model(), self.checkpoint(step));
+        model.load(&Weights::open_file(&path).unwrap(), &path, SEED).unwrap();
+        model
+    }
+
+    /// Trains a model of its own.
+    pub(super) fn go(&self, resume: bool, script: &mut Script<'_>) -> Result<(Outcome, Model<Cpu>), TrainError> {
+        let mut model = self.model();
+        let (tokens, targets) = rows();
+        let (valid, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 2);
+        let set = |rows| TrainSet { tokens: &tokens, targets: &targets, rows };
+        let mut trainer = Trainer {
+            model: &mut model,
+            config: &self.config,
+            loss: LossKind::CrossEntropy,
+            seed: SEED,
+            train: set(&train),
+            valid: self.validate.then_some(set(&valid)),
+            higher_is_better: true,
+            paths: TrainPaths { checkpoints: self.checkpoints(), state: self.state() },
+            fingerprint: self.fingerprint.to_owned(),
+        };
+        let outcome = trainer.run(resume, script)?;
+        Ok((outcome, model))
+    }
+
+    /// Trains, and looks at what is left.
+    pub(super) fn end(&self, resume: bool, script: &mut Script<'_>) -> End {
+        let (outcome, model) = self.go(resume, script).unwrap();
+        let [weights, first_moments, second_moments] =
+            [Store::Weights, Store::FirstMoments, Store::SecondMoments].map(|store| bits(&model, store));
+        End { outcome, weights, first_moments, second_moments, checkpoints: files(&self.checkpoints()) }
+    }
+
+    /// The same training written out by hand: rows in the order of the file, no evaluation.
+    pub(super) fn by_hand(&self) -> Model<Cpu> {
+        let (tokens, targets) = rows();
+        let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
+        let mut model = self.model();
+        let (mut step, mut pass) = (0, 0);
+        for _ in 0..self.config.epochs {
+            for window in train.chunks(6) {
+                for rows in window.chunks(3) {
+                    let outputs = model.forward(&tokens.batch(rows), DropoutStream::new(SEED, pass)).unwrap();
+                    let share = 1.0 / window.len() as f64;
+                    let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, &targets.select(rows), share);
+                    model.backward(&gradient);
+                    pass += 1;
+                }
+                model.optimise(&self.config, learning_rate(&self.config, step, 12), step + 1);
+                step += 1;
+            }
+        }
+        model
+    }
+}
+
+pub(super) fn bits(model: &Model<Cpu>, store: Store) -> Vec<u32> {
+    model.download(store).iter().map(|value| value.to_bits()).collect()
+}
+
+/// The files of a directory; none if it is not there.
+pub(super) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let Ok(entries) = fs::read_dir(dir) else { return BTreeMap::new() };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().into(), fs::read(&path).unwrap()))
+        .collect()
+}
+
+pub(super) fn steps_of(best: &[KeptCheckpoint]) -> Vec<u64> {
+    best.iter().map(|kept| kept.step).collect()
+}
