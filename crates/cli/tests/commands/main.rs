@@ -5,5 +5,7 @@ mod evaluate;
 mod help;
 mod init;
 mod predict;
+mod project;
 mod runs;
 mod support;
+mod train;
