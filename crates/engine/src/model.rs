@@ -6,7 +6,7 @@ use gyeol_kernels::Span;
 use crate::device::{Act, AllocationError, Device, Store, TokenIndices};
 use crate::heads::HeadActs;
 use crate::hf::{EncoderConfig, Family};
-use crate::layers::{BlockActs, EmbeddingsActs, Scratch, ScratchShape};
+use crate::layers::{BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
 use crate::models::{self, Network};
 use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
@@ -28,13 +28,17 @@ struct Saved {
     stream: DropoutStream,
 }
 
-/// The activations of one pass: in training every block's own, in inference two that blocks take in turn.
+/// The activations of one pass.
 #[derive(Debug)]
 struct Acts {
     embeddings: EmbeddingsActs,
+    /// Those of every block but the last: in training each its own, in inference two that blocks take in turn.
     blocks: Vec<BlockActs>,
+    /// The last block's, which goes on with the first token of each sequence alone.
+    last: BlockActs,
     scratch: Scratch,
     head: HeadActs,
+    depth: usize,
     len: usize,
 }
 
@@ -48,7 +52,7 @@ impl Acts {
     }
 
     fn block(&self, index: usize) -> &BlockActs {
-        &self.blocks[index % self.blocks.len()]
+        if index + 1 == self.depth { &self.last } else { &self.blocks[index % self.blocks.len()] }
     }
 }
 
@@ -119,7 +123,7 @@ impl<D: Device> Model<D> {
         let Saved { acts, stream } = self.saved.take().expect("a backward pass follows a forward pass");
         let (d, stream) = (&mut self.device, Some(stream));
         d.write(acts.head.doutputs, doutputs);
-        self.network.head.backward(d, &acts.head, acts.scratch.stream, stream);
+        self.network.head.backward(d, acts.last.out, &acts.head, acts.scratch.stream, stream);
         for (index, block) in self.network.blocks.iter().enumerate().rev() {
             block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
         }
@@ -130,8 +134,11 @@ impl<D: Device> Model<D> {
         let tokens = batch.tokens();
         let mut planner = Planner::default();
         let embeddings = self.network.embeddings.plan(&mut planner, tokens);
-        let own = if training { self.network.blocks.len() } else { 2.min(self.network.blocks.len()) };
-        let blocks = self.network.blocks[..own].iter().map(|block| block.plan(&mut planner, tokens)).collect();
+        let depth = self.network.blocks.len();
+        let own = if training { depth - 1 } else { (depth - 1).min(2) };
+        let every = Rows::All { tokens };
+        let blocks = self.network.blocks[..own].iter().map(|block| block.plan(&mut planner, every)).collect();
+        let last = self.network.blocks[depth - 1].plan(&mut planner, Rows::First { tokens, sequences: batch.len() });
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
             intermediate: self.config.intermediate_size,
@@ -139,7 +146,7 @@ impl<D: Device> Model<D> {
         };
         let scratch = Scratch::plan(&mut planner, tokens, shape, training);
         let head = self.network.head.plan(&mut planner, batch.len(), training);
-        Acts { embeddings, blocks, scratch, head, len: planner.len() }
+        Acts { embeddings, blocks, last, scratch, head, depth, len: planner.len() }
     }
 
     fn run(&mut self, batch: &Batch, acts: &Acts, stream: Option<DropoutStream>) -> Result<Vec<f32>, AllocationError> {
@@ -150,7 +157,7 @@ impl<D: Device> Model<D> {
         for (index, block) in self.network.blocks.iter().enumerate() {
             block.forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
         }
-        self.network.head.forward(d, acts.input(self.network.blocks.len()), &acts.head, stream);
+        self.network.head.forward(d, acts.last.out, &acts.head, stream);
         let mut outputs = vec![0.0; batch.len() * self.outputs];
         d.read(acts.head.outputs, &mut outputs);
         Ok(outputs)

@@ -6,6 +6,8 @@ mod help;
 mod init;
 mod predict;
 mod project;
+#[cfg(unix)]
+mod resume;
 mod runs;
 mod support;
 mod train;

@@ -48,8 +48,15 @@ impl Sandbox {
 
     /// The command itself, for a test that changes more of it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gyeol"));
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        let mut command = self.program(env!("CARGO_BIN_EXE_gyeol"));
+        command.args(args);
+        command
+    }
+
+    /// Any program, run as [`Sandbox::gyeol`] is.
+    pub(crate) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("GYEOL_HOME").env_remove("GYEOL_ISA").env("NO_COLOR", "1").env("COLUMNS", "100");
         command
     }

@@ -207,6 +207,11 @@ impl<K: Kernels> Device for Host<K> {
         self.kernels.dropout(dropout, self.activations.view_mut(x.0));
     }
 
+    fn copy(&mut self, from: Act, to: Act) {
+        let ([from], [to]) = self.activations.views([from.0], [to.0]);
+        to.copy_from_slice(from);
+    }
+
     fn gather_first(&mut self, x: Act, width: usize, out: Act) {
         let ([x], [out]) = self.activations.views([x.0], [out.0]);
         self.kernels.gather_rows(x, &self.starts, width, out);

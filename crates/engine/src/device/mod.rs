@@ -19,6 +19,14 @@ pub struct Param(pub Span);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Act(pub Span);
 
+impl Act {
+    /// Its first `len` numbers.
+    pub(crate) fn part(self, len: usize) -> Act {
+        debug_assert!(len <= self.0.len, "a part is no longer than the whole");
+        Act(Span::new(self.0.start, len))
+    }
+}
+
 /// A linear layer's parameters: weight `[outputs, inputs]`, bias `[outputs]`.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearParams {
@@ -160,6 +168,8 @@ pub trait Device: Send {
     );
     /// Multiplies values or gradients by their dropout factors.
     fn dropout(&mut self, dropout: Dropout, x: Act);
+    /// Copies an intermediate value.
+    fn copy(&mut self, from: Act, to: Act);
     /// The first row of each sequence.
     fn gather_first(&mut self, x: Act, width: usize, out: Act);
     /// The gradient of [`Device::gather_first`]: zero but for those rows.

@@ -19,7 +19,6 @@ pub(crate) struct ClassificationHead {
 /// What the backward pass reads, gradients of the same shapes, and the result `outputs`, `[sequences, outputs]`.
 #[derive(Debug, Clone)]
 pub(crate) struct HeadActs {
-    first: Act,
     before: Act,
     hidden: Act,
     pub(crate) outputs: Act,
@@ -27,26 +26,22 @@ pub(crate) struct HeadActs {
     pub(crate) doutputs: Act,
     dhidden: Act,
     recomputed: Act,
-    dfirst: Act,
 }
 
 impl ClassificationHead {
     pub(crate) fn plan(&self, planner: &mut Planner, sequences: usize, training: bool) -> HeadActs {
         let (hidden, outputs) = (self.dense.shape.inputs, self.out.shape.outputs);
-        let first = planner.act(sequences * hidden);
         let before = planner.act(sequences * hidden);
         let activated = planner.act(sequences * hidden);
         let result = planner.act(sequences * outputs);
         let mut gradient = |width: usize| if training { planner.act(sequences * width) } else { Act::default() };
         HeadActs {
-            first,
             before,
             hidden: activated,
             outputs: result,
             doutputs: gradient(outputs),
             dhidden: gradient(hidden),
             recomputed: gradient(hidden),
-            dfirst: gradient(hidden),
         }
     }
 
@@ -55,34 +50,41 @@ impl ClassificationHead {
         [if self.input_dropout { site(Site::HeadInput) } else { None }, site(Site::HeadHidden)]
     }
 
-    /// From the encoder's output `x`, `[tokens, hidden]`.
+    /// From the encoder's output for the first token of each sequence, `x` `[sequences, hidden]`, which dropout changes
+    /// in place.
     pub(crate) fn forward<D: Device>(&self, d: &mut D, x: Act, acts: &HeadActs, stream: Option<DropoutStream>) {
         let [input, hidden] = self.sites(stream);
-        d.gather_first(x, self.dense.shape.inputs, acts.first);
         if let Some(dropout) = input {
-            d.dropout(dropout, acts.first);
+            d.dropout(dropout, x);
         }
-        d.linear_activation(&self.dense, self.activation, acts.first, acts.before, acts.hidden);
+        d.linear_activation(&self.dense, self.activation, x, acts.before, acts.hidden);
         if let Some(dropout) = hidden {
             d.dropout(dropout, acts.hidden);
         }
         d.linear(&self.out, acts.hidden, acts.outputs);
     }
 
-    /// From the gradient in `acts.doutputs` to the gradient of the encoder's output, in `dx`.
-    pub(crate) fn backward<D: Device>(&self, d: &mut D, acts: &HeadActs, dx: Act, stream: Option<DropoutStream>) {
+    /// From the gradient in `acts.doutputs` to that of `x`, in `dx`.
+    pub(crate) fn backward<D: Device>(
+        &self,
+        d: &mut D,
+        x: Act,
+        acts: &HeadActs,
+        dx: Act,
+        stream: Option<DropoutStream>,
+    ) {
         let [input, hidden] = self.sites(stream);
+        let dx = dx.part(x.0.len);
         d.linear_backward_weight(&self.out, acts.doutputs, acts.hidden);
         d.linear_backward_input(&self.out, acts.doutputs, acts.dhidden, false);
         if let Some(dropout) = hidden {
             d.dropout(dropout, acts.dhidden);
         }
         d.activation_backward(self.activation, acts.before, acts.dhidden, acts.recomputed);
-        d.linear_backward_weight(&self.dense, acts.dhidden, acts.first);
-        d.linear_backward_input(&self.dense, acts.dhidden, acts.dfirst, false);
+        d.linear_backward_weight(&self.dense, acts.dhidden, x);
+        d.linear_backward_input(&self.dense, acts.dhidden, dx, false);
         if let Some(dropout) = input {
-            d.dropout(dropout, acts.dfirst);
+            d.dropout(dropout, dx);
         }
-        d.scatter_first(acts.dfirst, self.dense.shape.inputs, dx);
     }
 }

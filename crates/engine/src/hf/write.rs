@@ -1,5 +1,5 @@
-//! The files of a checkpoint directory as `transformers` opens them: `config.json`, `model.safetensors`, and copies of
-//! the tokenizer's files. Putting them into a directory atomically is [`super::write_directory`]'s work.
+//! The files of a checkpoint directory as `transformers` opens them: `config.json` and `model.safetensors`. Putting them
+//! into a directory atomically is [`super::write_directory`]'s work; the tokenizer's files are the tokeniser's.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -13,19 +13,6 @@ use serde_json::{Map, Value, json};
 
 use super::atomic::write_file;
 use super::{EncoderConfig, HfError, ProblemType};
-
-/// The files a tokenizer may consist of.
-pub const TOKENIZER_FILES: [&str; 9] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-];
 
 /// Keys that are not carried over from the base: where it came from, how it was stored, what it was used for, and code
 /// that is not copied with it.
@@ -87,25 +74,6 @@ pub fn write_safetensors<'a>(
         }
         Ok(())
     })
-}
-
-/// Copies those of the files `names` that are in the directory `from` into the directory `to`, and returns how many
-/// there were.
-///
-/// # Errors
-/// [`HfError::DiskFull`] or [`HfError::Io`] naming the file.
-pub fn copy_files(from: &Path, names: &[&str], to: &Path) -> Result<usize, HfError> {
-    let mut copied = 0;
-    for name in names {
-        let source = from.join(name);
-        if !source.is_file() {
-            continue;
-        }
-        let mut reader = File::open(&source).map_err(HfError::io(&source, "read"))?;
-        write_file(&to.join(name), |file| io::copy(&mut reader, file).map(drop))?;
-        copied += 1;
-    }
-    Ok(copied)
 }
 
 /// Writes `value` as indented JSON.

@@ -23,12 +23,47 @@ pub(crate) struct Block {
     pub(crate) hidden_dropout: f32,
 }
 
-/// What a block's backward pass reads, and its result `out`, `[tokens, hidden]`.
+/// Which rows a block computes after attention.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows {
+    /// Every token.
+    All {
+        /// How many there are.
+        tokens: usize,
+    },
+    /// The first token of each sequence: all that the last block's reader looks at.
+    First {
+        /// Tokens that attention runs over.
+        tokens: usize,
+        /// Sequences, and so rows that come out.
+        sequences: usize,
+    },
+}
+
+impl Rows {
+    fn tokens(self) -> usize {
+        match self {
+            Rows::All { tokens } | Rows::First { tokens, .. } => tokens,
+        }
+    }
+
+    fn out(self) -> usize {
+        match self {
+            Rows::All { tokens } => tokens,
+            Rows::First { sequences, .. } => sequences,
+        }
+    }
+}
+
+/// What a block's backward pass reads, and its result `out`, `[rows, hidden]`.
 #[derive(Debug, Clone)]
 pub(crate) struct BlockActs {
+    rows: usize,
     qkv: Act,
     context: Act,
     lse: Act,
+    /// The first rows of `context` and of the block's input, where only those go on.
+    first: Option<(Act, Act)>,
     attention_norm: NormActs,
     attended: Act,
     up: Act,
@@ -79,17 +114,22 @@ pub(crate) struct ScratchShape {
 }
 
 impl Block {
-    pub(crate) fn plan(&self, planner: &mut Planner, tokens: usize) -> BlockActs {
-        let hidden = self.heads.hidden();
+    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows) -> BlockActs {
+        let (hidden, tokens, rows) = (self.heads.hidden(), which.tokens(), which.out());
         BlockActs {
+            rows,
             qkv: planner.act(tokens * 3 * hidden),
             context: planner.act(tokens * hidden),
             lse: planner.act(tokens * self.heads.heads),
-            attention_norm: NormActs { x: planner.act(tokens * hidden), rstd: planner.act(tokens) },
-            attended: planner.act(tokens * hidden),
-            up: planner.act(tokens * self.up.shape.outputs),
-            output_norm: NormActs { x: planner.act(tokens * hidden), rstd: planner.act(tokens) },
-            out: planner.act(tokens * hidden),
+            first: match which {
+                Rows::All { .. } => None,
+                Rows::First { .. } => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
+            },
+            attention_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
+            attended: planner.act(rows * hidden),
+            up: planner.act(rows * self.up.shape.outputs),
+            output_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
+            out: planner.act(rows * hidden),
         }
     }
 
@@ -104,11 +144,20 @@ impl Block {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         d.linear(&self.qkv, x, acts.qkv);
         d.attention(self.heads, acts.qkv, site(Site::Attention, self.attention_dropout), acts.context, acts.lse);
-        d.linear(&self.attention_output, acts.context, acts.attention_norm.x);
+        let (context, residual) = match acts.first {
+            Some((context, input)) => {
+                d.gather_first(acts.context, self.heads.hidden(), context);
+                d.gather_first(x, self.heads.hidden(), input);
+                (context, input)
+            }
+            None => (acts.context, x),
+        };
+        let activated = scratch.activated.part(acts.rows * self.up.shape.outputs);
+        d.linear(&self.attention_output, context, acts.attention_norm.x);
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
-        d.add_norm(&self.attention_norm, acts.attention_norm, Some(x), dropout, acts.attended);
-        d.linear_activation(&self.up, self.activation, acts.attended, acts.up, scratch.activated);
-        d.linear(&self.down, scratch.activated, acts.output_norm.x);
+        d.add_norm(&self.attention_norm, acts.attention_norm, Some(residual), dropout, acts.attended);
+        d.linear_activation(&self.up, self.activation, acts.attended, acts.up, activated);
+        d.linear(&self.down, activated, acts.output_norm.x);
         let dropout = site(Site::FeedForwardOutput, self.hidden_dropout);
         d.add_norm(&self.output_norm, acts.output_norm, Some(acts.attended), dropout, acts.out);
     }
@@ -123,23 +172,39 @@ impl Block {
         stream: Option<DropoutStream>,
     ) {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
-        let Scratch { stream: dstream, branch, residual, wide, .. } = *scratch;
+        let hidden = self.heads.hidden();
+        let [dstream, branch, residual] =
+            [scratch.stream, scratch.branch, scratch.residual].map(|act| act.part(acts.rows * hidden));
+        let [wide, activated] =
+            [scratch.wide, scratch.activated].map(|act| act.part(acts.rows * self.up.shape.outputs));
 
         let dropout = site(Site::FeedForwardOutput, self.hidden_dropout);
         d.add_norm_backward(&self.output_norm, acts.output_norm, dropout, dstream, branch, residual);
         d.linear_backward_input(&self.down, branch, wide, false);
-        d.activation_backward(self.activation, acts.up, wide, scratch.activated);
-        d.linear_backward_weight(&self.down, branch, scratch.activated);
+        d.activation_backward(self.activation, acts.up, wide, activated);
+        d.linear_backward_weight(&self.down, branch, activated);
         d.linear_backward_input(&self.up, wide, residual, true);
         d.linear_backward_weight(&self.up, wide, acts.attended);
 
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
         d.add_norm_backward(&self.attention_norm, acts.attention_norm, dropout, residual, branch, dstream);
         d.linear_backward_input(&self.attention_output, branch, residual, false);
-        d.linear_backward_weight(&self.attention_output, branch, acts.context);
+        let context = acts.first.map_or(acts.context, |(context, _)| context);
+        d.linear_backward_weight(&self.attention_output, branch, context);
+        let dcontext = if acts.first.is_some() {
+            // Back among the rows of all tokens: of the context here, of the block's input in the stream, which is
+            // copied aside as the two places overlap.
+            d.scatter_first(residual, hidden, scratch.branch);
+            let aside = scratch.residual.part(acts.rows * hidden);
+            d.copy(dstream, aside);
+            d.scatter_first(aside, hidden, scratch.stream);
+            scratch.branch
+        } else {
+            residual
+        };
         let dropout = site(Site::Attention, self.attention_dropout);
-        d.attention_backward(self.heads, acts.qkv, dropout, acts.context, acts.lse, residual, scratch.qkv);
-        d.linear_backward_input(&self.qkv, scratch.qkv, dstream, true);
+        d.attention_backward(self.heads, acts.qkv, dropout, acts.context, acts.lse, dcontext, scratch.qkv);
+        d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
         d.linear_backward_weight(&self.qkv, scratch.qkv, x);
     }
 }

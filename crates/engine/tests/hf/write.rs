@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gyeol_data::Task;
 use gyeol_engine::hf::{
-    EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, TOKENIZER_FILES, Weights, copy_files, write_config,
-    write_directory, write_safetensors,
+    EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, write_config, write_directory,
+    write_safetensors,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -84,15 +84,6 @@ fn tensors_that_do_not_fit_their_shape_or_share_a_name_are_not_written() {
     let twice: [(&str, &[usize], &[f32]); 2] = [("w", &[1], &[1.0]), ("w", &[1], &[2.0])];
     assert!(matches!(write_safetensors(&path, twice), Err(HfError::Tensor { .. })));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
-#[test]
-fn tokenizer_files_are_copied_when_they_are_there() {
-    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    fs::write(from.path().join("vocab.txt"), "[PAD]\n").unwrap();
-    fs::write(from.path().join("tokenizer_config.json"), "{}").unwrap();
-    assert_eq!(copy_files(from.path(), &TOKENIZER_FILES, to.path()).unwrap(), 2);
-    assert_eq!(fs::read(to.path().join("vocab.txt")).unwrap(), b"[PAD]\n");
 }
 
 #[test]

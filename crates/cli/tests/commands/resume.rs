@@ -1,0 +1,259 @@
+//! `gyeol train --resume`: a run that was killed, interrupted, crowded or out of disk ends at the bits of one that was
+//! not. Signals and limits are those of Unix.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{
+    project::{Project, Shape},
+    support::Ran,
+};
+
+/// Optimiser steps of the run that all these tests break off.
+const STEPS: u64 = 240;
+
+/// A run of some seconds that scores itself every eighth step, and whose score gets better every time: the checkpoints
+/// that fall out have a state saved after every other evaluation, beside the one every few seconds.
+fn long() -> Project {
+    let project = Project::reviews();
+    project.base(Shape { hidden: 96, layers: 2, positions: 40 });
+    let train = format!("max_steps = {STEPS}\nevaluate_every = 8\nkeep = 1\nschedule = \"constant\"");
+    project.recipe("id = \"ID\"\ntext = \"review\"\nholdout = 0.25", &train);
+    let recipe = project.0.read("recipe.toml").replace("learning_rate = 1e-3", "learning_rate = 2e-6");
+    project.0.write("recipe.toml", &format!("metric = \"log_loss\"\n{recipe}"));
+    project
+}
+
+/// What of a run must not depend on how often it was broken off.
+#[derive(PartialEq)]
+struct Ending {
+    weights: Vec<u8>,
+    valid: String,
+    steps: Vec<Value>,
+    evaluations: Vec<Value>,
+    report: Value,
+}
+
+impl Ending {
+    fn of(project: &Project) -> Self {
+        let mut report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
+        // What a clock or a meter says, and a fingerprint of paths among others.
+        report.as_object_mut().unwrap().retain(|key, _| {
+            !["second", "rss", "recipe_fingerprint"].iter().any(|differing| key.contains(differing))
+        });
+        Self {
+            weights: project.weights(1),
+            valid: project.run_text(1, "valid.csv"),
+            steps: events(project, "step"),
+            evaluations: events(project, "evaluation"),
+            report,
+        }
+    }
+
+    /// That of the run when nothing disturbs it.
+    fn undisturbed() -> &'static Self {
+        static ENDING: OnceLock<Ending> = OnceLock::new();
+        ENDING.get_or_init(|| {
+            let project = long();
+            project.report(&[]);
+            Self::of(&project)
+        })
+    }
+}
+
+/// Asserts that the run of `project` is complete, and that nothing shows what happened to it but the journal.
+fn assert_undisturbed(project: &Project) {
+    let (found, expected) = (Ending::of(project), Ending::undisturbed());
+    assert_eq!(found.evaluations, expected.evaluations);
+    assert_eq!(found.steps, expected.steps);
+    assert_eq!(found.report, expected.report);
+    assert_eq!(found.valid, expected.valid);
+    assert!(found.weights == expected.weights, "the weights differ");
+    assert!(!project.run_path(2, "").exists(), "a second run was started");
+}
+
+/// The events of a kind that count, without their time: what a resumption repeats, counts once. A line torn by the end
+/// of a process is passed over.
+fn events(project: &Project, kind: &str) -> Vec<Value> {
+    let mut events: Vec<Value> = Vec::new();
+    for line in journal(project).lines() {
+        let Ok(mut event) = serde_json::from_str::<Value>(line) else { continue };
+        let step = event["step"].as_u64();
+        if event["event"] == "resumed" {
+            events.retain(|earlier| earlier["step"].as_u64() <= step);
+        } else if event["event"] == kind {
+            event.as_object_mut().unwrap().remove("time");
+            events.push(event);
+        }
+    }
+    events
+}
+
+/// The journal so far; empty before the run begins.
+fn journal(project: &Project) -> String {
+    fs::read(project.run_path(1, "events.jsonl"))
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
+}
+
+/// How often the journal names an event of `kind`.
+fn count(project: &Project, kind: &str) -> usize {
+    journal(project).matches(&format!("\"event\":\"{kind}\"")).count()
+}
+
+/// Starts `gyeol train recipe.toml` with further words, its streams kept for later.
+fn start(project: &Project, words: &[&str]) -> Child {
+    let mut command = project.0.command(&[&["train", "recipe.toml"], words].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until `reached`, or until the process has ended.
+fn wait_until(child: &mut Child, reached: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !reached() && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < patience, "the process neither goes on nor ends");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Sends a signal by its name.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// What the process has printed, and how it ended.
+fn ended(child: Child) -> Ran {
+    Ran::of(child.wait_with_output().unwrap())
+}
+
+/// Numbers that look random and are the same every time (xorshift64).
+struct Moments(u64);
+
+impl Moments {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+#[test]
+fn a_run_killed_ten_times_ends_at_the_bits_of_one_that_was_not() {
+    let project = long();
+    let mut moments = Moments(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..10 {
+        let mut child = start(&project, &["--resume"]);
+        // After so many steps of this process, and then anywhere within a few more, an evaluation or a save.
+        let target = count(&project, "step") + moments.below(STEPS / 6) as usize;
+        wait_until(&mut child, || count(&project, "step") >= target);
+        thread::sleep(Duration::from_micros(moments.below(40_000)));
+        child.kill().unwrap();
+        let ran = ended(child);
+        assert_eq!(ran.code, None, "the run ended before it was killed: {}", ran.all());
+    }
+    assert!(count(&project, "resumed") > 2, "no state was saved between the kills");
+    project.report(&["--resume"]);
+    assert_undisturbed(&project);
+}
+
+#[test]
+fn a_run_killed_while_it_writes_its_results_writes_them_again() {
+    let project = long();
+    let mut child = start(&project, &[]);
+    wait_until(&mut child, || project.run_path(1, "model").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    if count(&project, "finished") == 0 {
+        project.report(&["--resume"]);
+    }
+    assert_undisturbed(&project);
+}
+
+#[test]
+fn ctrl_c_saves_the_state_and_says_how_to_go_on() {
+    let project = long();
+    let mut child = start(&project, &[]);
+    wait_until(&mut child, || count(&project, "step") >= 20);
+    signal(&child, "INT");
+    let ran = ended(child);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""), "{}", ran.all());
+    let step = events(&project, "step").len();
+    let hint = format!("hint: the run recipe-001 is saved at step {step}: the same command with --resume goes on");
+    assert!(ran.stderr.contains(&hint), "{hint} not in\n{}", ran.stderr);
+    assert_eq!(events(&project, "interrupted")[0]["step"], step);
+    let resumed = project.train(&["--resume"]);
+    assert!(resumed.stderr.contains(&format!("continuing after step {step} of {STEPS}")), "{}", resumed.all());
+    assert_undisturbed(&project);
+}
+
+#[test]
+fn a_second_process_is_refused_and_the_first_is_unharmed() {
+    let project = long();
+    let mut first = start(&project, &[]);
+    wait_until(&mut first, || count(&project, "step") >= 1);
+    let second = project.train(&["--resume"]);
+    let words = format!("error: run recipe-001 is being written by process {}; wait for it or stop it", first.id());
+    assert_eq!((second.code, second.stdout.as_str()), (Some(1), ""), "{}", second.all());
+    assert!(second.stderr.contains(&words), "{}", second.stderr);
+    let ran = ended(first);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_undisturbed(&project);
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_the_earlier_state_goes_on_afterwards() {
+    let project = long();
+    let mut child = start(&project, &[]);
+    wait_until(&mut child, || count(&project, "step") >= 30);
+    signal(&child, "INT");
+    assert_eq!(ended(child).code, Some(130));
+    let state = |file: &str| fs::read(project.run_path(1, &format!("checkpoints/state/{file}"))).unwrap();
+    let saved = (state("state.json"), state("arenas.safetensors"));
+    // No file may grow beyond 256 KiB: less than the weights, more than the journal.
+    let limited = format!("trap '' XFSZ; ulimit -f 512; exec '{}' train recipe.toml --resume", env!("CARGO_BIN_EXE_gyeol"));
+    let mut shell = project.0.program("sh");
+    shell.args(["-c", &limited]);
+    let ran = Ran::of(shell.output().unwrap());
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.all());
+    assert!(ran.stderr.contains(".safetensors: cannot write: "), "{}", ran.stderr);
+    assert_eq!(count(&project, "failed"), 1);
+    assert!(saved == (state("state.json"), state("arenas.safetensors")), "the earlier state was touched");
+    assert!(!project.run_path(1, "model").exists());
+    project.report(&["--resume"]);
+    assert_undisturbed(&project);
+}
+
+#[test]
+fn resume_without_an_unfinished_run_starts_one() {
+    let project = Project::reviews();
+    project.report(&["--resume"]);
+    assert_eq!(project.report(&["--resume"])["run"], "recipe-002");
+    assert!(project.weights(1) == project.weights(2));
+}
+
+#[test]
+fn a_changed_recipe_or_table_is_not_continued() {
+    let project = long();
+    let mut child = start(&project, &[]);
+    wait_until(&mut child, || count(&project, "step") >= 2);
+    signal(&child, "INT");
+    assert_eq!(ended(child).code, Some(130));
+    // Another recipe is another run.
+    let other = ["--resume", "--set", "train.max_steps=2", "--set", "seed=9"];
+    assert_eq!(project.report(&other)["run"], "recipe-002");
+    // The same recipe on another table would mix two runs into one.
+    let table = project.0.read("train.csv").replacen("neg", "pos", 1);
+    project.0.write("train.csv", &table);
+    let ran = project.train(&["--resume"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.all());
+    assert!(ran.stderr.contains("it belongs to another recipe, table or base model; start a new run"), "{}", ran.stderr);
+}
