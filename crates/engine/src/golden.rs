@@ -246,3 +246,24 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
         assert_eq!(together, training, "{name}: inference and training without dropout");
     }
 }
+
+#[test]
+fn a_padding_token_that_a_text_holds_is_not_trained() {
+    for name in ["bert_cls", "roberta_reg", "electra_proj_reg"] {
+        let golden = Golden::open(name);
+        let mut model = golden.load(Cpu::new(Isa::fastest()));
+        let padding = model.config().pad_token_id;
+        let (batch, targets) = &golden.batches[0];
+        let mut batch = batch.clone();
+        batch.ids[1] = padding as u32;
+        accumulate(&mut model, golden.loss_kind(), &[(batch, targets.clone())]);
+        let gradients = model.download(Store::Gradients);
+        for tensor in model.table().tensors() {
+            if let params::Role::Embedding { padding_row: Some(row) } = tensor.role {
+                let mut rows = gradients[tensor.span.start..tensor.span.end()].chunks(tensor.shape[1]);
+                assert!(rows.clone().flatten().any(|&g| g != 0.0), "{name}: {}", tensor.name);
+                assert!(rows.nth(row).unwrap().iter().all(|&g| g == 0.0), "{name}: {}", tensor.name);
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ use gyeol_eval::Metric;
 
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
+use crate::watch::Keeper;
 use crate::{Error, Watcher};
 
 /// A table with its tokens.
@@ -67,6 +68,8 @@ pub struct Prepared {
     pub held_out: Vec<u32>,
     /// The table to predict.
     pub test: Option<Part>,
+    /// What may be wrong with the tables, as the watcher was told.
+    pub warnings: Vec<String>,
 }
 
 impl Prepared {
@@ -75,6 +78,8 @@ impl Prepared {
     /// # Errors
     /// The first thing that is wrong, naming key, file, row and id.
     pub fn new(mut recipe: Recipe, home: &Path, hub: &HubOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        let mut keeper = Keeper { watcher, warnings: Vec::new() };
+        let watcher = &mut keeper;
         watcher.phase("reading tables");
         let columns = Columns::from(&recipe.data);
         let train = read(&recipe.data.train, &columns, watcher)?;
@@ -136,7 +141,21 @@ impl Prepared {
             None => None,
         };
         let train = part(train, train_targets, rows)?;
-        Ok(Self { recipe, base, config, tokeniser, task, metric, loss, labels, train, valid, held_out, test })
+        Ok(Self {
+            recipe,
+            base,
+            config,
+            tokeniser,
+            task,
+            metric,
+            loss,
+            labels,
+            train,
+            valid,
+            held_out,
+            test,
+            warnings: keeper.warnings,
+        })
     }
 
     /// The rows to validate on, wherever they come from.
@@ -283,13 +302,18 @@ fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
 }
 
 fn resolve_loss(recipe: &mut Recipe, task: Task) -> Result<LossKind, Error> {
-    let (fitting, name) = match task {
-        Task::Classification => (LossKind::CrossEntropy, "cross_entropy"),
-        Task::Regression => (LossKind::L2, "l2"),
+    let fitting = match task {
+        Task::Classification => LossKind::CrossEntropy,
+        Task::Regression => LossKind::L2,
     };
     let loss = recipe.loss.kind.unwrap_or(fitting);
     if loss != fitting {
-        return Err(Error::Setting { key: "loss.kind", problem: format!("does not fit {task}; use \"{name}\"") });
+        let name = |loss| match loss {
+            LossKind::CrossEntropy => "cross_entropy",
+            LossKind::L2 => "l2",
+        };
+        let problem = format!("{} is not a loss of {task}; use {}", name(loss), name(fitting));
+        return Err(Error::Setting { key: "loss.kind", problem });
     }
     recipe.loss.kind = Some(loss);
     Ok(loss)
@@ -318,7 +342,8 @@ pub(crate) fn check_vocabulary(config: &EncoderConfig, tokeniser: &Tokeniser, ba
 /// A position without an embedding row cannot be computed.
 pub(crate) fn check_length(key: &'static str, length: usize, config: &EncoderConfig) -> Result<(), Error> {
     if length > config.max_tokens() {
-        let problem = format!("{length} is more than the {} positions of the model", config.max_tokens());
+        let most = config.max_tokens();
+        let problem = format!("{length} is more than the {most} positions of the model; use at most {most}");
         return Err(Error::Setting { key, problem });
     }
     Ok(())

@@ -50,3 +50,24 @@ pub trait Watcher: Send {
         false
     }
 }
+
+/// Passes on what is said before the first step, and keeps the warnings for the run that follows.
+pub(crate) struct Keeper<'a> {
+    pub(crate) watcher: &'a mut dyn Watcher,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Watcher for Keeper<'_> {
+    fn phase(&mut self, name: &'static str) {
+        self.watcher.phase(name);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.watcher.note(text);
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.watcher.warning(text);
+        self.warnings.push(text.to_owned());
+    }
+}

@@ -108,7 +108,7 @@ fn show(run: &Run, output: &Output) -> Result<()> {
     let journal = run.journal()?;
     let report = run.report()?;
     let files = files(run)?;
-    let warnings: Vec<&str> = journal.events.iter().filter_map(warning).collect();
+    let warnings = journal.warnings();
     let evaluations: Vec<&EventKind> = journal.events.iter().map(|event| &event.kind).filter(is_evaluation).collect();
     let error = match (summary.status, journal.events.iter().rev().find_map(failure)) {
         (Status::Failed, error) => error,
@@ -236,13 +236,6 @@ fn size(path: &std::path::Path) -> io::Result<Option<u64>> {
         total += size(&entry?.path())?.unwrap_or(0);
     }
     Ok(Some(total))
-}
-
-fn warning(event: &Event) -> Option<&str> {
-    match &event.kind {
-        EventKind::Warning { message } => Some(message),
-        _ => None,
-    }
 }
 
 fn failure(event: &Event) -> Option<&str> {

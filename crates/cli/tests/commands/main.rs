@@ -1,5 +1,6 @@
 //! Whole commands: the built binary in a directory of its own, its two streams and its exit code.
 
+mod bad_input;
 mod completions;
 mod evaluate;
 mod help;

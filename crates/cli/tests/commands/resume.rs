@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Optimiser steps of the run that all these tests break off.
-const STEPS: u64 = 240;
+const STEPS: u64 = 480;
 
-/// A run of some seconds that scores itself every eighth step, and whose score gets better every time: the checkpoints
+/// A run that scores itself every sixth step, and whose score gets better every time: the checkpoints
 /// that fall out have a state saved after every other evaluation, beside the one every few seconds.
 fn long() -> Project {
     let project = Project::reviews();
     project.base(Shape { hidden: 96, layers: 2, positions: 40 });
-    let train = format!("max_steps = {STEPS}\nevaluate_every = 8\nkeep = 1\nschedule = \"constant\"");
+    let train = format!("max_steps = {STEPS}\nevaluate_every = 6\nkeep = 1\nschedule = \"constant\"");
     project.recipe("id = \"ID\"\ntext = \"review\"\nholdout = 0.25", &train);
     let recipe = project.0.read("recipe.toml").replace("learning_rate = 1e-3", "learning_rate = 2e-6");
     project.0.write("recipe.toml", &format!("metric = \"log_loss\"\n{recipe}"));
@@ -45,9 +45,10 @@ impl Ending {
     fn of(project: &Project) -> Self {
         let mut report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
         // What a clock or a meter says, and a fingerprint of paths among others.
-        report.as_object_mut().unwrap().retain(|key, _| {
-            !["second", "rss", "recipe_fingerprint"].iter().any(|differing| key.contains(differing))
-        });
+        report
+            .as_object_mut()
+            .unwrap()
+            .retain(|key, _| !["second", "rss", "recipe_fingerprint"].iter().any(|differing| key.contains(differing)));
         Self {
             weights: project.weights(1),
             valid: project.run_text(1, "valid.csv"),
@@ -88,7 +89,8 @@ fn events(project: &Project, kind: &str) -> Vec<Value> {
         let step = event["step"].as_u64();
         if event["event"] == "resumed" {
             events.retain(|earlier| earlier["step"].as_u64() <= step);
-        } else if event["event"] == kind {
+        }
+        if event["event"] == kind {
             event.as_object_mut().unwrap().remove("time");
             events.push(event);
         }
@@ -153,9 +155,9 @@ fn a_run_killed_ten_times_ends_at_the_bits_of_one_that_was_not() {
     for _ in 0..10 {
         let mut child = start(&project, &["--resume"]);
         // After so many steps of this process, and then anywhere within a few more, an evaluation or a save.
-        let target = count(&project, "step") + moments.below(STEPS / 6) as usize;
+        let target = count(&project, "step") + moments.below(STEPS / 12) as usize;
         wait_until(&mut child, || count(&project, "step") >= target);
-        thread::sleep(Duration::from_micros(moments.below(40_000)));
+        thread::sleep(Duration::from_micros(moments.below(10_000)));
         child.kill().unwrap();
         let ran = ended(child);
         assert_eq!(ran.code, None, "the run ended before it was killed: {}", ran.all());
@@ -163,6 +165,29 @@ fn a_run_killed_ten_times_ends_at_the_bits_of_one_that_was_not() {
     assert!(count(&project, "resumed") > 2, "no state was saved between the kills");
     project.report(&["--resume"]);
     assert_undisturbed(&project);
+}
+
+#[test]
+fn a_state_saved_by_the_clock_repeats_the_steps_that_followed_it() {
+    let project = long();
+    // No checkpoint ever falls out: only the clock has a state saved. The run would take long, and is not waited for.
+    let endless =
+        ["--set", "train.max_steps=1000000", "--set", "train.keep=1000000", "--set", "train.evaluate_every=500"];
+    let mut child = start(&project, &endless);
+    wait_until(&mut child, || project.run_path(1, "checkpoints/state/state.json").exists());
+    let seen = count(&project, "step");
+    wait_until(&mut child, || count(&project, "step") >= seen + 40);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let first = events(&project, "step");
+    let mut child = start(&project, &[&endless[..], &["--resume"]].concat());
+    let repeated = || count(&project, "resumed") == 1 && events(&project, "step").len() >= first.len();
+    wait_until(&mut child, repeated);
+    signal(&child, "INT");
+    assert_eq!(ended(child).code, Some(130));
+    let resumed = events(&project, "resumed")[0]["step"].as_u64().unwrap() as usize;
+    assert!((1..=seen).contains(&resumed), "resumed after {resumed} of {seen}");
+    assert!(events(&project, "step")[..first.len()] == first, "the steps differ");
 }
 
 #[test]
@@ -219,7 +244,8 @@ fn a_full_disk_stops_the_run_and_the_earlier_state_goes_on_afterwards() {
     let state = |file: &str| fs::read(project.run_path(1, &format!("checkpoints/state/{file}"))).unwrap();
     let saved = (state("state.json"), state("arenas.safetensors"));
     // No file may grow beyond 256 KiB: less than the weights, more than the journal.
-    let limited = format!("trap '' XFSZ; ulimit -f 512; exec '{}' train recipe.toml --resume", env!("CARGO_BIN_EXE_gyeol"));
+    let limited =
+        format!("trap '' XFSZ; ulimit -f 512; exec '{}' train recipe.toml --resume", env!("CARGO_BIN_EXE_gyeol"));
     let mut shell = project.0.program("sh");
     shell.args(["-c", &limited]);
     let ran = Ran::of(shell.output().unwrap());
@@ -255,5 +281,9 @@ fn a_changed_recipe_or_table_is_not_continued() {
     project.0.write("train.csv", &table);
     let ran = project.train(&["--resume"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.all());
-    assert!(ran.stderr.contains("it belongs to another recipe, table or base model; start a new run"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("it belongs to another recipe, table or base model; start a new run"),
+        "{}",
+        ran.stderr
+    );
 }

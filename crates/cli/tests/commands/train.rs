@@ -196,12 +196,15 @@ fn without_a_holdout_every_row_trains_and_the_last_weights_are_kept() {
 fn the_weights_of_the_best_evaluation_are_kept() {
     let project = Project::reviews();
     // The rate grows until it spoils a good beginning.
-    let report = project.report(&[
-        ["--set", "metric=log_loss"],
-        ["--set", "train.evaluate_every=3"],
-        ["--set", "train.learning_rate=1.0"],
-        ["--set", "train.warmup_steps=12"],
-    ].concat());
+    let report = project.report(
+        &[
+            ["--set", "metric=log_loss"],
+            ["--set", "train.evaluate_every=3"],
+            ["--set", "train.learning_rate=1.0"],
+            ["--set", "train.warmup_steps=12"],
+        ]
+        .concat(),
+    );
     let text = project.run_text(1, "events.jsonl");
     let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let scores: Vec<(u64, f64)> = events
@@ -320,6 +323,9 @@ fn empty_and_enormous_texts_keep_their_place_and_are_told() {
     project.0.write("test.csv", &format!("ID,review\nt0,{}\nt1,{enormous}\nt2,\n", text(1, 1)));
     let ran = project.train(&["--set", "data.holdout=0"]);
     assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
+    let kept: Vec<&str> = report["warnings"].as_array().unwrap().iter().map(|said| said.as_str().unwrap()).collect();
+    let journal = project.run_text(1, "events.jsonl");
     for warning in [
         "train.csv: 1 of 60 texts are empty; they are kept",
         "train.csv: 1 of 60 texts (1.7 %) are longer than 32 tokens and were cut",
@@ -327,8 +333,9 @@ fn empty_and_enormous_texts_keep_their_place_and_are_told() {
         "test.csv: 1 of 3 texts (33.3 %) are longer than 32 tokens and were cut",
     ] {
         assert!(ran.stderr.contains(warning), "{warning} not in\n{}", ran.stderr);
+        assert!(kept.iter().any(|said| said.ends_with(warning)), "{warning} not in {kept:?}");
+        assert!(journal.contains(warning), "{warning} not in\n{journal}");
     }
     assert_eq!(ids(&project.predictions(1, "test.csv").1), ["t0", "t1", "t2"]);
-    let report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
     assert_eq!(report["train_rows"], 60);
 }

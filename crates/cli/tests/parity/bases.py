@@ -123,10 +123,18 @@ def without_head(state, prefix):
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
+def pretrained(state, prefix):
+    """The encoder without BERT's pooler, and a tensor that only pre-training has a use for."""
+    kept = {name: t for name, t in state.items() if name.startswith(prefix) and "pooler" not in name}
+    use = {"bert.": "cls.predictions.bias", "roberta.": "lm_head.bias", "electra.": "discriminator_predictions.dense.bias"}
+    return {**kept, use[prefix]: torch.ones(7)}
+
+
 def write_base(directory, family, store, head, outputs, seed):
     """A checkpoint of `family`, its weights stored as `store` says.
 
-    `head`: "own" (for `outputs` labels), "other" (for two labels more), "none" (the bare encoder).
+    `head`: "own" (for `outputs` labels), "other" (for two labels more), "none" (the bare encoder), "language model" (the
+    encoder with what pre-training needed).
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -137,6 +145,8 @@ def write_base(directory, family, store, head, outputs, seed):
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     if head == "none":
         state = without_head(state, PREFIXES[model.config.model_type])
+    if head == "language model":
+        state = pretrained(state, PREFIXES[model.config.model_type])
     if store == "safetensors":
         save_file(state, directory / "model.safetensors", {"format": "pt"})
     elif store == "half":

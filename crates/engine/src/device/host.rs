@@ -129,8 +129,14 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act) {
-        let ([], gradients) = self.gradients.views([], [p.words.0, p.positions.0, p.segments.0]);
-        self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.0), p.width, gradients);
+        let ([], mut gradients) = self.gradients.views([], [p.words.0, p.positions.0, p.segments.0]);
+        let tables = gradients.each_mut().map(|table| &mut table[..]);
+        self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.0), p.width, tables);
+        for (table, padding) in gradients.into_iter().zip([Some(p.word_padding), p.position_padding]) {
+            if let Some(row) = padding {
+                table[row * p.width..(row + 1) * p.width].fill(0.0);
+            }
+        }
     }
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {

@@ -60,6 +60,10 @@ pub struct EmbeddingParams {
     pub segments: Param,
     /// Width of a row.
     pub width: usize,
+    /// The row of the word table that is not trained: the padding token's, which a text may hold.
+    pub word_padding: usize,
+    /// The row of the position table that is not trained, where padding has one of its own.
+    pub position_padding: Option<usize>,
 }
 
 /// What the tokens of one batch look up: indices into the embedding tables, and where each sequence begins.
@@ -128,7 +132,7 @@ pub trait Device: Send {
 
     /// Embedding rows of the batch's tokens, summed.
     fn embed(&mut self, p: &EmbeddingParams, out: Act);
-    /// Gradients of the embedding rows.
+    /// Gradients of the embedding rows but those of padding, as PyTorch's `padding_idx` has it.
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act);
     /// `y = x·Wᵀ + b`.
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act);

@@ -76,7 +76,14 @@ fn embeddings(table: &mut ParamTable, config: &EncoderConfig, prefix: &str) -> E
     let projection = (width != config.hidden_size)
         .then(|| linear(table, &format!("{prefix}.embeddings_project"), width, config.hidden_size));
     Embeddings {
-        tables: EmbeddingParams { words, positions, segments, width },
+        tables: EmbeddingParams {
+            words,
+            positions,
+            segments,
+            width,
+            word_padding: config.pad_token_id,
+            position_padding,
+        },
         norm,
         projection,
         dropout: config.hidden_dropout,

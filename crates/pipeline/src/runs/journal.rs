@@ -22,6 +22,19 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// The warnings in the order they came, each once: a resumed run gives those of its tables again.
+    pub fn warnings(&self) -> Vec<&str> {
+        let mut warnings: Vec<&str> = Vec::new();
+        for event in &self.events {
+            if let EventKind::Warning { message } = &event.kind
+                && !warnings.contains(&message.as_str())
+            {
+                warnings.push(message);
+            }
+        }
+        warnings
+    }
+
     /// Reads the journal at `path`; one that does not exist is empty.
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
         let bytes = match fs::read(path) {
@@ -168,6 +181,18 @@ mod tests {
         let expected =
             vec![step(1), step(2), EventKind::Checkpoint { step: 2 }, EventKind::Resumed { step: 2 }, step(3), step(4)];
         assert_eq!(kinds(&Journal::read(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_warning_that_is_said_again_counts_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        for message in ["two texts are empty", "the score is undefined", "two texts are empty"] {
+            writer.append(EventKind::Warning { message: message.into() }).unwrap();
+        }
+        let journal = Journal::read(&path).unwrap();
+        assert_eq!(journal.warnings(), ["two texts are empty", "the score is undefined"]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct Report {
     pub text_fingerprint: String,
     /// Fingerprint of the resolved recipe.
     pub recipe_fingerprint: String,
-    /// The warnings of the run.
+    /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,
 }

@@ -47,13 +47,16 @@ pub fn train(
 ) -> Result<Trained, Error> {
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
     let unfinished = if resume { runs.unfinished(name, &toml)? } else { None };
+    let unfinished = unfinished.map(Run::resume).transpose()?;
+    // Before a new run is made: a checkpoint that does not fit leaves none behind.
+    let mut model = base_model(prepared, isa, watcher)?;
     let run = match unfinished {
-        Some(run) => run.resume()?,
+        Some(run) => run,
         None => runs.create(name, &toml)?,
     };
-    let mut session = Session { prepared, isa, watcher, run, warnings: Vec::new() };
+    let mut session = Session { prepared, isa, watcher, run };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
-    rayon::scope(|_| session.route(resume)).map_err(|error| session.failed(error))
+    rayon::scope(|_| session.route(&mut model, resume)).map_err(|error| session.failed(error))
 }
 
 struct Session<'a> {
@@ -61,7 +64,6 @@ struct Session<'a> {
     isa: Isa,
     watcher: &'a mut dyn Watcher,
     run: ActiveRun,
-    warnings: Vec<String>,
 }
 
 impl Session<'_> {
@@ -73,9 +75,8 @@ impl Session<'_> {
         }
     }
 
-    fn route(&mut self, resume: bool) -> Result<Trained, Error> {
+    fn route(&mut self, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
         let prepared = self.prepared;
-        let mut model = self.base_model()?;
         let plan = TrainPlan::new(&prepared.recipe.train, prepared.train.rows.len());
         let checkpoints = self.run.run().checkpoints_dir();
         std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
@@ -84,12 +85,15 @@ impl Session<'_> {
             source,
         })?;
         self.run.record(EventKind::Started { metric: prepared.metric.to_string(), total_steps: plan.steps })?;
+        for message in &prepared.warnings {
+            self.run.record(EventKind::Warning { message: message.clone() })?;
+        }
         self.watcher.training(self.run.run(), &plan, 0);
 
         let state_bytes = 3 * size_of::<f32>() * model.table().len();
         let mut observer = RunObserver::new(self, plan, state_bytes);
         let outcome = Trainer {
-            model: &mut model,
+            model: &mut *model,
             config: &prepared.recipe.train,
             loss: prepared.loss,
             seed: prepared.recipe.seed,
@@ -110,7 +114,9 @@ impl Session<'_> {
             self.run.record(EventKind::Interrupted { step: outcome.steps })?;
             return Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: outcome.steps });
         }
-        let report = self.finish(&mut model, &outcome, totals)?;
+        let report = self.finish(model, &outcome, totals)?;
+        // First of all that nothing is left to resume: a process may die while it removes the state.
+        self.run.record(EventKind::Finished { score: report.score })?;
         let state = checkpoints.join(STATE);
         recover_directory(&state)?;
         match std::fs::remove_dir_all(&state) {
@@ -119,21 +125,7 @@ impl Session<'_> {
             }
             _ => {}
         }
-        self.run.record(EventKind::Finished { score: report.score })?;
         Ok(Trained::Finished(Box::new(report)))
-    }
-
-    /// The model with the weights to start from.
-    fn base_model(&mut self) -> Result<Model<Cpu>, Error> {
-        let prepared = self.prepared;
-        self.watcher.phase("loading weights");
-        let (model, report) = load_base(prepared, self.isa)?;
-        if let Some(report) = report {
-            for text in describe(&report, prepared.outputs()) {
-                self.watcher.note(&text);
-            }
-        }
-        Ok(model)
     }
 
     fn finish(&mut self, model: &mut Model<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
@@ -191,7 +183,7 @@ impl Session<'_> {
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
-            warnings: std::mem::take(&mut self.warnings),
+            warnings: self.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
         self.run.write_report(&report)?;
         Ok(report)
@@ -203,6 +195,16 @@ fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
     let parts =
         [prepared.recipe.fingerprint()?, prepared.data_fingerprint(), prepared.tokeniser.fingerprint().to_owned()];
     Ok(gyeol_data::fingerprint(&parts.each_ref().map(String::as_str)))
+}
+
+/// The model with the weights to start from; says what of them is new.
+fn base_model(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
+    watcher.phase("loading weights");
+    let (model, report) = load_base(prepared, isa)?;
+    for text in report.iter().flat_map(|report| describe(report, prepared.outputs())) {
+        watcher.note(&text);
+    }
+    Ok(model)
 }
 
 /// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.

@@ -27,7 +27,6 @@ pub(super) struct RunObserver<'a> {
     prepared: &'a Prepared,
     watcher: &'a mut dyn Watcher,
     run: &'a mut ActiveRun,
-    warnings: &'a mut Vec<String>,
     plan: TrainPlan,
     clock: Instant,
     policy: SavePolicy,
@@ -47,7 +46,6 @@ impl<'a> RunObserver<'a> {
             prepared,
             watcher: &mut *session.watcher,
             run: &mut session.run,
-            warnings: &mut session.warnings,
             plan,
             clock: Instant::now(),
             policy: SavePolicy::new(state_bytes, 0.0),
@@ -168,7 +166,6 @@ impl Observer for RunObserver<'_> {
 impl RunObserver<'_> {
     fn warn(&mut self, message: String) {
         self.watcher.warning(&message);
-        self.record(EventKind::Warning { message: message.clone() });
-        self.warnings.push(message);
+        self.record(EventKind::Warning { message });
     }
 }
