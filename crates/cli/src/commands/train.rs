@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) resume: bool,
 
-    /// Train once with each of these seeds and tell mean and spread
+    /// Train once with each of these seeds and tell mean and spread; with --resume, only those not finished
     #[arg(long, value_name = "SEED,SEED…", value_delimiter = ',', num_args = 1)]
     pub(crate) seeds: Vec<u64>,
 
@@ -75,6 +75,14 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
             output.note(&format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         }
         let prepared = Prepared::new(recipe.clone(), &global.home, &hub, &mut watcher)?;
+        if args.resume
+            && seeds.len() > 1
+            && let Some(report) = finished_before(&prepared, &runs)?
+        {
+            output.note(&format!("seed {seed} is finished already: {}", report.run));
+            finished.push((seed, report));
+            continue;
+        }
         match train(&prepared, &runs, isa, args.resume, &mut watcher)? {
             Trained::Finished(report) => finished.push((seed, *report)),
             Trained::Interrupted { run, step } => {
@@ -95,6 +103,12 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     }
     let seeds = SeedsReport::new(finished);
     if output.is_json() { output.json(&seeds) } else { output.text(&seeds.tell()) }
+}
+
+/// The report of a finished run of exactly this recipe: of several seeds, only those that are missing are trained.
+fn finished_before(prepared: &Prepared, runs: &Runs) -> Result<Option<Report>> {
+    let run = runs.finished(&prepared.recipe.name, &prepared.recipe.to_toml()?)?;
+    Ok(run.map(|run| run.report()).transpose()?.flatten())
 }
 
 /// The closing summary of one run.

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    project::{Project, Shape},
+    project::{Project, Shape, names},
     support::Ran,
 };
 
@@ -243,17 +243,20 @@ fn a_full_disk_stops_the_run_and_the_earlier_state_goes_on_afterwards() {
     assert_eq!(ended(child).code, Some(130));
     let state = |file: &str| fs::read(project.run_path(1, &format!("checkpoints/state/{file}"))).unwrap();
     let saved = (state("state.json"), state("arenas.safetensors"));
-    // No file may grow beyond 256 KiB: less than the weights, more than the journal.
-    let limited =
-        format!("trap '' XFSZ; ulimit -f 512; exec '{}' train recipe.toml --resume", env!("CARGO_BIN_EXE_gyeol"));
-    let mut shell = project.0.program("sh");
-    shell.args(["-c", &limited]);
-    let ran = Ran::of(shell.output().unwrap());
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.all());
-    assert!(ran.stderr.contains(".safetensors: cannot write: "), "{}", ran.stderr);
-    assert_eq!(count(&project, "failed"), 1);
-    assert!(saved == (state("state.json"), state("arenas.safetensors")), "the earlier state was touched");
-    assert!(!project.run_path(1, "model").exists());
+    // Blocks of 512 bytes that a file may have: too few for a checkpoint, then too few for the state, which has both
+    // moments beside the weights.
+    for (blocks, file) in [(512, "checkpoints/step-"), (1600, "arenas.safetensors")] {
+        let binary = env!("CARGO_BIN_EXE_gyeol");
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{binary}' train recipe.toml --resume");
+        let ran = Ran::of(project.0.program("sh").args(["-c", &limited]).output().unwrap());
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.all());
+        assert!(ran.stderr.contains(file) && ran.stderr.contains(": cannot write: "), "{}", ran.stderr);
+        assert!(saved == (state("state.json"), state("arenas.safetensors")), "the earlier state was touched");
+        assert!(!project.run_path(1, "model").exists());
+        let left = names(project.run_path(1, "checkpoints"));
+        assert!(left.iter().all(|name| name == "state" || name.starts_with("step-")), "{left:?}");
+    }
+    assert_eq!(count(&project, "failed"), 2);
     project.report(&["--resume"]);
     assert_undisturbed(&project);
 }

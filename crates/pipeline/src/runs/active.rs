@@ -1,5 +1,7 @@
 //! A run this process may write.
 
+use std::{fs, path::Path};
+
 use super::{Event, EventKind, Report, Run, RunError, files, journal::JournalWriter, lock::RunLock};
 use crate::write_atomic;
 
@@ -23,6 +25,7 @@ impl ActiveRun {
     /// Takes a run that exists.
     pub(super) fn resume(run: Run) -> Result<Self, RunError> {
         let lock = RunLock::acquire(run.dir(), run.name())?;
+        remove_unfinished_files(run.dir())?;
         Self::with_lock(run, lock)
     }
 
@@ -51,4 +54,17 @@ impl ActiveRun {
             serde_json::to_vec_pretty(report).map_err(|source| RunError::Report { path: path.clone(), source })?;
         write_atomic(&path, &json).map_err(RunError::io("write", &path))
     }
+}
+
+/// Removes files that a killed process wrote under a temporary name and never renamed: all of these, and nothing else of
+/// a run, have a name with a dot in front. Only for the holder of the lock.
+fn remove_unfinished_files(dir: &Path) -> Result<(), RunError> {
+    for entry in fs::read_dir(dir).map_err(RunError::io("list", dir))? {
+        let path = entry.map_err(RunError::io("list", dir))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden && path.is_file() {
+            fs::remove_file(&path).map_err(RunError::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }

@@ -86,6 +86,20 @@ impl Runs {
     ///
     /// A run that another process is writing counts; taking it with [`Run::resume`] then says who holds it.
     pub fn unfinished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
+        self.latest(recipe_name, recipe_toml, |status| status != Status::Finished)
+    }
+
+    /// The latest run of exactly this resolved recipe that has finished.
+    pub fn finished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
+        self.latest(recipe_name, recipe_toml, |status| status == Status::Finished)
+    }
+
+    fn latest(
+        &self,
+        recipe_name: &str,
+        recipe_toml: &str,
+        wanted: impl Fn(Status) -> bool,
+    ) -> Result<Option<Run>, RunError> {
         for (_, name) in self.numbers(recipe_name)?.into_iter().rev() {
             let run = Run::at(self.root.join(&name), name);
             let path = run.recipe_path();
@@ -94,7 +108,7 @@ impl Runs {
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => false,
                 Err(error) => return Err(RunError::io("read", &path)(error)),
             };
-            if same && run.status()? != Status::Finished {
+            if same && wanted(run.status()?) {
                 return Ok(Some(run));
             }
         }

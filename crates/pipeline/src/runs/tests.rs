@@ -53,6 +53,19 @@ fn runs_of_a_recipe_are_counted_from_one() {
 }
 
 #[test]
+fn what_a_killed_process_did_not_rename_is_removed_by_the_next() {
+    let (_dir, runs) = home();
+    let run = runs.create("kcbert", RECIPE).unwrap().run().clone();
+    for name in [".tmp-a1b2", ".predictions-c3.tmp", "valid.csv"] {
+        fs::write(run.dir().join(name), "half").unwrap();
+    }
+    let active = run.resume().unwrap();
+    let mut names: Vec<_> = fs::read_dir(active.run().dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["events.jsonl", "recipe.toml", "run.lock", "valid.csv"]);
+}
+
+#[test]
 fn processes_starting_together_get_a_run_each() {
     let (_dir, runs) = home();
     let names: HashSet<String> = thread::scope(|scope| {

@@ -71,6 +71,8 @@ impl Session<'_> {
     fn failed(&mut self, error: Error) -> Error {
         match self.run.record(EventKind::Failed { error: error.to_string() }) {
             Ok(_) => error,
+            // It is the journal that failed.
+            Err(second) if second.to_string() == error.to_string() => error,
             Err(second) => Error::Twice { first: Box::new(error), second: Box::new(second.into()) },
         }
     }
