@@ -271,6 +271,15 @@ fn seeds_are_a_run_each_and_a_mean() {
 }
 
 #[test]
+fn resuming_several_seeds_trains_only_those_that_are_missing() {
+    let project = Project::reviews();
+    project.report(&["--seeds", "1"]);
+    let told = project.report(&["--seeds", "1,2", "--resume"]);
+    assert_eq!((&told["scores"][0]["run"], &told["scores"][1]["run"]), (&"recipe-001".into(), &"recipe-002".into()));
+    assert_eq!(project.report(&["--seeds", "1,2", "--resume"]), told);
+}
+
+#[test]
 fn a_dry_run_measures_and_leaves_no_run() {
     let project = Project::reviews();
     let before = project.files();

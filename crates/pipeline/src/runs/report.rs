@@ -27,6 +27,9 @@ pub struct Report {
     pub valid_rows: u64,
     /// Seconds spent in training steps alone.
     pub train_seconds: f64,
+    /// Seconds spent saving the state to resume from, beside them.
+    #[serde(default)]
+    pub save_seconds: f64,
     /// Training rows a second, over `train_seconds`.
     pub samples_per_second: f64,
     /// Real tokens a second, over `train_seconds`.

@@ -175,6 +175,7 @@ impl Session<'_> {
             train_rows: prepared.train.rows.len() as u64,
             valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()) as u64,
             train_seconds: totals.train_seconds,
+            save_seconds: totals.save_seconds,
             samples_per_second: rate(totals.rows as f64, totals.train_seconds),
             tokens_per_second: rate(totals.tokens as f64, totals.train_seconds),
             predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),

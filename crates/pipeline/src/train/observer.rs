@@ -18,6 +18,8 @@ use crate::{Error, Watcher};
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Totals {
     pub(super) train_seconds: f64,
+    #[serde(default)]
+    pub(super) save_seconds: f64,
     pub(super) rows: u64,
     pub(super) tokens: u64,
 }
@@ -153,7 +155,9 @@ impl Observer for RunObserver<'_> {
     }
 
     fn saved(&mut self) {
-        self.policy.saved(self.save_began, self.now());
+        let now = self.now();
+        self.totals.save_seconds += now - self.save_began;
+        self.policy.saved(self.save_began, now);
     }
 
     fn resumed(&mut self, step: u64, kept: serde_json::Value) {
