@@ -24,7 +24,7 @@ mod trainer;
 pub use gyeol_kernels::{Isa, PinError};
 pub use load::LoadReport;
 pub use model::Model;
-pub use params::{ParamTable, Role, Tensor};
+pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
 pub use trainer::{
     Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,

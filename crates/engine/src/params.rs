@@ -40,27 +40,39 @@ pub struct Tensor {
     pub span: Span,
     /// Its role.
     pub role: Role,
-    /// Whether it belongs to the head, which a base checkpoint may lack.
-    pub head: bool,
+    /// The part of the model it belongs to.
+    pub part: Part,
+}
+
+/// What a checkpoint must have of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// It must be there.
+    #[default]
+    Encoder,
+    /// A base checkpoint may lack it.
+    Head,
+    /// As [`Part::Head`]; it may also be for another number of labels.
+    Output,
 }
 
 /// All tensors in the order of the arena.
 #[derive(Debug, Clone, Default)]
 pub struct ParamTable {
     tensors: Vec<Tensor>,
-    head: bool,
+    part: Part,
 }
 
 impl ParamTable {
-    /// Tensors added from now on belong to the head.
-    pub fn begin_head(&mut self) {
-        self.head = true;
+    /// Tensors added from now on belong to `part`.
+    pub fn begin(&mut self, part: Part) {
+        self.part = part;
     }
 
     /// Appends a tensor.
     pub fn add(&mut self, name: String, shape: &[usize], role: Role) -> Param {
         let span = Span::new(self.len(), shape.iter().product());
-        self.tensors.push(Tensor { name, shape: shape.to_vec(), span, role, head: self.head });
+        self.tensors.push(Tensor { name, shape: shape.to_vec(), span, role, part: self.part });
         Param(span)
     }
 

@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use gyeol_kernels::{Epilogue, Isa, Matrix, gemm};
+use gyeol_kernels::{Fast, Isa, Kernels, Linear};
 
 /// Shortest of several timings: the machine's own speed, with the least of its other work.
 fn seconds(mut work: impl FnMut()) -> f64 {
@@ -70,7 +70,7 @@ fn peak(isa: Isa) -> f64 {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens: usize = std::env::args().nth(1).map_or(Ok(544), |n| n.parse())?;
     let isa = Isa::detect()?;
-    let peak = peak(isa);
+    let (peak, kernels) = (peak(isa), Fast::new(isa));
     println!("{} on {} threads, {tokens} tokens; peak {peak:.0} GFLOP/s", isa.name(), rayon::current_num_threads());
     let mut total = (0.0, 0.0);
     for (name, inputs, outputs) in
@@ -78,12 +78,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         let (x, w, dy) = (vec![0.5; tokens * inputs], vec![0.25; outputs * inputs], vec![0.125; tokens * outputs]);
         let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-        let x = Matrix::new(&x, tokens, inputs);
-        let w = Matrix::new(&w, outputs, inputs);
-        let dy = Matrix::new(&dy, tokens, outputs);
-        let forward = seconds(|| gemm(isa, x, w.transposed(), &mut y, Epilogue::None));
-        let input = seconds(|| gemm(isa, dy, w, &mut dx, Epilogue::None));
-        let weight = seconds(|| gemm(isa, dy.transposed(), x, &mut dw, Epilogue::Accumulate));
+        let (bias, mut db) = (vec![0.0; outputs], vec![0.0; outputs]);
+        let shape = Linear { inputs, outputs };
+        let forward = seconds(|| kernels.linear(shape, &x, &w, &bias, &mut y));
+        let input = seconds(|| kernels.linear_backward_input(shape, &dy, &w, &mut dx, false));
+        let weight = seconds(|| kernels.linear_backward_weight(shape, &dy, &x, &mut dw, &mut db));
         let work = (2 * tokens * inputs * outputs) as f64 / 1e9;
         for (pass, time) in [("forward", forward), ("input gradient", input), ("weight gradient", weight)] {
             let speed = work / time;

@@ -22,7 +22,7 @@ pub struct Heads {
 impl Heads {
     /// Features of all heads together.
     pub fn hidden(self) -> usize {
-        self.heads * self.head_dim
+        self.heads.checked_mul(self.head_dim).expect("a width fits the address space")
     }
 
     /// Scores are divided by the square root of the head's features.
@@ -224,9 +224,10 @@ fn for_each_head(shape: Heads, cu_seqlens: &[u32], work: impl Fn(usize, usize, u
 fn check(shape: Heads, qkv: &[f32], cu_seqlens: &[u32], out: &[f32], lse: &[f32]) {
     assert!(cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
     let tokens = *cu_seqlens.last().expect("cumulative lengths start with 0") as usize;
-    assert_eq!(qkv.len(), tokens * 3 * shape.hidden(), "queries, keys and values of every token");
-    assert_eq!(out.len(), tokens * shape.hidden(), "an output row a token");
-    assert_eq!(lse.len(), tokens * shape.heads, "one sum a token and head");
+    let width = shape.hidden();
+    assert_eq!(Some(out.len()), tokens.checked_mul(width), "an output row a token");
+    assert_eq!(Some(qkv.len()), out.len().checked_mul(3), "queries, keys and values of every token");
+    assert_eq!(Some(lse.len()), tokens.checked_mul(shape.heads), "one sum a token and head");
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ impl Isa {
 
     fn pinned(value: &str) -> Result<Isa, PinError> {
         let error = |known| PinError { value: value.to_owned(), known };
+        // The portable kernels are also known as the scalar ones, though compilers vectorise them.
+        let value = if value == "scalar" { Isa::Portable.name() } else { value };
         let isa = Self::ALL.into_iter().find(|isa| isa.name() == value).ok_or_else(|| error(false))?;
         if isa.available() { Ok(isa) } else { Err(error(true)) }
     }
@@ -74,6 +76,7 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
             }
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
@@ -86,7 +89,8 @@ impl Isa {
 
 /// Defines a kernel once and compiles it for every instruction set: the compiler vectorises the same body for each.
 ///
-/// The generated function takes the [`Isa`] first. An `Isa` the processor lacks falls back to the portable build.
+/// The generated function takes the [`Isa`] first and is for this crate alone: [`Fast`](crate::Fast), through which every
+/// call from outside comes, is only made of an `Isa` the processor has.
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -101,7 +105,7 @@ macro_rules! multiversion {
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
                 match isa {
-                    // SAFETY: an `Isa` other than `Portable` is only made where `Isa::available` holds.
+                    // SAFETY: `Fast::new` has checked that the processor has this instruction set.
                     $crate::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
@@ -125,6 +129,7 @@ mod tests {
     #[test]
     fn a_pinned_name_is_taken_or_refused_with_the_usable_ones() {
         assert_eq!(Isa::pinned("portable"), Ok(Isa::Portable));
+        assert_eq!(Isa::pinned("scalar"), Ok(Isa::Portable));
         let message = Isa::pinned("avx1024").unwrap_err().to_string();
         assert!(message.contains("avx1024") && message.contains("portable"), "{message}");
     }

@@ -129,11 +129,6 @@ pub trait Kernels: Send + Sync {
         embedding::scatter_rows(dout, rows, width, dx);
     }
 
-    /// `x += y`.
-    fn add(&self, x: &mut [f32], y: &[f32]) {
-        x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-    }
-
     /// One AdamW step over equally long slices.
     fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]);
 

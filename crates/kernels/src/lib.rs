@@ -1,5 +1,5 @@
-//! Slices in, slices out: the arithmetic of gyeol. All SIMD and all `unsafe` of the project lives here, and every fast
-//! kernel has a scalar twin in `reference` it is tested against. Nothing here knows a tensor, a model or a file.
+//! Slices in, slices out: the arithmetic of gyeol. All SIMD of the project lives here, and all `unsafe` but the
+//! memory maps of files; every fast kernel has a scalar twin in `reference` it is tested against. Nothing here knows a tensor, a model or a file.
 //!
 //! The number of threads is the caller's: kernels spread over the current `rayon` pool, and their bits do not depend
 //! on its size.
@@ -25,7 +25,6 @@ pub use arena::{Arena, Span};
 pub use attention::Heads;
 pub use dropout::Dropout;
 pub use embedding::TokenRows;
-pub use gemm::{Epilogue, Matrix, gemm};
 pub use isa::{Isa, PIN_VARIABLE, PinError};
 pub use kernels::{Fast, Kernels, Linear, NormSaved, Scalar};
 pub use optimiser::AdamStep;

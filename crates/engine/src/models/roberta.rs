@@ -5,7 +5,7 @@ use gyeol_kernels::Activation;
 use super::{Network, blocks, embeddings, linear};
 use crate::heads::ClassificationHead;
 use crate::hf::EncoderConfig;
-use crate::params::ParamTable;
+use crate::params::{ParamTable, Part};
 
 pub(super) const PREFIX: &str = "roberta";
 
@@ -13,11 +13,14 @@ pub(super) fn build(config: &EncoderConfig, outputs: usize) -> Network {
     let mut table = ParamTable::default();
     let embeddings = embeddings(&mut table, config, PREFIX);
     let blocks = blocks(&mut table, config, PREFIX);
-    table.begin_head();
+    table.begin(Part::Head);
+    let dense = linear(&mut table, "classifier.dense", config.hidden_size, config.hidden_size);
+    table.begin(Part::Output);
+    let out = linear(&mut table, "classifier.out_proj", config.hidden_size, outputs);
     let head = ClassificationHead {
-        dense: linear(&mut table, "classifier.dense", config.hidden_size, config.hidden_size),
+        dense,
         activation: Activation::Tanh,
-        out: linear(&mut table, "classifier.out_proj", config.hidden_size, outputs),
+        out,
         input_dropout: true,
         dropout: config.classifier_dropout,
     };

@@ -27,6 +27,9 @@ pub use observer::{Action, Evaluation, Observer, StepReport};
 pub use plan::TrainPlan;
 use state::State;
 
+/// Checkpoints that fell out and wait for the next saved state to go; more force one, as a disk is not endless.
+const MOST_STALE: usize = 8;
+
 /// Rows of a tokenised table and what the model is to say about them.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainSet<'a> {
@@ -130,7 +133,7 @@ impl<D: Device> Trainer<'_, D> {
                 observer.step(&report)
             };
             // An evaluation that is due belongs to its step: a state between the two is only saved to stop there.
-            save_wanted |= action == Action::Save || state.stale.len() > self.config.keep;
+            save_wanted |= action == Action::Save || state.stale.len() > MOST_STALE;
             if action == Action::Stop || (save_wanted && !state.evaluation_due) {
                 self.save_state(&mut state, observer)?;
                 save_wanted = false;

@@ -31,7 +31,7 @@ const PARALLEL_FROM: usize = 1 << 18;
 
 /// A read-only matrix view: element (i, j) is `data[i * row_stride + j * column_stride]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -41,14 +41,14 @@ pub struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// A row-major `[rows, columns]` matrix that fills `data`.
-    pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "a matrix fills its slice");
+    pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(Some(data.len()), rows.checked_mul(columns), "a matrix fills its slice");
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
     /// A row-major matrix whose rows are `stride` elements apart.
-    pub fn strided(data: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
-        assert!(rows == 0 || columns == 0 || data.len() >= (rows - 1) * stride + columns, "a matrix fits its slice");
+    pub(crate) fn strided(data: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
+        assert!(fits(data.len(), rows, columns, stride), "a matrix fits its slice");
         Self { data, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
@@ -63,7 +63,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The same elements with rows and columns exchanged.
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -74,9 +74,15 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Whether `rows` rows of `columns` elements, `stride` apart, lie in a slice of `len`.
+fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
+    let Some(last) = rows.checked_sub(1) else { return true };
+    columns == 0 || last.checked_mul(stride).and_then(|start| start.checked_add(columns)).is_some_and(|end| end <= len)
+}
+
 /// What happens to a row of C once its sum is complete.
 #[derive(Debug)]
-pub enum Epilogue<'a> {
+pub(crate) enum Epilogue<'a> {
     /// C = A·B.
     None,
     /// C += A·B.
@@ -98,9 +104,9 @@ pub enum Epilogue<'a> {
 ///
 /// # Panics
 /// If the dimensions do not agree.
-pub fn gemm(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], epilogue: Epilogue<'_>) {
+pub(crate) fn gemm(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], epilogue: Epilogue<'_>) {
     assert_eq!(a.columns, b.rows, "inner dimensions agree");
-    assert_eq!(c.len(), a.rows * b.columns, "C has the rows of A and the columns of B");
+    assert_eq!(Some(c.len()), a.rows.checked_mul(b.columns), "C has the rows of A and the columns of B");
     match &epilogue {
         Epilogue::Bias(bias) => assert_eq!(bias.len(), b.columns, "one bias a column"),
         Epilogue::BiasActivation { bias, out, .. } => {
@@ -123,10 +129,7 @@ pub fn gemm(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], epilogue: Epi
 /// # Panics
 /// If the dimensions do not agree or C does not fit its slice.
 pub(crate) fn gemm_strided(isa: Isa, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], stride: usize, accumulate: bool) {
-    assert!(
-        a.rows == 0 || b.columns == 0 || c.len() >= (a.rows - 1) * stride + b.columns,
-        "C fits its slice with rows {stride} apart"
-    );
+    assert!(fits(c.len(), a.rows, b.columns, stride), "C fits its slice with rows {stride} apart");
     // SAFETY: the range just checked is the only one written, and `c` is borrowed exclusively.
     unsafe { gemm_raw(isa, a, b, c.as_mut_ptr(), stride, accumulate) }
 }

@@ -1,5 +1,6 @@
 //! Runs that are interrupted, or die, and go on: to the same bits as one that was not.
 
+use crate::trainer::MOST_STALE;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::*;
@@ -127,7 +128,7 @@ fn a_save_asked_for_while_an_evaluation_is_due_follows_the_evaluation() {
 
 #[test]
 fn a_checkpoint_file_stays_as_long_as_the_saved_state_lists_it() {
-    let run = Run::with(|train| train.evaluate_every = EvaluateEvery::Steps(1));
+    let run = Run::with(|train| (train.evaluate_every, train.keep) = (EvaluateEvery::Steps(1), 1));
     let mut most = 0;
     let mut script = Script::new(|now| {
         if let Some(saved) = run.saved() {
@@ -136,15 +137,15 @@ fn a_checkpoint_file_stays_as_long_as_the_saved_state_lists_it() {
             }
         }
         most = most.max(files(&run.checkpoints()).len());
-        if now == Moment::Evaluated(4) { Action::Save } else { Action::Continue }
+        if now == Moment::Evaluated(2) { Action::Save } else { Action::Continue }
     })
     .scoring(rising);
     run.go(false, &mut script).unwrap();
-    // More than `keep` files to remove call for a save by themselves.
-    assert_eq!(script.saves, [4, 7, 10]);
+    // More than `MOST_STALE` files to remove call for a save by themselves.
+    assert_eq!(script.saves, [2, 11]);
     drop(script);
-    assert_eq!(most, 5, "keep = 2, two more fell out since the last save, and the newest");
-    assert_eq!(files(&run.checkpoints()).len(), 2);
+    assert_eq!(most, 1 + MOST_STALE + 1, "the one kept, and those that fell out since the last save");
+    assert_eq!(files(&run.checkpoints()).len(), 1);
 }
 
 #[test]
