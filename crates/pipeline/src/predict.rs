@@ -1,5 +1,6 @@
 //! Predictions of a trained model, or of any checkpoint directory, for a table.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use gyeol_data::{Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser
 use gyeol_engine::Isa;
 use gyeol_engine::Model;
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{EncoderConfig, GyeolJson, ProblemType, Weights, recover_directory};
+use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
 use gyeol_eval::{Outputs, Predictions};
 
-use crate::prepare::{check_length, check_vocabulary, tokenise, warn_of_empty};
-use crate::runs::Runs;
+use crate::prepare::{check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
+use crate::runs::{Run, Runs, Status};
 use crate::train::id_column;
 use crate::{Error, Watcher};
 
@@ -30,6 +31,8 @@ pub struct PredictOptions {
     pub text_pair: Option<String>,
     /// Longest token sequence.
     pub max_length: Option<usize>,
+    /// Whether only the raw outputs are wanted, which every head has; otherwise predictions are to be made of them.
+    pub logits: bool,
 }
 
 /// A checkpoint directory ready to predict with.
@@ -38,9 +41,20 @@ pub struct Predictor {
     dir: PathBuf,
     model: Model<Cpu>,
     tokeniser: Tokeniser,
-    settings: GyeolJson,
-    /// Whether the directory said which columns it was trained on.
-    own: bool,
+    /// What the model was trained with; `None` for a checkpoint that was not written here.
+    settings: Option<GyeolJson>,
+    head: Head,
+}
+
+/// What the outputs of the head are.
+#[derive(Debug)]
+enum Head {
+    /// The logits of these classes, one of which is right.
+    Classes(Vec<String>),
+    /// One score.
+    Score,
+    /// Numbers of these names that no single prediction comes of.
+    Raw { names: Vec<String>, problem_type: ProblemType },
 }
 
 /// The model directory `name` stands for: a run of `runs`, a run's directory, or a checkpoint directory.
@@ -49,22 +63,41 @@ pub struct Predictor {
 /// If there is neither, or the run has no model yet.
 pub fn model_directory(name: &str, runs: &Runs) -> Result<PathBuf, Error> {
     let path = Path::new(name);
-    if path.is_dir() && !path.join("recipe.toml").is_file() {
-        return Ok(path.to_owned());
+    if path.is_dir() {
+        let checkpoint = path.join("config.json").is_file() || !path.join("recipe.toml").is_file();
+        return if checkpoint { Ok(path.to_owned()) } else { model_of(path.join("model"), run_at(path)?.as_ref()) };
     }
-    let model = if path.is_dir() {
-        path.join("model")
-    } else if path.components().count() > 1 {
+    if path.components().count() > 1 {
         return Err(Error::NoModel { path: path.to_owned(), problem: "there is no such directory".to_owned() });
-    } else {
-        runs.open(name)?.model_dir()
-    };
-    recover_directory(&model)?;
-    if !model.is_dir() {
-        let problem = "the run has no model yet; `gyeol train … --resume` finishes it".to_owned();
-        return Err(Error::NoModel { path: model, problem });
     }
-    Ok(model)
+    let run = runs.open(name)?;
+    model_of(run.model_dir(), Some(&run))
+}
+
+/// The run in the directory `dir`, if it lies where runs are kept; a copy elsewhere is nobody's to write.
+fn run_at(dir: &Path) -> Result<Option<Run>, Error> {
+    let dir = dir.canonicalize().map_err(|source| Error::Io { path: dir.to_owned(), action: "find", source })?;
+    let home = dir.parent().filter(|parent| parent.ends_with("runs")).and_then(Path::parent);
+    let name = dir.file_name().and_then(|name| name.to_str());
+    let (Some(home), Some(name)) = (home, name) else { return Ok(None) };
+    Ok(Some(Runs::new(home).open(name)?))
+}
+
+/// The directory `model`, put back if the process that wrote `run` died while it replaced it.
+fn model_of(model: PathBuf, run: Option<&Run>) -> Result<PathBuf, Error> {
+    if model.is_dir() {
+        return Ok(model);
+    }
+    let problem = match run.map(Run::status).transpose()? {
+        // Whoever holds the run's lock may be between the two renames of a replacement.
+        Some(Status::Running) => "the run is not finished; its model is written at the end",
+        Some(_) => {
+            recover_directory(&model)?;
+            "the run has no model yet; `gyeol train … --resume` finishes it"
+        }
+        None => "there is no such directory",
+    };
+    if model.is_dir() { Ok(model) } else { Err(Error::NoModel { path: model, problem: problem.to_owned() }) }
 }
 
 impl Predictor {
@@ -76,9 +109,11 @@ impl Predictor {
         let config = EncoderConfig::read(dir)?;
         let tokeniser = Tokeniser::open(dir)?;
         check_vocabulary(&config, &tokeniser, &dir.display().to_string())?;
-        let stored = GyeolJson::read(dir)?;
-        let own = stored.is_some();
-        let settings = stored.unwrap_or_else(|| foreign(&config));
+        let settings = GyeolJson::read(dir)?;
+        let head = match &settings {
+            Some(settings) => own_head(settings, &config, dir)?,
+            None => foreign_head(&config),
+        };
         let outputs = config.num_labels();
         let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
         let mut model = Model::new(Cpu::new(isa), config, outputs, false)?;
@@ -87,13 +122,14 @@ impl Predictor {
             let problem = format!("it has no trained head ({tensor} is missing or of another size); train it first");
             return Err(Error::NoModel { path: dir.to_owned(), problem });
         }
-        Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, own })
+        Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, head })
     }
 
     /// Predictions for the table `data` (`-`: CSV from `input`), in its order.
     ///
     /// # Errors
-    /// If a column is not there, or a text cannot be computed; [`Error::Interrupted`] if the watcher asks to stop.
+    /// If no predictions can be made of the outputs and more than [`PredictOptions::logits`] is asked for, a column is
+    /// not there, or a text cannot be computed; [`Error::Interrupted`] if the watcher asks to stop.
     pub fn predict(
         &mut self,
         data: &Path,
@@ -101,20 +137,34 @@ impl Predictor {
         options: &PredictOptions,
         watcher: &mut dyn Watcher,
     ) -> Result<Predictions, Error> {
-        let columns = self.columns(options)?;
-        let length = options.max_length.unwrap_or(self.settings.max_length);
+        if let (Head::Raw { problem_type, .. }, false) = (&self.head, options.logits) {
+            return Err(no_predictions(&self.dir, *problem_type, self.model.config().num_labels()));
+        }
+        let mut columns = self.columns(options)?;
+        let trained = self.settings.as_ref().map(|settings| settings.max_length);
+        let length = options.max_length.or(trained).unwrap_or(self.model.config().max_tokens());
         check_length("--max-length", length, self.model.config())?;
+        go_on(watcher)?;
+        self.note_new_names(watcher);
         watcher.phase("reading the table");
         let table = if data == Path::new("-") {
             Table::from_reader(input, TextFormat::Csv, "standard input")?
         } else {
             Table::read(data)?
         };
+        go_on(watcher)?;
+        if options.id.is_none()
+            && let Some(id) = columns.id.take_if(|id| !table.has(id))
+        {
+            let file = table.file();
+            watcher.note(&format!("{file}: no column \"{id}\" as in training; ids are made from the texts"));
+        }
         let examples = Examples::from_table(&table, &columns)?;
         drop(table);
         warn_of_empty(&examples, watcher);
         watcher.phase("tokenising");
         let tokens = tokenise(&self.tokeniser, &examples, length, None, watcher)?;
+        go_on(watcher)?;
         let rows: Vec<u32> = (0..examples.len() as u32).collect();
         watcher.predicting("predicting", rows.len());
         let model = &mut self.model;
@@ -125,43 +175,103 @@ impl Predictor {
             })
         })?;
         let values = outputs.ok_or(Error::Interrupted)?;
-        let outputs = match self.settings.task {
-            Task::Classification => Outputs::Logits { labels: self.settings.labels.clone(), values },
-            Task::Regression => Outputs::Scores(values),
+        let outputs = match &self.head {
+            Head::Classes(labels) | Head::Raw { names: labels, .. } => {
+                Outputs::Logits { labels: labels.clone(), values }
+            }
+            Head::Score => Outputs::Scores(values),
         };
         Ok(Predictions::new(id_column(columns.id.as_deref()), examples.ids, outputs)?)
     }
 
     /// Lowest and highest score of a regression, if it was trained with one.
     pub fn score_range(&self) -> Option<[f64; 2]> {
-        self.settings.score_range
+        self.settings.as_ref()?.score_range
     }
 
-    /// The columns to read: the flags, else the model's own. A flag for the text alone means a single text.
+    /// The labels' names for people, in the order of the outputs, if the model was trained with any.
+    pub fn label_names(&self) -> Option<&[String]> {
+        self.settings.as_ref()?.label_names.as_deref()
+    }
+
+    /// Whether the outputs are nothing but numbers: neither logits of classes that exclude each other nor one score.
+    pub fn is_raw(&self) -> bool {
+        matches!(self.head, Head::Raw { .. })
+    }
+
+    /// Says so where the outputs are not called what `config.json` calls them.
+    fn note_new_names(&self, watcher: &mut dyn Watcher) {
+        if let (None, Head::Classes(names) | Head::Raw { names, .. }) = (&self.settings, &self.head)
+            && let Some(label) = first_twice(&self.model.config().labels)
+        {
+            let (file, last) = (self.dir.join("config.json"), names.len() - 1);
+            let file = file.display();
+            watcher
+                .note(&format!("{file}: id2label has \"{label}\" twice; outputs are called LABEL_0 to LABEL_{last}"));
+        }
+    }
+
+    /// The columns to read: each that a flag names, else the model's own.
     fn columns(&self, options: &PredictOptions) -> Result<Columns, Error> {
-        let (text, text_pair) = match (&options.text, self.own) {
-            (Some(text), _) => (text.clone(), options.text_pair.clone()),
-            (None, true) => {
-                (self.settings.text.clone(), options.text_pair.clone().or_else(|| self.settings.text_pair.clone()))
-            }
-            (None, false) => {
-                let problem = format!("{} does not say which column holds the texts; name it", self.dir.display());
-                return Err(Error::Setting { key: "--text", problem });
-            }
+        let own = self.settings.as_ref();
+        let Some(text) = options.text.clone().or_else(|| own.map(|own| own.text.clone())) else {
+            let problem = format!("{} does not say which column holds the texts; name it", self.dir.display());
+            return Err(Error::Setting { key: "--text", problem });
         };
-        let id = options.id.clone().or_else(|| self.settings.id.clone());
+        let text_pair = options.text_pair.clone().or_else(|| own?.text_pair.clone());
+        let id = options.id.clone().or_else(|| own?.id.clone());
         Ok(Columns { id, text, text_pair, keys: KeyStyle::Flag, ..Columns::default() })
     }
 }
 
-/// Settings for a checkpoint directory that was not written here: what `config.json` tells.
-fn foreign(config: &EncoderConfig) -> GyeolJson {
-    let one = config.num_labels() == 1;
-    let regression = config.problem_type == Some(ProblemType::Regression) || (config.problem_type.is_none() && one);
-    let task = if regression { Task::Regression } else { Task::Classification };
-    let mut settings = GyeolJson::new(task, String::new(), config.max_tokens());
-    if task == Task::Classification {
-        settings.labels.clone_from(&config.labels);
+/// What the outputs of a model trained here are; `gyeol.json` and `config.json` have to agree on how many there are.
+fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<Head, Error> {
+    let outputs = config.num_labels();
+    let wrong = |key: &str, problem: String| {
+        Err(HfError::Key { path: dir.join(GYEOL_JSON), key: key.to_owned(), problem }.into())
+    };
+    match settings.task {
+        Task::Classification if settings.labels.len() != outputs => {
+            let found = settings.labels.len();
+            wrong("labels", format!("{found} labels, but the head has {outputs} outputs (config.json: id2label)"))
+        }
+        Task::Classification => match first_twice(&settings.labels) {
+            Some(label) => wrong("labels", format!("\"{label}\" is there twice; every output needs its own label")),
+            None => Ok(Head::Classes(settings.labels.clone())),
+        },
+        Task::Regression if outputs != 1 => {
+            wrong("task", format!("a regression has 1 output, but the head has {outputs} (config.json: id2label)"))
+        }
+        Task::Regression => Ok(Head::Score),
     }
-    settings
 }
+
+/// What the outputs of a checkpoint that was not written here are, as `transformers` takes its `config.json`.
+/// Texts that do not tell the outputs apart give way to `LABEL_0` and so on.
+fn foreign_head(config: &EncoderConfig) -> Head {
+    let numbered = || (0..config.num_labels()).map(|output| format!("LABEL_{output}")).collect();
+    let names = if first_twice(&config.labels).is_some() { numbered() } else { config.labels.clone() };
+    match (config.problem_type, names.len()) {
+        (Some(ProblemType::Regression) | None, 1) => Head::Score,
+        (Some(ProblemType::SingleLabelClassification) | None, _) => Head::Classes(names),
+        (Some(problem_type), _) => Head::Raw { names, problem_type },
+    }
+}
+
+fn first_twice(labels: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    labels.iter().find(|label| !seen.insert(label.as_str()))
+}
+
+/// The error of asking a head of several independent `outputs` for one prediction a row.
+fn no_predictions(dir: &Path, problem_type: ProblemType, outputs: usize) -> Error {
+    let problem = format!(
+        "predictions are one class or one score a row, which \"{}\" of {outputs} outputs does not give; --logits writes \
+         the raw outputs",
+        problem_type.as_str()
+    );
+    HfError::Key { path: dir.join("config.json"), key: "problem_type".to_owned(), problem }.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -83,8 +83,11 @@ impl Prepared {
         watcher.phase("reading tables");
         let columns = Columns::from(&recipe.data);
         let train = read(&recipe.data.train, &columns, watcher)?;
-        let valid = recipe.data.valid.as_deref().map(|path| read(path, &columns, watcher)).transpose()?;
+        go_on(watcher)?;
+        let valid = recipe.data.valid.as_deref().map(|path| read_valid(path, &columns, watcher)).transpose()?;
+        go_on(watcher)?;
         let test = recipe.data.test.as_deref().map(|path| read(path, &columns.unlabelled(), watcher)).transpose()?;
+        go_on(watcher)?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
         let loss = resolve_loss(&mut recipe, task)?;
@@ -118,12 +121,14 @@ impl Prepared {
         }
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
+        go_on(watcher)?;
 
         watcher.phase("tokenising");
         let cache = home.join("cache").join("tokens");
         let length = recipe.model.max_length;
         let mut part = |examples: Examples, targets: Targets, rows: Vec<u32>| -> Result<Part, Error> {
             let tokens = tokenise(&tokeniser, &examples, length, Some(&cache), watcher)?;
+            go_on(watcher)?;
             Ok(Part { examples, tokens, targets, rows })
         };
         let valid = match (valid, valid_targets) {
@@ -210,8 +215,24 @@ fn all(examples: &Examples) -> Vec<u32> {
     (0..examples.len() as u32).collect()
 }
 
+/// Ends here if the user has asked to stop: between two parts of the work nothing is left half done.
+pub(crate) fn go_on(watcher: &dyn Watcher) -> Result<(), Error> {
+    if watcher.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
 fn read(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
-    let examples = Examples::from_table(&Table::read(path)?, columns)?;
+    pick(&Table::read(path)?, columns, watcher)
+}
+
+/// Reads the table to validate on. It is never split, so it needs no groups, and where rows came from it may leave out.
+fn read_valid(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+    let table = Table::read(path)?;
+    let source = columns.source.clone().filter(|source| table.has(source));
+    pick(&table, &Columns { group: None, source, ..columns.clone() }, watcher)
+}
+
+fn pick(table: &Table, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+    let examples = Examples::from_table(table, columns)?;
     warn_of_empty(&examples, watcher);
     Ok(examples)
 }
@@ -348,3 +369,6 @@ pub(crate) fn check_length(key: &'static str, length: usize, config: &EncoderCon
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

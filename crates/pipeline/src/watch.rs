@@ -70,4 +70,8 @@ impl Watcher for Keeper<'_> {
         self.watcher.warning(text);
         self.warnings.push(text.to_owned());
     }
+
+    fn interrupted(&self) -> bool {
+        self.watcher.interrupted()
+    }
 }

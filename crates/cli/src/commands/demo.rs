@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use gyeol_pipeline::{demo, runs::Runs};
+use gyeol_pipeline::demo;
 
 use super::{evaluate, predict, train};
 use crate::{
     args::{Cli, Command, Global},
+    exit::Interrupted,
     output::Output,
 };
 
@@ -37,33 +38,50 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     // A program reads one document: the evaluation.
     let on_the_way = if output.is_json() { output.muted() } else { *output };
     let recipe = show(&files.recipe);
-    step(&["train", &recipe], global, &on_the_way)?;
-    let runs = Runs::new(&global.home);
-    let Some(run) = runs.list()?.into_iter().rfind(|run| run.name().starts_with("demo-")) else {
-        bail!("the run of the demo is gone from {}", runs.root().display());
-    };
+    let run = train_step(&recipe, global, &on_the_way)?;
     let predictions = show(&args.out.join("predictions.csv"));
-    step(&["predict", run.name(), &show(&files.test), "-o", &predictions], global, &on_the_way)?;
+    step(&["predict", &run, &show(&files.test), "-o", &predictions], global, &on_the_way)?;
     let answers = show(&files.answers);
     step(&["evaluate", &predictions, &answers, "--id", "id", "--text", "review"], global, output)?;
     output.note("\nthe same on a table of yours: gyeol init TABLE, then gyeol train recipe.toml");
     Ok(())
 }
 
+/// Prints the training's command line and does what it says; the name of the run.
+fn train_step(recipe: &str, global: &Global, output: &Output) -> Result<String> {
+    let words = ["train", recipe];
+    let Command::Train(args) = parse(&words, global, output)? else { unreachable!("`train` is training") };
+    // `demo` itself cannot resume: its hint names the command that can.
+    let go_on = |error: anyhow::Error| match error.is::<Interrupted>() {
+        true => Interrupted { hint: Some(format!("`{} --resume` goes on", line(&words, global))) }.into(),
+        false => error,
+    };
+    let runs = train::runs_made(&args, global, output).map_err(go_on)?;
+    runs.into_iter().next().context("the demo trained no run")
+}
+
 /// Prints a command line and does what it says.
 fn step(words: &[&str], global: &Global, output: &Output) -> Result<()> {
+    match parse(words, global, output)? {
+        Command::Predict(args) => predict::run(&args, global, output),
+        Command::Evaluate(args) => evaluate::run(&args, output),
+        _ => unreachable!("the demo predicts and evaluates"),
+    }
+}
+
+/// Prints a command line and reads it.
+fn parse(words: &[&str], global: &Global, output: &Output) -> Result<Command> {
+    output.note(&format!("\n$ {}", line(words, global)));
+    Ok(Cli::try_parse_from(std::iter::once(&"gyeol").chain(words))?.command)
+}
+
+/// The command as it would be typed.
+fn line(words: &[&str], global: &Global) -> String {
     let home = match global.home.to_str() {
         Some(".gyeol") | None => String::new(),
         Some(home) => format!(" --home {home}"),
     };
-    output.note(&format!("\n$ gyeol {}{home}", words.join(" ")));
-    let cli = Cli::try_parse_from(std::iter::once(&"gyeol").chain(words))?;
-    match cli.command {
-        Command::Train(args) => train::run(&args, global, output),
-        Command::Predict(args) => predict::run(&args, global, output),
-        Command::Evaluate(args) => evaluate::run(&args, output),
-        _ => unreachable!("the demo runs three commands"),
-    }
+    format!("gyeol {}{home}", words.join(" "))
 }
 
 fn show(path: &Path) -> String {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::ValueEnum;
-use gyeol_engine::{Isa, hf::GyeolJson};
+use gyeol_engine::Isa;
 use gyeol_eval::{Form, Outputs, Predictions};
 use gyeol_pipeline::{PredictOptions, Predictor, Watcher as _, model_directory, runs::Runs};
 use serde::Serialize;
@@ -83,6 +83,9 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let to_stdout = args.output == Path::new("-");
     if !to_stdout {
         check_destination(&args.output)?;
+    } else if output.is_json() {
+        let words = "--json: standard output cannot hold both the predictions (--output -) and the document";
+        return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
     }
     let isa = Isa::detect()?;
     let dir = model_directory(&args.model, &Runs::new(&global.home))?;
@@ -94,6 +97,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         text: args.text.clone(),
         text_pair: args.text_pair.clone(),
         max_length: args.max_length,
+        logits: args.logits,
     };
     let started = Instant::now();
     let mut predictions = predictor.predict(&args.data, io::stdin().lock(), &options, &mut console)?;
@@ -104,8 +108,8 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     if let (Form::Predictions, Some(range)) = (form, predictor.score_range()) {
         predictions.clamp_scores(range);
     }
-    let names = LabelNames::of(GyeolJson::read(&dir)?.as_ref());
-    let summary = Summary::new(args, &predictions, seconds);
+    let names = LabelNames::new(predictions.outputs().labels(), predictor.label_names());
+    let summary = Summary::new(args, &predictions, predictor.is_raw(), seconds);
     if to_stdout {
         let mut csv = Vec::new();
         predictions.write_to(&mut csv, form, "standard output")?;
@@ -157,17 +161,20 @@ struct Scores {
 }
 
 impl<'a> Summary<'a> {
-    fn new(args: &'a Args, predictions: &Predictions, seconds: f64) -> Self {
+    fn new(args: &'a Args, predictions: &Predictions, raw: bool, seconds: f64) -> Self {
         let outputs = predictions.outputs();
-        let mut counts = vec![0u64; outputs.labels().len()];
-        for class in outputs.argmax() {
-            counts[class as usize] += 1;
+        let labels = if raw { &[] } else { outputs.labels() };
+        let mut counts = vec![0u64; labels.len()];
+        if !raw {
+            for class in outputs.argmax() {
+                counts[class as usize] += 1;
+            }
         }
         let rows = predictions.len();
         Self {
             rows,
             output: &args.output,
-            labels: outputs.labels().iter().cloned().zip(counts.into_iter().map(Into::into)).collect(),
+            labels: labels.iter().cloned().zip(counts.into_iter().map(Into::into)).collect(),
             scores: Scores::of(outputs),
             precision: args.precision.name(),
             seconds,

@@ -79,7 +79,13 @@ fn list(runs: &Runs, output: &Output) -> Result<()> {
             Cell::new(took(summary)),
         ]);
     }
-    output.text(&output::render(&table))
+    output.text(&output::render(&table))?;
+    for summary in &summaries {
+        if let Some(problem) = &summary.unreadable_report {
+            output.warning(&format!("{}: unreadable report: {problem}", summary.name));
+        }
+    }
+    Ok(())
 }
 
 /// Everything `runs show --json` tells.

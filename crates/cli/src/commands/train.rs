@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::evaluate;
 use crate::{
     args::Global,
-    exit::Interrupted,
+    exit::{Interrupted, Mistake},
     output::{self, Output},
     watcher::Console,
 };
@@ -56,6 +56,12 @@ Examples:
 
 /// Does what `gyeol train` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
+    runs_made(args, global, output).map(|_| ())
+}
+
+/// The same, for who goes on with the runs: their names, in the order of the seeds. A dry run makes none.
+pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result<Vec<String>> {
+    check_seeds(&args.seeds)?;
     let mut recipe = Recipe::load(&args.recipe, &args.sets)?;
     let isa = Isa::detect()?;
     let mut watcher = Console::new(output)?;
@@ -64,7 +70,12 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         let prepared = Prepared::new(recipe, &global.home, &hub, &mut watcher)?;
         let estimate = estimate(&prepared, isa, &mut watcher)?;
         watcher.finish();
-        return if output.is_json() { output.json(&estimate) } else { output.text(&tell_estimate(&estimate)) };
+        if output.is_json() {
+            output.json(&estimate)?
+        } else {
+            output.text(&tell_estimate(&estimate))?
+        }
+        return Ok(Vec::new());
     }
     let runs = Runs::new(&global.home);
     let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
@@ -87,22 +98,42 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
             Trained::Finished(report) => finished.push((seed, *report)),
             Trained::Interrupted { run, step } => {
                 watcher.finish();
-                let words = format!("the run {run} is saved at step {step}: the same command with --resume goes on");
-                return Err(Interrupted { hint: Some(words) }.into());
+                return Err(Interrupted { hint: Some(how_to_go_on(&run, step)) }.into());
             }
         }
         watcher.finish();
         if seeds.len() == 1 {
             let (_, report) = &finished[0];
-            return if output.is_json() {
-                output.json(report)
+            if output.is_json() {
+                output.json(report)?;
             } else {
-                output.text(&tell(&prepared, &runs.open(&report.run)?, report)?)
-            };
+                output.text(&tell(&prepared, &runs.open(&report.run)?, report)?)?;
+            }
+            return Ok(vec![report.run.clone()]);
         }
     }
     let seeds = SeedsReport::new(finished);
-    if output.is_json() { output.json(&seeds) } else { output.text(&seeds.tell()) }
+    if output.is_json() {
+        output.json(&seeds)?
+    } else {
+        output.text(&seeds.tell())?
+    }
+    Ok(seeds.scores.into_iter().map(|score| score.run).collect())
+}
+
+/// A seed given twice would be one result counted as two.
+fn check_seeds(seeds: &[u64]) -> Result<(), Mistake> {
+    match seeds.iter().enumerate().find(|&(at, seed)| seeds[..at].contains(seed)) {
+        Some((_, seed)) => Err(Mistake::new(format!("--seeds: {seed} is given twice; give each seed once"))),
+        None => Ok(()),
+    }
+}
+
+fn how_to_go_on(run: &str, step: u64) -> String {
+    match step {
+        0 => format!("the run {run} has no saved state yet: the same command with --resume begins it again"),
+        _ => format!("the run {run} is saved at step {step}: the same command with --resume goes on"),
+    }
 }
 
 /// The report of a finished run of exactly this recipe: of several seeds, only those that are missing are trained.
@@ -128,11 +159,16 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         if let Some(table) = evaluate::valid_table(prepared, run)? {
             lines.extend([table, String::new()]);
         }
+        if let Some(table) = evaluate::sources_table(&report.sources) {
+            lines.extend([table, String::new()]);
+        }
     }
+    // Over all epochs, as the rate is.
+    let rows = report.samples_per_second * report.train_seconds;
     lines.push(format!(
-        "{} for {} rows: {:.0} rows/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
+        "{} steps, {rows:.0} rows in {}: {:.0} rows/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
+        report.steps,
         output::duration(report.train_seconds),
-        report.train_rows,
         report.samples_per_second,
         report.tokens_per_second,
         report.threads,
@@ -167,7 +203,7 @@ fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
 fn tell_estimate(estimate: &Estimate) -> String {
     let memory = estimate.memory_bytes.map_or_else(|| "unknown".to_owned(), output::bytes);
     [
-        "everything fits together; nothing was trained or written".to_owned(),
+        "everything fits together; no run was made".to_owned(),
         String::new(),
         format!(
             "rows      {} to train on, {} to validate on, {} to predict",

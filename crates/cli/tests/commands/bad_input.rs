@@ -160,6 +160,20 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
 }
 
 #[test]
+fn a_value_of_a_later_version_says_so() {
+    refused_set(
+        "train.precision=bf16",
+        &["train.precision: \"bf16\" is not in this version of gyeol; there are auto, f32"],
+    );
+    refused_set("loss.kind=focal", &["loss.kind: \"focal\" is not in this version of gyeol"]);
+}
+
+#[test]
+fn a_seed_given_twice_is_refused() {
+    refused(&Project::reviews(), &["--seeds", "1,2,1"], &["--seeds: 1 is given twice"]);
+}
+
+#[test]
 fn a_metric_or_loss_of_the_other_task_is_refused() {
     refused_set("metric=pearson", &["metric: pearson is not a metric of classification; use accuracy"]);
     refused_set("loss.kind=l2", &["loss.kind: l2 is not a loss of classification; use cross_entropy"]);

@@ -49,6 +49,13 @@ fn reviews(rows: usize) -> String {
     format!("ID,review\n{}", lines.collect::<String>())
 }
 
+/// Changes `key` of the JSON file `name`.
+fn set(sandbox: &Sandbox, name: &str, key: &str, value: serde_json::Value) {
+    let mut document: serde_json::Value = serde_json::from_str(&sandbox.read(name)).unwrap();
+    document[key] = value;
+    sandbox.write(name, &document.to_string());
+}
+
 const COLUMNS: [&str; 4] = ["--id", "ID", "--text", "review"];
 
 fn predict(sandbox: &Sandbox, args: &[&str]) -> Ran {
@@ -100,7 +107,7 @@ fn standard_input_and_output_are_a_file_each_and_nothing_else() {
     let sandbox = foreign();
     sandbox.write("reviews.csv", &reviews(5));
     predict(&sandbox, &[&["checkpoint", "reviews.csv", "-o", "out.csv"][..], &COLUMNS].concat());
-    let args = [&["predict", "checkpoint", "-", "-o", "-", "--json"][..], &COLUMNS].concat();
+    let args = [&["predict", "checkpoint", "-", "-o", "-"][..], &COLUMNS].concat();
     let piped = sandbox.gyeol_reading(&args, &reviews(5));
     assert_eq!(piped.stdout, sandbox.read("out.csv"), "{}", piped.all());
     assert!(piped.stderr.contains("5 rows in"), "{}", piped.all());
@@ -139,6 +146,149 @@ fn a_model_of_ours_brings_its_columns_and_its_range() {
     assert!(raw.iter().any(|score| !(0.0..=0.01).contains(score)), "nothing to clamp: {raw:?}");
     let expected: Vec<f32> = raw.iter().map(|score| score.clamp(0.0, 0.01)).collect();
     assert_eq!(scores(&clamped.stdout, "id,prediction"), expected);
+}
+
+#[test]
+fn a_flag_replaces_its_own_column_alone() {
+    let sandbox = scorer();
+    let expected = predict(&sandbox, &["pairs-001", "pairs.csv", "-o", "-"]);
+    let renamed = sandbox.read("pairs.csv").replace("id,one,two", "id,first,two");
+    sandbox.write("renamed.csv", &renamed);
+    let ran = predict(&sandbox, &["pairs-001", "renamed.csv", "--text", "first", "-o", "-"]);
+    assert_eq!(ran.stdout, expected.stdout, "{}", ran.all());
+    sandbox.write("renamed.csv", &renamed.replace("first,two", "one,second"));
+    let ran = predict(&sandbox, &["pairs-001", "renamed.csv", "--text-pair", "second", "-o", "-"]);
+    assert_eq!(ran.stdout, expected.stdout, "{}", ran.all());
+}
+
+#[test]
+fn a_table_without_the_id_column_of_the_training_is_predicted_all_the_same() {
+    let sandbox = scorer();
+    let bare = "one,two\n영화 정말 최고,감동\n별로,지루 지루 배우\n";
+    sandbox.write("bare.csv", bare);
+    let ran = predict(&sandbox, &["pairs-001", "bare.csv", "-o", "-"]);
+    assert_eq!((ran.code, ran.stdout.lines().next()), (Some(0), Some("id,prediction")), "{}", ran.all());
+    assert!(ran.stderr.contains("bare.csv: no column \"id\" as in training"), "{}", ran.stderr);
+    let piped = sandbox.gyeol_reading(&["predict", "pairs-001", "-", "-o", "-"], bare);
+    assert_eq!(piped.stdout, ran.stdout, "{}", piped.all());
+    assert!(piped.stderr.contains("standard input: no column"), "{}", piped.stderr);
+    let asked = predict(&sandbox, &["pairs-001", "bare.csv", "--id", "id", "-o", "-"]);
+    assert_eq!(asked.code, Some(2), "{}", asked.all());
+    assert!(asked.stderr.starts_with("error: --id: column \"id\""), "{}", asked.stderr);
+}
+
+#[test]
+fn ids_made_of_pairs_are_found_again_whatever_the_text_column_is_called() {
+    let sandbox = scorer();
+    sandbox.write("pairs.csv", "first,two,score\n영화 정말,감동,0.004\n별로,지루 배우,0.001\n별로,감동,0.01\n");
+    let recipe = "[data]\ntrain = \"train.csv\"\ntext = \"one\"\ntext_pair = \"two\"\nlabel = \"score\"\n\
+                  [model]\nbase = \"klue/bert-base\"\n";
+    sandbox.write(".gyeol/runs/pairs-001/recipe.toml", recipe);
+    let out = ".gyeol/runs/pairs-001/test.csv";
+    let ran = predict(&sandbox, &["pairs-001", "pairs.csv", "--text", "first", "-o", out]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let document = sandbox.gyeol(&["evaluate", out, "pairs.csv", "--text", "first", "--json"]).json();
+    assert_eq!((&document["rows"], &document["unpredicted"]), (&3.into(), &0.into()));
+}
+
+#[test]
+fn a_head_of_independent_outputs_gives_raw_outputs_alone() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(5));
+    let args = [&["checkpoint", "reviews.csv", "-o", "out.csv"][..], &COLUMNS].concat();
+    let raw = [&args[..], &["--logits"]].concat();
+    assert_eq!(predict(&sandbox, &raw).code, Some(0));
+    let expected = sandbox.read("out.csv");
+    fs::remove_file(sandbox.path().join("out.csv")).unwrap();
+    for problem_type in ["multi_label_classification", "regression"] {
+        set(&sandbox, "checkpoint/config.json", "problem_type", problem_type.into());
+        let refused = predict(&sandbox, &args);
+        assert_eq!(refused.code, Some(2), "{}", refused.all());
+        let (place, advice) = ("error: checkpoint/config.json: problem_type: ", "--logits writes the raw outputs");
+        assert!(refused.stderr.starts_with(place) && refused.stderr.contains(advice), "{}", refused.stderr);
+        assert!(refused.stderr.contains(problem_type), "{}", refused.stderr);
+        assert!(!sandbox.path().join("out.csv").exists());
+        let ran = predict(&sandbox, &raw);
+        assert_eq!(sandbox.read("out.csv"), expected, "{}", ran.all());
+        assert!(!ran.stdout.contains("prediction"), "raw outputs choose no label: {}", ran.stdout);
+        let summary = predict(&sandbox, &[&raw[..], &["--json"]].concat()).json();
+        assert_eq!((&summary["rows"], summary.get("labels")), (&5.into(), None));
+        fs::remove_file(sandbox.path().join("out.csv")).unwrap();
+    }
+}
+
+#[test]
+fn settings_that_do_not_fit_the_head_are_refused_before_the_work() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(3));
+    for (task, labels, expected) in [
+        ("classification", vec!["0", "1"], "labels: 2 labels, but the head has 4 outputs"),
+        ("classification", vec!["0", "1", "2", "0"], "labels: \"0\" is there twice"),
+        ("regression", vec![], "task: a regression has 1 output, but the head has 4"),
+    ] {
+        let settings = serde_json::json!({
+            "format": 1, "task": task, "text": "review", "max_length": 32, "labels": labels
+        });
+        sandbox.write("checkpoint/gyeol.json", &settings.to_string());
+        let ran = predict(&sandbox, &["checkpoint", "reviews.csv", "-o", "out.csv"]);
+        assert_eq!(ran.code, Some(2), "{}", ran.all());
+        let expected = format!("error: checkpoint/gyeol.json: {expected}");
+        assert!(ran.stderr.starts_with(&expected), "{}", ran.stderr);
+    }
+    assert!(!sandbox.path().join("out.csv").exists());
+}
+
+#[test]
+fn labels_of_a_checkpoint_that_are_alike_are_numbered() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(3));
+    let labels = serde_json::json!({"0": "good", "1": "bad", "2": "good", "3": "mixed"});
+    set(&sandbox, "checkpoint/config.json", "id2label", labels);
+    let ran = predict(&sandbox, &[&["checkpoint", "reviews.csv", "-o", "-"][..], &COLUMNS].concat());
+    let header = "ID,prediction,p_LABEL_0,p_LABEL_1,p_LABEL_2,p_LABEL_3";
+    assert_eq!(ran.stdout.lines().next(), Some(header), "{}", ran.all());
+    assert!(ran.stderr.contains("id2label has \"good\" twice"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_model_whose_replacement_was_cut_short_is_put_back_unless_someone_is_at_it() {
+    let sandbox = scorer();
+    let run = sandbox.path().join(".gyeol/runs/pairs-001");
+    let (model, aside) = (run.join("model"), run.join(".model.old"));
+    fs::rename(&model, &aside).unwrap();
+    let lock = fs::File::create(run.join("run.lock")).unwrap();
+    lock.lock().unwrap();
+    for name in ["pairs-001", ".gyeol/runs/pairs-001"] {
+        let busy = predict(&sandbox, &[name, "pairs.csv", "-o", "-"]);
+        assert_eq!(busy.code, Some(2), "{}", busy.all());
+        assert!(busy.stderr.contains("the run is not finished"), "{}", busy.stderr);
+        assert!(aside.exists() && !model.exists());
+    }
+    drop(lock);
+    for name in ["pairs-001", ".gyeol/runs/pairs-001"] {
+        let ran = predict(&sandbox, &[name, "pairs.csv", "-o", "-"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.all());
+        assert!(model.exists() && !aside.exists());
+        fs::rename(&model, &aside).unwrap();
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_no_run_is_only_read() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(3));
+    sandbox.write("checkpoint/recipe.toml", "seed = 42\n");
+    sandbox.write(".checkpoint.old/notes.txt", "mine");
+    let ran = predict(&sandbox, &[&["checkpoint", "reviews.csv", "-o", "-"][..], &COLUMNS].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(sandbox.read(".checkpoint.old/notes.txt"), "mine");
+}
+
+#[test]
+fn standard_output_is_for_predictions_or_for_the_document() {
+    let ran = predict(&Sandbox::new(), &["no-such-run", "no-such-table.csv", "-o", "-", "--json"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.all());
+    assert!(ran.stderr.contains("--json") && ran.stderr.contains("hint: "), "{}", ran.stderr);
 }
 
 #[test]

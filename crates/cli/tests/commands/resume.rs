@@ -12,19 +12,19 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    project::{Project, Shape, names},
+    project::{Project, Shape, names, text},
     support::Ran,
 };
 
 /// Optimiser steps of the run that all these tests break off.
 const STEPS: u64 = 480;
 
-/// A run that scores itself every sixth step, and whose score gets better every time: the checkpoints
-/// that fall out have a state saved after every other evaluation, beside the one every few seconds.
+/// A run that scores itself every other step, and whose score gets better every time: the checkpoints
+/// that fall out have a state saved every twenty steps or so, beside the one every few seconds.
 fn long() -> Project {
     let project = Project::reviews();
     project.base(Shape { hidden: 96, layers: 2, positions: 40 });
-    let train = format!("max_steps = {STEPS}\nevaluate_every = 6\nkeep = 1\nschedule = \"constant\"");
+    let train = format!("max_steps = {STEPS}\nevaluate_every = 2\nkeep = 1\nschedule = \"constant\"");
     project.recipe("id = \"ID\"\ntext = \"review\"\nholdout = 0.25", &train);
     let recipe = project.0.read("recipe.toml").replace("learning_rate = 1e-3", "learning_rate = 2e-6");
     project.0.write("recipe.toml", &format!("metric = \"log_loss\"\n{recipe}"));
@@ -217,7 +217,27 @@ fn ctrl_c_saves_the_state_and_says_how_to_go_on() {
     assert_eq!(events(&project, "interrupted")[0]["step"], step);
     let resumed = project.train(&["--resume"]);
     assert!(resumed.stderr.contains(&format!("continuing after step {step} of {STEPS}")), "{}", resumed.all());
+    assert_eq!(resumed.stderr.matches("run recipe-001: ").count(), 1, "{}", resumed.stderr);
     assert_undisturbed(&project);
+}
+
+#[test]
+fn ctrl_c_while_the_results_are_predicted_is_an_interruption_too() {
+    let project = long();
+    let rows: String = (0..20_000).map(|row| format!("t{row},{}\n", text(row, row % 2))).collect();
+    project.0.write("many.csv", &format!("ID,review\n{rows}"));
+    let words = ["--set", "data.test=many.csv", "--set", "train.max_steps=2", "--set", "train.eval_batch_size=8"];
+    let mut child = start(&project, &words);
+    wait_until(&mut child, || project.run_path(1, "valid.csv").exists());
+    signal(&child, "INT");
+    let ran = ended(child);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""), "{}", ran.all());
+    // Two steps are too few for a state.
+    let hint = "hint: the run recipe-001 has no saved state yet: the same command with --resume begins it again";
+    assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    assert_eq!((count(&project, "interrupted"), count(&project, "failed")), (1, 0));
+    assert!(!project.run_path(1, "test.csv").exists());
+    assert_eq!(project.report(&[&words[..], &["--resume"]].concat())["run"], "recipe-001");
 }
 
 #[test]
@@ -264,7 +284,8 @@ fn a_full_disk_stops_the_run_and_the_earlier_state_goes_on_afterwards() {
 #[test]
 fn resume_without_an_unfinished_run_starts_one() {
     let project = Project::reviews();
-    project.report(&["--resume"]);
+    let ran = project.train(&["--resume"]);
+    assert!(ran.stderr.contains("no unfinished run of this recipe; starting one\n"), "{}", ran.all());
     assert_eq!(project.report(&["--resume"])["run"], "recipe-002");
     assert!(project.weights(1) == project.weights(2));
 }
@@ -278,7 +299,10 @@ fn a_changed_recipe_or_table_is_not_continued() {
     assert_eq!(ended(child).code, Some(130));
     // Another recipe is another run.
     let other = ["--resume", "--set", "train.max_steps=2", "--set", "seed=9"];
-    assert_eq!(project.report(&other)["run"], "recipe-002");
+    let ran = project.train(&other);
+    let words = "starting one (recipe-001 is unfinished, but its seed is 7, the recipe's is 9)";
+    assert!(ran.stderr.contains(words), "{}", ran.all());
+    assert!(project.run_path(2, "report.json").exists());
     // The same recipe on another table would mix two runs into one.
     let table = project.0.read("train.csv").replacen("neg", "pos", 1);
     project.0.write("train.csv", &table);

@@ -70,6 +70,19 @@ fn a_run_is_shown_with_its_evaluations_warnings_and_files() {
 }
 
 #[test]
+fn a_damaged_report_does_not_hide_the_other_runs() {
+    let sandbox = home();
+    sandbox.write(".gyeol/runs/a-001/report.json", "{\"run\":");
+    let ran = sandbox.gyeol(&["runs", "ls"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stdout.contains("a-001") && ran.stdout.contains("c-001"), "{}", ran.all());
+    assert!(ran.stderr.contains("a-001: unreadable report: "), "{}", ran.stderr);
+    let listed = sandbox.gyeol(&["runs", "ls", "--json"]).json();
+    assert_eq!((&listed[0]["status"], &listed[0]["score"]), (&"finished".into(), &0.8125.into()));
+    assert!(listed[0]["unreadable_report"].is_string() && listed[1].get("unreadable_report").is_none());
+}
+
+#[test]
 fn an_unknown_run_suggests_the_nearest_one() {
     insta::assert_snapshot!("show_unknown", home().gyeol(&["runs", "show", "a-01"]).all());
 }

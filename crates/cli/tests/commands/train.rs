@@ -14,11 +14,10 @@ use crate::{
 
 /// Speeds, durations and sizes, which differ from run to run and from machine to machine.
 fn settled(text: &str) -> String {
-    let lines =
-        text.lines().map(|line| match line.split_once(" for ").and_then(|(_, rest)| rest.split_once(" rows: ")) {
-            Some((rows, _)) => format!("[…] for {rows} rows: […]"),
-            None => line.to_owned(),
-        });
+    let lines = text.lines().map(|line| match line.split_once(" rows in ") {
+        Some((counts, _)) => format!("{counts} rows in […]"),
+        None => line.to_owned(),
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -130,6 +129,25 @@ fn the_closing_summary_says_what_came_of_it_and_what_to_do_next() {
     // One instruction set, as the last digits are its own.
     let ran = Ran::of(project.0.command(&words).env("GYEOL_ISA", "portable").output().unwrap());
     insta::assert_snapshot!("train_summary", settled(&ran.all()));
+}
+
+#[test]
+fn each_source_of_the_validation_rows_is_scored_apart() {
+    let project = Project::reviews();
+    let rows: String = (0..60).map(|row| format!("{},{}\n", review(row).trim_end(), ["web", "app"][row % 2])).collect();
+    project.0.write("train.csv", &format!("ID,review,label,origin\n{rows}"));
+    let ran = project.train(&["--set", "data.source=origin", "--set", "data.test=train.csv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let table = ran.stdout.lines().skip_while(|line| *line != "Sources").nth(1);
+    let header: Vec<&str> = table.expect("a table of the sources").split_whitespace().collect();
+    assert_eq!(header, ["source", "rows", "accuracy", "log_loss", "macro_f1"]);
+    let report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
+    let sources = report["sources"].as_array().unwrap();
+    assert_eq!(sources.len(), 2);
+    let weighted: f64 =
+        sources.iter().map(|one| one["rows"].as_f64().unwrap() * one["metrics"]["accuracy"].as_f64().unwrap()).sum();
+    assert!((weighted / 15.0 - report["score"].as_f64().unwrap()).abs() < 1e-9, "{report}");
+    assert!(project.report(&[]).get("sources").is_none());
 }
 
 #[test]
@@ -294,6 +312,7 @@ fn a_dry_run_measures_and_leaves_no_run() {
     assert_eq!(project.files(), before);
     let ran = project.train(&["--dry-run"]);
     assert!(ran.stdout.contains("12, 2 evaluations"), "{}", ran.all());
+    assert!(ran.stdout.contains("no run was made"), "{}", ran.all());
 }
 
 #[test]

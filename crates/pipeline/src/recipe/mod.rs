@@ -4,6 +4,7 @@
 //! the file is read, `--set` laid over it, and every mistake pointed at. Tables and models are not opened here.
 
 mod check;
+mod difference;
 mod error;
 mod fields;
 mod keys;
@@ -19,6 +20,7 @@ use gyeol_engine::config::{LossConfig, ModelConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use difference::difference;
 pub use error::RecipeError;
 pub use source::Place;
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Recipe, RecipeError};
+use super::{Recipe, RecipeError, difference};
 use gyeol_engine::config::{EvaluateEvery, Schedule};
 use gyeol_eval::Metric;
 
@@ -114,6 +114,31 @@ fn keys_of_a_later_version_say_so() {
         "reviews.toml:9:2: \"swa\" is not in this version of gyeol; remove it"
     );
     assert!(refusal(&["loss.gamma=2.0"]).contains("not in this version"));
+}
+
+#[test]
+fn values_of_a_later_version_say_so_and_name_those_there_are() {
+    assert_eq!(
+        refusal_of_text("[train]\nprecision = \"bf16\"\n"),
+        "reviews.toml:10:13: train.precision: \"bf16\" is not in this version of gyeol; there are auto, f32"
+    );
+    assert_eq!(
+        refusal(&["loss.kind=l1+huber"]),
+        "--set loss.kind=l1+huber: loss.kind: \"l1+huber\" is not in this version of gyeol; there are cross_entropy, l2"
+    );
+    assert!(refusal(&["train.schedule=polynomial"]).contains("not in this version"));
+    assert!(refusal(&["train.schedule=focal"]).contains("unknown variant"));
+}
+
+#[test]
+fn the_first_key_in_which_two_recipes_differ_is_told_with_both_values() {
+    let toml = |sets: &[&str]| parse(SMALL, sets).unwrap().to_toml().unwrap();
+    let told = |a: &[&str], b: &[&str]| difference(&toml(a), &toml(b)).map(|difference| difference.to_string());
+    assert_eq!(told(&["seed=3"], &["seed = 3"]), None);
+    assert_eq!(told(&["train.epochs=4"], &["train.epochs=2"]).unwrap(), "its train.epochs is 4, the recipe's is 2");
+    assert_eq!(told(&[], &["metric=macro_f1"]).unwrap(), "its metric is not set, the recipe's is \"macro_f1\"");
+    assert_eq!(difference("seed = 1", "seed=1 # the same"), None);
+    assert!(difference("no toml", "seed = 1").is_none());
 }
 
 #[test]

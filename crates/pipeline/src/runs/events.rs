@@ -52,11 +52,6 @@ pub enum EventKind {
         #[serde(deserialize_with = "null_is_nan_in_map")]
         metrics: BTreeMap<String, f64>,
     },
-    /// A checkpoint was written.
-    Checkpoint {
-        /// After this step.
-        step: u64,
-    },
     /// Something a person should know; the run goes on.
     Warning {
         /// What, and what to do.
@@ -88,7 +83,7 @@ impl EventKind {
     /// The step this event belongs to, for the kinds that a resumption makes void.
     pub fn step(&self) -> Option<u64> {
         match *self {
-            Self::Step { step, .. } | Self::Evaluation { step, .. } | Self::Checkpoint { step } => Some(step),
+            Self::Step { step, .. } | Self::Evaluation { step, .. } => Some(step),
             _ => None,
         }
     }

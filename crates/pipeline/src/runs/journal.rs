@@ -15,7 +15,7 @@ use super::{Event, EventKind, RunError};
 /// The events of a run that count, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Journal {
-    /// Without the steps, evaluations and checkpoints that a later [`EventKind::Resumed`] made void.
+    /// Without the steps and evaluations that a later [`EventKind::Resumed`] made void.
     pub events: Vec<Event>,
     /// Lines that are not events: torn by a crash, or of another version.
     pub unreadable: usize,
@@ -172,14 +172,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut writer = JournalWriter::open(path.clone()).unwrap();
-        for kind in [step(1), step(2), EventKind::Checkpoint { step: 2 }, step(3)] {
+        for kind in [step(1), step(2), EventKind::Evaluation { step: 2, epoch: 1.0, metrics: [].into() }, step(3)] {
             writer.append(kind).unwrap();
         }
         for kind in [EventKind::Resumed { step: 2 }, step(3), step(4)] {
             writer.append(kind).unwrap();
         }
-        let expected =
-            vec![step(1), step(2), EventKind::Checkpoint { step: 2 }, EventKind::Resumed { step: 2 }, step(3), step(4)];
+        let expected = vec![
+            step(1),
+            step(2),
+            EventKind::Evaluation { step: 2, epoch: 1.0, metrics: [].into() },
+            EventKind::Resumed { step: 2 },
+            step(3),
+            step(4),
+        ];
         assert_eq!(kinds(&Journal::read(&path).unwrap()), expected);
     }
 

@@ -22,7 +22,7 @@ pub use active::ActiveRun;
 pub use error::RunError;
 pub use events::{Event, EventKind};
 pub use journal::Journal;
-pub use report::Report;
+pub use report::{Report, SourceScores};
 pub use run::{Run, Status};
 pub use summary::RunSummary;
 
@@ -86,29 +86,34 @@ impl Runs {
     ///
     /// A run that another process is writing counts; taking it with [`Run::resume`] then says who holds it.
     pub fn unfinished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
-        self.latest(recipe_name, recipe_toml, |status| status != Status::Finished)
+        self.latest(recipe_name, |text| text == recipe_toml, |status| status != Status::Finished)
+    }
+
+    /// The latest run of that recipe name that has not finished, whatever is in its recipe.
+    pub fn unfinished_of_any_recipe(&self, recipe_name: &str) -> Result<Option<Run>, RunError> {
+        self.latest(recipe_name, |_| true, |status| status != Status::Finished)
     }
 
     /// The latest run of exactly this resolved recipe that has finished.
     pub fn finished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
-        self.latest(recipe_name, recipe_toml, |status| status == Status::Finished)
+        self.latest(recipe_name, |text| text == recipe_toml, |status| status == Status::Finished)
     }
 
     fn latest(
         &self,
         recipe_name: &str,
-        recipe_toml: &str,
+        same: impl Fn(&str) -> bool,
         wanted: impl Fn(Status) -> bool,
     ) -> Result<Option<Run>, RunError> {
         for (_, name) in self.numbers(recipe_name)?.into_iter().rev() {
             let run = Run::at(self.root.join(&name), name);
             let path = run.recipe_path();
-            let same = match fs::read_to_string(&path) {
-                Ok(text) => text == recipe_toml,
+            let fits = match fs::read_to_string(&path) {
+                Ok(text) => same(&text),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => false,
                 Err(error) => return Err(RunError::io("read", &path)(error)),
             };
-            if same && wanted(run.status()?) {
+            if fits && wanted(run.status()?) {
                 return Ok(Some(run));
             }
         }

@@ -15,6 +15,9 @@ pub struct Report {
     pub metric: String,
     /// Every metric of the kept checkpoint, by name. One that is undefined for these rows is `null`.
     pub metrics: BTreeMap<String, Option<f64>>,
+    /// The same of each value of `data.source`, the one with the most rows first; empty without that key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceScores>,
     /// `classification` or `regression`.
     pub task: String,
     /// The step whose weights were kept.
@@ -53,4 +56,15 @@ pub struct Report {
     /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The validation rows of one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceScores {
+    /// The source, as the table names it.
+    pub source: String,
+    /// How many validation rows it has.
+    pub rows: u64,
+    /// Every metric over those rows, by name. One that is undefined for them is `null`.
+    pub metrics: BTreeMap<String, Option<f64>>,
 }

@@ -23,6 +23,9 @@ pub struct RunSummary {
     pub started: Option<f64>,
     /// Seconds at work, pauses between an interruption and its resumption left out.
     pub seconds: Option<f64>,
+    /// Why its report cannot be read; what is known without it is told all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable_report: Option<String>,
 }
 
 impl RunSummary {
@@ -43,13 +46,19 @@ impl RunSummary {
             total_steps,
             started: events.first().map(|event| event.time),
             seconds: seconds_at_work(&events),
+            unreadable_report: None,
         };
-        if status == Status::Finished
-            && let Some(report) = run.report()?
-        {
-            summary.score = report.score;
-            summary.metric = Some(report.metric);
-            summary.steps = report.steps;
+        if status == Status::Finished {
+            match run.report() {
+                Ok(Some(report)) => {
+                    summary.score = report.score;
+                    summary.metric = Some(report.metric);
+                    summary.steps = report.steps;
+                }
+                Ok(None) => {}
+                Err(error @ RunError::Report { .. }) => summary.unreadable_report = Some(error.to_string()),
+                Err(error) => return Err(error),
+            }
         }
         Ok(summary)
     }
@@ -62,8 +71,32 @@ fn last_score(events: &[Event], metric: &str) -> Option<f64> {
     })
 }
 
+/// A process says [`EventKind::Started`] before anything else, whether or not it then resumes.
 fn seconds_at_work(events: &[Event]) -> Option<f64> {
-    let sessions = events.chunk_by(|_, next| !matches!(next.kind, EventKind::Resumed { .. }));
+    let sessions = events.chunk_by(|_, next| !matches!(next.kind, EventKind::Started { .. }));
     let seconds: f64 = sessions.filter_map(|session| Some(session.last()?.time - session.first()?.time)).sum();
     (!events.is_empty()).then_some(seconds.max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_between_two_sessions_is_no_work() {
+        let started = || EventKind::Started { metric: "accuracy".into(), total_steps: 9 };
+        let events = [
+            (100.0, started()),
+            (130.0, EventKind::Interrupted { step: 4 }),
+            (1000.0, started()),
+            (1001.0, EventKind::Warning { message: "2 texts are empty".into() }),
+            (1002.0, EventKind::Resumed { step: 4 }),
+            (1050.0, EventKind::Finished { score: None }),
+        ]
+        .map(|(time, kind)| Event { time, kind });
+        assert_eq!(seconds_at_work(&events), Some(80.0));
+        // A process killed before it said anything more.
+        assert_eq!(seconds_at_work(&events[..3]), Some(30.0));
+        assert_eq!(seconds_at_work(&[]), None);
+    }
 }

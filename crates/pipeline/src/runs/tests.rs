@@ -22,6 +22,7 @@ fn report(score: f64) -> Report {
         score: Some(score),
         metric: "accuracy".into(),
         metrics: [("accuracy".to_owned(), Some(score)), ("pearson".to_owned(), None)].into(),
+        sources: Vec::new(),
         task: "classification".into(),
         best_step: 3,
         steps: 4,
@@ -117,6 +118,7 @@ fn the_latest_unfinished_run_of_the_same_recipe_is_found() {
     runs.create("kcbert", RECIPE).unwrap().record(started()).unwrap();
     runs.create("kcbert", "name = \"kcbert\"\nseed = 7\n").unwrap();
     runs.create("kcbert", RECIPE).unwrap().record(EventKind::Finished { score: None }).unwrap();
+    assert_eq!(runs.unfinished_of_any_recipe("kcbert").unwrap().unwrap().name(), "kcbert-002");
     let found = runs.unfinished("kcbert", RECIPE).unwrap().unwrap();
     assert_eq!(found.name(), "kcbert-001");
     found.resume().unwrap().record(EventKind::Finished { score: None }).unwrap();
@@ -144,6 +146,20 @@ fn a_report_is_read_back_as_written_and_a_damaged_one_is_an_error() {
     assert_eq!(active.run().report().unwrap(), Some(report(0.8125)));
     fs::write(active.run().report_path(), "{").unwrap();
     assert!(active.run().report().unwrap_err().is_user_error());
+}
+
+#[test]
+fn a_damaged_report_leaves_the_rest_of_the_summary() {
+    let (_dir, runs) = home();
+    let mut active = runs.create("kcbert", RECIPE).unwrap();
+    active.record(started()).unwrap();
+    active.record(EventKind::Finished { score: Some(0.5) }).unwrap();
+    fs::write(active.run().report_path(), "{").unwrap();
+    let run = active.run().clone();
+    drop(active);
+    let summary = run.summary().unwrap();
+    assert_eq!((summary.status, summary.metric.as_deref()), (Status::Finished, Some("accuracy")));
+    assert!(summary.unreadable_report.unwrap().contains("report.json: not a report of this version"));
 }
 
 #[test]

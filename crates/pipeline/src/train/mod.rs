@@ -2,6 +2,7 @@
 
 mod observer;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -10,10 +11,11 @@ use gyeol_engine::config::Init;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, recover_directory, write_config, write_directory};
 use gyeol_engine::{Isa, LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
-use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Truth};
+use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::prepare::Prepared;
-use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
+use crate::recipe::difference;
+use crate::runs::{ActiveRun, EventKind, Report, Run, Runs, SourceScores};
 use crate::{Error, Watcher, process};
 use observer::{RunObserver, Totals};
 
@@ -22,11 +24,11 @@ use observer::{RunObserver, Totals};
 pub enum Trained {
     /// It is complete.
     Finished(Box<Report>),
-    /// It was stopped after this many steps; its state is saved.
+    /// It was stopped, and can be resumed.
     Interrupted {
         /// The run's name.
         run: String,
-        /// Steps taken.
+        /// Steps in the saved state; 0 when none is saved.
         step: u64,
     },
 }
@@ -48,6 +50,9 @@ pub fn train(
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
     let unfinished = if resume { runs.unfinished(name, &toml)? } else { None };
     let unfinished = unfinished.map(Run::resume).transpose()?;
+    if resume && unfinished.is_none() {
+        watcher.note(&nothing_to_resume(runs, name, &toml)?);
+    }
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
     let mut model = base_model(prepared, isa, watcher)?;
     let run = match unfinished {
@@ -57,6 +62,19 @@ pub fn train(
     let mut session = Session { prepared, isa, watcher, run };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
     rayon::scope(|_| session.route(&mut model, resume)).map_err(|error| session.failed(error))
+}
+
+/// Why `resume` starts a run: there is no unfinished one, or the one there is has another recipe.
+fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Error> {
+    let mut words = "no unfinished run of this recipe; starting one".to_owned();
+    if let Some(other) = runs.unfinished_of_any_recipe(name)? {
+        let path = other.recipe_path();
+        let theirs = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read", source })?;
+        let why = difference(&theirs, toml)
+            .map_or_else(|| "its recipe is written otherwise".to_owned(), |difference| difference.to_string());
+        words.push_str(&format!(" ({} is unfinished, but {why})", other.name()));
+    }
+    Ok(words)
 }
 
 struct Session<'a> {
@@ -90,7 +108,6 @@ impl Session<'_> {
         for message in &prepared.warnings {
             self.run.record(EventKind::Warning { message: message.clone() })?;
         }
-        self.watcher.training(self.run.run(), &plan, 0);
 
         let state_bytes = 3 * size_of::<f32>() * model.table().len();
         let mut observer = RunObserver::new(self, plan, state_bytes);
@@ -106,17 +123,19 @@ impl Session<'_> {
             fingerprint: run_fingerprint(prepared)?,
         }
         .run(resume, &mut observer);
-        let (totals, failure) = (observer.totals, observer.failure.take());
+        let (totals, saved, failure) = (observer.totals, observer.saved_step, observer.failure.take());
         // What stopped the run from inside matters more than what followed from it.
         if let Some(error) = failure {
             return Err(error);
         }
         let outcome = outcome?;
         if outcome.reason == StopReason::Interrupted {
-            self.run.record(EventKind::Interrupted { step: outcome.steps })?;
-            return Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: outcome.steps });
+            return self.interrupted(outcome.steps, saved);
         }
-        let report = self.finish(model, &outcome, totals)?;
+        let report = match self.finish(model, &outcome, totals) {
+            Err(Error::Interrupted) => return self.interrupted(outcome.steps, saved),
+            report => report?,
+        };
         // First of all that nothing is left to resume: a process may die while it removes the state.
         self.run.record(EventKind::Finished { score: report.score })?;
         let state = checkpoints.join(STATE);
@@ -128,6 +147,12 @@ impl Session<'_> {
             _ => {}
         }
         Ok(Trained::Finished(Box::new(report)))
+    }
+
+    /// Says in the journal that the run was stopped after `step` steps; those beyond `saved` are taken again.
+    fn interrupted(&mut self, step: u64, saved: u64) -> Result<Trained, Error> {
+        self.run.record(EventKind::Interrupted { step })?;
+        Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: saved })
     }
 
     fn finish(&mut self, model: &mut Model<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
@@ -146,12 +171,12 @@ impl Session<'_> {
             outputs.ok_or(Error::Interrupted)
         };
         let id_column = id_column(prepared.recipe.data.id.as_deref());
-        let mut metrics = None;
+        let mut scored = None;
         if let Some(valid) = prepared.valid_set() {
             let outputs = predict("validating", valid.tokens, valid.rows, &mut *self.watcher)?;
             let predictions = predictions(prepared, id_column, prepared.valid_ids(), outputs)?;
             let targets = valid.targets.select(valid.rows);
-            metrics = Some(MetricValues::measure(predictions.outputs(), truth(&targets))?);
+            scored = Some(gyeol_eval::evaluate(&predictions, truth(&targets), valid_sources(prepared).as_deref(), 0)?);
             predictions.write(&self.run.run().valid_path(), Form::Predictions)?;
         }
         if let Some(test) = &prepared.test {
@@ -160,15 +185,13 @@ impl Session<'_> {
             predictions.write(&self.run.run().test_path(), Form::Predictions)?;
         }
         let rate = |count: f64, seconds: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
+        let metrics = scored.as_ref().map(Scored::metrics);
         let report = Report {
             run: self.run.run().name().to_owned(),
-            score: metrics.as_ref().and_then(|metrics| metrics.get(prepared.metric)),
+            score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
             metric: prepared.metric.to_string(),
-            metrics: metrics
-                .iter()
-                .flat_map(MetricValues::iter)
-                .map(|(metric, value)| (metric.to_string(), value))
-                .collect(),
+            metrics: metrics.map(by_name).unwrap_or_default(),
+            sources: scored.as_ref().map(source_scores).unwrap_or_default(),
             task: prepared.task.to_string(),
             best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
             steps: outcome.steps,
@@ -267,6 +290,33 @@ fn write_model(prepared: &Prepared, model: &Model<Cpu>, run: &Run) -> Result<(),
 /// The name of the id column in files of predictions: the table's, or `id` where ids are made from content.
 pub(crate) fn id_column(name: Option<&str>) -> &str {
     name.unwrap_or("id")
+}
+
+fn by_name(metrics: &MetricValues) -> BTreeMap<String, Option<f64>> {
+    metrics.iter().map(|(metric, value)| (metric.to_string(), value)).collect()
+}
+
+/// The source of each row to validate on, where `data.source` names a column.
+fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
+    let (examples, rows) = match &prepared.valid {
+        Some(valid) => (&valid.examples, &valid.rows),
+        None => (&prepared.train.examples, &prepared.held_out),
+    };
+    let sources = examples.sources.as_ref()?;
+    Some(rows.iter().map(|&row| sources[row as usize].clone()).collect())
+}
+
+fn source_scores(scored: &Scored) -> Vec<SourceScores> {
+    let sources = match scored {
+        Scored::Classification(report) => &report.sources,
+        Scored::Regression(report) => &report.sources,
+    };
+    let scores = |row: &SourceRow| SourceScores {
+        source: row.source.clone(),
+        rows: row.rows as u64,
+        metrics: by_name(&row.metrics),
+    };
+    sources.iter().map(scores).collect()
 }
 
 fn truth(targets: &Targets) -> Truth<'_> {

@@ -34,6 +34,12 @@ pub(super) struct RunObserver<'a> {
     policy: SavePolicy,
     step_began: f64,
     save_began: f64,
+    /// Whether the watcher knows that the training begins: the trainer first says whether it resumes.
+    announced: bool,
+    /// The step of the state being saved.
+    saving_step: u64,
+    /// The step of the last state on the disk; 0 when there is none.
+    pub(super) saved_step: u64,
     pub(super) totals: Totals,
     metrics: Option<MetricValues>,
     truth: Option<Targets>,
@@ -53,6 +59,9 @@ impl<'a> RunObserver<'a> {
             policy: SavePolicy::new(state_bytes, 0.0),
             step_began: 0.0,
             save_began: 0.0,
+            announced: false,
+            saving_step: 0,
+            saved_step: 0,
             totals: Totals::default(),
             metrics: None,
             truth: prepared.valid_set().map(|valid| valid.targets.select(valid.rows)),
@@ -84,6 +93,7 @@ impl<'a> RunObserver<'a> {
 
 impl Observer for RunObserver<'_> {
     fn step_begins(&mut self) {
+        self.announce(0);
         self.step_began = self.now();
     }
 
@@ -148,13 +158,15 @@ impl Observer for RunObserver<'_> {
         self.action()
     }
 
-    fn saving(&mut self, _step: u64) -> serde_json::Value {
+    fn saving(&mut self, step: u64) -> serde_json::Value {
+        self.saving_step = step;
         self.save_began = self.now();
         // Three numbers cannot fail to be written as JSON.
         serde_json::to_value(self.totals).unwrap_or_default()
     }
 
     fn saved(&mut self) {
+        self.saved_step = self.saving_step;
         let now = self.now();
         self.totals.save_seconds += now - self.save_began;
         self.policy.saved(self.save_began, now);
@@ -162,12 +174,21 @@ impl Observer for RunObserver<'_> {
 
     fn resumed(&mut self, step: u64, kept: serde_json::Value) {
         self.totals = serde_json::from_value(kept).unwrap_or_default();
+        self.saved_step = step;
         self.record(EventKind::Resumed { step });
-        self.watcher.training(self.run.run(), &self.plan, step);
+        self.announce(step);
     }
 }
 
 impl RunObserver<'_> {
+    /// Tells the watcher, once, after which step the training begins.
+    fn announce(&mut self, from: u64) {
+        if !self.announced {
+            self.watcher.training(self.run.run(), &self.plan, from);
+            self.announced = true;
+        }
+    }
+
     fn warn(&mut self, message: String) {
         self.watcher.warning(&message);
         self.record(EventKind::Warning { message });

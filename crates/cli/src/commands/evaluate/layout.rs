@@ -113,15 +113,26 @@ fn confusion(report: &ClassificationReport, names: &LabelNames) -> String {
 }
 
 fn sources(sources: &[SourceRow]) -> Option<String> {
-    let metrics = sources.first()?.metrics.iter().map(|(metric, _)| metric.name());
-    let header: Vec<&str> = ["source", "rows"].into_iter().chain(metrics).collect();
+    let metrics: Vec<&str> = sources.first()?.metrics.iter().map(|(metric, _)| metric.name()).collect();
+    let rows = sources.iter().map(|source| {
+        let values = source.metrics.iter().map(|(_, value)| value).collect();
+        (source.source.as_str(), source.rows as u64, values)
+    });
+    Some(source_table(&metrics, rows))
+}
+
+/// A row a source: its name, how many rows it has, and its values in the order of `metrics`.
+pub(super) fn source_table<'a>(
+    metrics: &[&str],
+    sources: impl Iterator<Item = (&'a str, u64, Vec<Option<f64>>)>,
+) -> String {
+    let header: Vec<&str> = ["source", "rows"].into_iter().chain(metrics.iter().copied()).collect();
     let mut table = output::table(&header, &(1..header.len()).collect::<Vec<_>>());
-    for source in sources {
-        let name = if source.source.is_empty() { "(none)".to_owned() } else { one_line(&source.source) };
-        let values = source.metrics.iter().map(|(_, value)| number(value));
-        table.add_row([name, source.rows.to_string()].into_iter().chain(values));
+    for (name, rows, values) in sources {
+        let name = if name.is_empty() { "(none)".to_owned() } else { one_line(name) };
+        table.add_row([name, rows.to_string()].into_iter().chain(values.into_iter().map(number)));
     }
-    Some(format!("{}\n{}", title("Sources"), output::render(&table)))
+    format!("{}\n{}", title("Sources"), output::render(&table))
 }
 
 /// A rendered table whose rows are each followed by their text; nothing without rows.

@@ -10,7 +10,11 @@ use anyhow::Result;
 use gyeol_data::Table;
 use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::{Predictions, Report, Truth};
-use gyeol_pipeline::{EvaluateOptions, Evaluated, Prepared, evaluate, recipe::Recipe, runs::Run};
+use gyeol_pipeline::{
+    EvaluateOptions, Evaluated, Prepared, evaluate,
+    recipe::Recipe,
+    runs::{Run, SourceScores},
+};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -119,11 +123,8 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
     let table = Table::read(&args.data)?;
     let there = |column: &String| table.has(column);
     options.source = options.source.or_else(|| data.source.filter(there));
-    // A text on the command line means that text, not a pair of it and the recipe's second one.
-    if options.text.is_none() {
-        options.text = Some(data.text).filter(there);
-        options.text_pair = options.text_pair.or_else(|| data.text_pair.filter(there));
-    }
+    options.text = options.text.or_else(|| Some(data.text).filter(there));
+    options.text_pair = options.text_pair.or_else(|| data.text_pair.filter(there));
     Ok(options)
 }
 
@@ -162,4 +163,14 @@ impl LabelNames {
             None => label.to_owned(),
         }
     }
+}
+
+/// The metrics of each source of a run's validation rows, as its report has them; `None` without `data.source`.
+pub(crate) fn sources_table(sources: &[SourceScores]) -> Option<String> {
+    let metrics: Vec<&str> = sources.first()?.metrics.keys().map(String::as_str).collect();
+    let rows = sources.iter().map(|source| {
+        let values = metrics.iter().map(|&metric| source.metrics.get(metric).copied().flatten()).collect();
+        (source.source.as_str(), source.rows, values)
+    });
+    Some(layout::source_table(&metrics, rows))
 }

@@ -1,9 +1,9 @@
 //! Runs that are interrupted, or die, and go on: to the same bits as one that was not.
 
-use crate::trainer::MOST_STALE;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::*;
+use crate::trainer::MOST_STALE;
 
 /// Every moment of an unbroken run and what it leaves.
 fn unbroken() -> (Vec<Moment>, End) {
