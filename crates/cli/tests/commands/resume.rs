@@ -92,6 +92,8 @@ fn events(project: &Project, kind: &str) -> Vec<Value> {
         }
         if event["event"] == kind {
             event.as_object_mut().unwrap().remove("time");
+            // A run stopped between a step and its evaluation may make the evaluation twice.
+            events.retain(|earlier| earlier["step"] != event["step"]);
             events.push(event);
         }
     }

@@ -57,8 +57,15 @@ impl Journal {
     }
 
     fn push(&mut self, event: Event) {
-        if let EventKind::Resumed { step: resumed } = event.kind {
-            self.events.retain(|earlier| earlier.kind.step().is_none_or(|step| step <= resumed));
+        match event.kind {
+            EventKind::Resumed { step: resumed } => {
+                self.events.retain(|earlier| earlier.kind.step().is_none_or(|step| step <= resumed));
+            }
+            // A state may be saved between a step and its evaluation, which then comes again.
+            EventKind::Evaluation { step: again, .. } => self
+                .events
+                .retain(|earlier| !matches!(earlier.kind, EventKind::Evaluation { step, .. } if step == again)),
+            _ => {}
         }
         self.events.push(event);
     }
@@ -186,6 +193,19 @@ mod tests {
             step(3),
             step(4),
         ];
+        assert_eq!(kinds(&Journal::read(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn an_evaluation_that_comes_again_counts_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        let evaluation = || EventKind::Evaluation { step: 2, epoch: 1.0, metrics: [].into() };
+        for kind in [step(2), evaluation(), EventKind::Resumed { step: 2 }, evaluation()] {
+            writer.append(kind).unwrap();
+        }
+        let expected = vec![step(2), EventKind::Resumed { step: 2 }, evaluation()];
         assert_eq!(kinds(&Journal::read(&path).unwrap()), expected);
     }
 

@@ -55,6 +55,7 @@ pub fn train(
     }
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
     let mut model = base_model(prepared, isa, watcher)?;
+    crate::prepare::go_on(&*watcher)?;
     let run = match unfinished {
         Some(run) => run,
         None => runs.create(name, &toml)?,
