@@ -14,6 +14,7 @@ mod split;
 mod table;
 mod tokenise;
 
+pub use atomic::write_atomic;
 pub use batch::Batch;
 pub use config::{DataConfig, Task};
 pub use error::{DataError, Place, Result};

@@ -3,7 +3,6 @@
 //! What a step does lives in the crate of that step; what is here is the [`recipe`] that names the choices, the [`hub`]
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
-mod atomic;
 pub mod demo;
 mod dry_run;
 mod error;
@@ -19,7 +18,6 @@ mod save_policy;
 mod train;
 mod watch;
 
-pub use atomic::write_atomic;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

@@ -112,6 +112,9 @@ fn write(path: &Path, fingerprint: &str, view: View<'_>) -> io::Result<()> {
         checksum: 0,
     };
     header.checksum = checksum(&header, view);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
     write_atomic(path, |out: &mut dyn Write| {
         out.write_all(bytemuck::bytes_of(&header.words()))?;
         arrays(view).into_iter().try_for_each(|bytes| out.write_all(bytes))

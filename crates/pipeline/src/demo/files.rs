@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{CLASS_NAMES, Review, reviews, vocabulary};
-use crate::{Error, write_atomic};
+use crate::Error;
 
 /// Rows that train, a tenth of which validates.
 const TRAIN_ROWS: usize = 6000;
@@ -55,7 +55,11 @@ pub fn write(dir: &Path, seed: u64) -> Result<DemoFiles, Error> {
 }
 
 fn put(path: &Path, text: &str) -> Result<(), Error> {
-    write_atomic(path, text.as_bytes()).map_err(|source| Error::Io { path: path.to_owned(), action: "write", source })
+    gyeol_data::write_atomic(path, |out| out.write_all(text.as_bytes())).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        action: "write",
+        source,
+    })
 }
 
 fn table(reviews: &[Review], labelled: bool) -> String {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{Event, EventKind, Report, Run, RunError, files, journal::JournalWriter, lock::RunLock};
-use crate::write_atomic;
+use gyeol_data::write_atomic;
 
 /// A run whose lock this process holds; the lock is given up when this is dropped.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl ActiveRun {
     pub(super) fn begin(run: Run, recipe_toml: &str) -> Result<Self, RunError> {
         let lock = RunLock::acquire(run.dir(), run.name())?;
         let recipe = run.recipe_path();
-        write_atomic(&recipe, recipe_toml.as_bytes()).map_err(RunError::io("write", &recipe))?;
+        write_atomic(&recipe, |out| out.write_all(recipe_toml.as_bytes())).map_err(RunError::io("write", &recipe))?;
         Self::with_lock(run, lock)
     }
 
@@ -52,7 +52,7 @@ impl ActiveRun {
         let path = self.run.dir().join(files::REPORT);
         let json =
             serde_json::to_vec_pretty(report).map_err(|source| RunError::Report { path: path.clone(), source })?;
-        write_atomic(&path, &json).map_err(RunError::io("write", &path))
+        write_atomic(&path, |out| out.write_all(&json)).map_err(RunError::io("write", &path))
     }
 }
 

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use gyeol_data::{Columns, Examples, KeyStyle, LabelMap, Table, Task, infer_task};
-use gyeol_pipeline::write_atomic;
 use serde::Serialize;
 
 use crate::{
@@ -96,7 +95,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     }
     let findings = look(args, output)?;
     let text = draft(&findings, &args.output)?.to_toml();
-    write_atomic(&args.output, text.as_bytes()).with_context(|| format!("cannot write {}", args.output.display()))?;
+    gyeol_data::write_atomic(&args.output, |out| out.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", args.output.display()))?;
     if output.is_json() {
         return output.json(&findings);
     }
