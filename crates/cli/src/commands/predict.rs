@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// The table; - reads CSV from standard input
     pub(crate) data: PathBuf,
 
-    /// Where predictions go, in the order of the table; - is standard output
+    /// Where predictions go, in the order of the table; - is standard output, which then has no room for --json
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
 

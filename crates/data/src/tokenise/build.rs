@@ -16,16 +16,6 @@ pub(super) struct Built {
     pub(super) inner: Tokenizer,
     pub(super) truncation: TruncationDirection,
     pub(super) segments: bool,
-    pub(super) special: SpecialIds,
-}
-
-/// Ids of the named special tokens.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct SpecialIds {
-    pub(super) pad: Option<u32>,
-    pub(super) cls: Option<u32>,
-    pub(super) sep: Option<u32>,
-    pub(super) mask: Option<u32>,
 }
 
 /// Makes the tokeniser.
@@ -34,9 +24,6 @@ pub(super) fn build(files: &Files) -> Result<Built> {
     let mut inner: Tokenizer = builder.parse(TOKENIZER_JSON, builder.definition()?)?;
     inner.with_padding(None);
     builder.add_tokens(&mut inner)?;
-    let id = |name: &str| builder.named(name).and_then(|content| inner.token_to_id(&content));
-    let special =
-        SpecialIds { pad: id("pad_token"), cls: id("cls_token"), sep: id("sep_token"), mask: id("mask_token") };
     if let Some(processor) = builder.post_processor(&inner)? {
         inner.with_post_processor(Some(processor));
     }
@@ -46,7 +33,7 @@ pub(super) fn build(files: &Files) -> Result<Built> {
         .with_truncation(None)
         .map_err(|error| DataError::Tokeniser { path: files.dir.clone(), problem: error.to_string() })?;
     inner.set_encode_special_tokens(builder.flag("split_special_tokens", false));
-    Ok(Built { truncation, segments: builder.segments(), special, inner })
+    Ok(Built { truncation, segments: builder.segments(), inner })
 }
 
 /// `tokenizer_config.json`, overlaid by the older `special_tokens_map.json` unless it lists its tokens itself.

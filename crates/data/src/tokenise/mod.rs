@@ -31,7 +31,6 @@ pub struct Tokeniser {
     truncation: TruncationDirection,
     /// Whether the model is given segment ids; otherwise they are all 0.
     segments: bool,
-    special: build::SpecialIds,
     fingerprint: String,
     files: Files,
 }
@@ -49,7 +48,7 @@ impl Tokeniser {
     /// can use.
     pub fn open(dir: &Path) -> Result<Self> {
         let files = Files::read(dir)?;
-        let Built { inner, truncation, segments, special } = build::build(&files)?;
+        let Built { inner, truncation, segments } = build::build(&files)?;
         let wrong = |problem: String| DataError::Tokeniser { path: dir.into(), problem };
         if inner.get_post_processor().is_none_or(|processor| processor.added_tokens(false) == 0) {
             return Err(wrong("the tokeniser puts no token such as [CLS] before a text; an encoder needs one".into()));
@@ -58,32 +57,12 @@ impl Tokeniser {
         let side = truncation.as_ref();
         let split = if inner.get_encode_special_tokens() { "split" } else { "whole" };
         let fingerprint = fingerprint(&[&definition, side, if segments { "segments" } else { "" }, split]);
-        Ok(Self { inner, truncation, segments, special, fingerprint, files })
+        Ok(Self { inner, truncation, segments, fingerprint, files })
     }
 
     /// One more than the highest id it can give: the rows an embedding needs.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
-    }
-
-    /// Id of the padding token, if it has one.
-    pub fn pad_id(&self) -> Option<u32> {
-        self.special.pad
-    }
-
-    /// Id of the token before every text (`[CLS]`, `<s>`), if it is named.
-    pub fn cls_id(&self) -> Option<u32> {
-        self.special.cls
-    }
-
-    /// Id of the token after every text (`[SEP]`, `</s>`), if it is named.
-    pub fn sep_id(&self) -> Option<u32> {
-        self.special.sep
-    }
-
-    /// Id of the masked-language-model token, if it has one.
-    pub fn mask_id(&self) -> Option<u32> {
-        self.special.mask
     }
 
     /// Hash of everything that decides its ids: 32 hexadecimal digits.

@@ -215,11 +215,9 @@ def main():
     expected = {"texts": TEXTS, "pairs": PAIRS, "lengths": LENGTHS, "tokenisers": {}}
     for folder in sorted(path for path in OUT.iterdir() if path.is_dir()):
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        special = {name: getattr(tokenizer, f"{name}_token_id") for name in ("pad", "cls", "sep", "mask")}
         expected["tokenisers"][folder.name] = {
             "class": type(tokenizer).__name__,
             "vocab_size": max(tokenizer.get_vocab().values()) + 1,
-            "special": special,
             "singles": [encoded(tokenizer, length, TEXTS) for length in LENGTHS],
             "pairs": [encoded(tokenizer, length, TEXTS, [pair for _, pair in PAIRS]) for length in LENGTHS],
         }

@@ -110,7 +110,7 @@ fn recipe(seed: u64) -> String {
     let names = CLASS_NAMES.map(|name| format!("\"{name}\"")).join(", ");
     format!(
         "# The demo: made-up Korean film reviews in four classes, and a small encoder that starts from random weights.
-# Every key and its default: `gyeol train --help`; the resolved recipe of a run is in its directory.
+# The recipe.toml in the run's directory is this one with every key and its default written out.
 name = \"demo\"
 seed = {seed}
 metric = \"accuracy\"

@@ -62,9 +62,16 @@ impl Journal {
                 self.events.retain(|earlier| earlier.kind.step().is_none_or(|step| step <= resumed));
             }
             // A state may be saved between a step and its evaluation, which then comes again.
-            EventKind::Evaluation { step: again, .. } => self
-                .events
-                .retain(|earlier| !matches!(earlier.kind, EventKind::Evaluation { step, .. } if step == again)),
+            EventKind::Evaluation { step: again, .. } => {
+                let before =
+                    self.events.iter().rposition(|earlier| earlier.kind.step().is_some_and(|step| step < again));
+                let repeated =
+                    |event: &Event| matches!(event.kind, EventKind::Evaluation { step, .. } if step == again);
+                let from = before.map_or(0, |at| at + 1);
+                if let Some(at) = self.events[from..].iter().position(repeated) {
+                    self.events.remove(from + at);
+                }
+            }
             _ => {}
         }
         self.events.push(event);
