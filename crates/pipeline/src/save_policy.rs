@@ -1,7 +1,8 @@
 //! When the resume state is saved: as often as costs at most a fiftieth of the time. A pure decision.
 
-/// Saving may take this share of the time between two saves.
-const SHARE: f64 = 0.02;
+/// Saving may take this share of the time between two saves: below the promised fiftieth, as the save to come may be
+/// slower than the one it is judged by.
+const SHARE: f64 = 0.015;
 
 /// Seconds between saves below which more would bring nothing.
 const SHORTEST: f64 = 2.0;
