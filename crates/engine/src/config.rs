@@ -1,5 +1,6 @@
 //! The parts of a recipe the engine reads: `[model]`, `[train]` and `[loss]`.
 
+use gyeol_kernels::{Isa, Operands, PIN_VARIABLE};
 use serde::{Deserialize, Serialize};
 
 /// `[model]`: which checkpoint to start from.
@@ -56,7 +57,7 @@ pub struct TrainConfig {
     pub warmup_ratio: f64,
     /// Gradients are scaled down to this global L2 norm; 0: never.
     pub max_grad_norm: f64,
-    /// Arithmetic of the matrix products.
+    /// Number format of the operands of matrix products.
     pub precision: Precision,
     /// Draw a new order of the rows each epoch; false: the order of the file.
     pub shuffle: bool,
@@ -103,15 +104,55 @@ pub enum Schedule {
     Cosine,
 }
 
-/// Arithmetic of the matrix products.
+/// In which number format the matrix products of linear layers take their operands. All else, and every sum, is single
+/// precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// The best this build has for the processor.
+    /// bfloat16 where the instruction set multiplies it, else single precision.
     Auto,
-    /// Single precision throughout.
+    /// bfloat16; an error where the instruction set does not multiply it.
+    Bf16,
+    /// Single precision.
     F32,
 }
+
+impl Precision {
+    /// What it comes to on `isa`.
+    ///
+    /// # Errors
+    /// [`NoBf16`] if it asks for bfloat16 and `isa` does not multiply it.
+    pub fn operands(self, isa: Isa) -> Result<Operands, NoBf16> {
+        match self {
+            Precision::Bf16 if !isa.has_bf16() => Err(NoBf16 { pinned: Isa::fastest().has_bf16().then_some(isa) }),
+            Precision::Auto if !isa.has_bf16() => Ok(Operands::F32),
+            Precision::Auto | Precision::Bf16 => Ok(Operands::Bf16),
+            Precision::F32 => Ok(Operands::F32),
+        }
+    }
+}
+
+/// `bf16` is asked for on an instruction set that does not multiply bfloat16.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoBf16 {
+    /// The instruction set computed with, where the processor has a faster one that does.
+    pinned: Option<Isa>,
+}
+
+impl std::fmt::Display for NoBf16 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let needed = Isa::Avx512Bf16.name();
+        match self.pinned {
+            Some(isa) => {
+                write!(f, "\"bf16\" needs {needed}, and {PIN_VARIABLE} asks for {}; unset it, or ", isa.name())?;
+            }
+            None => write!(f, "\"bf16\" needs {needed}, and this processor has {} at most; ", Isa::fastest().name())?,
+        }
+        f.write_str("use \"auto\" or \"f32\"")
+    }
+}
+
+impl std::error::Error for NoBf16 {}
 
 /// When to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,4 +209,29 @@ pub enum LossKind {
 
 fn default_max_length() -> usize {
     128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_bf16_exactly_where_the_instruction_set_multiplies_it() {
+        for isa in Isa::ALL {
+            let expected = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
+            assert_eq!(Precision::Auto.operands(isa), Ok(expected), "{}", isa.name());
+            assert_eq!(Precision::F32.operands(isa), Ok(Operands::F32), "{}", isa.name());
+            assert_eq!(Precision::Bf16.operands(isa).ok(), isa.has_bf16().then_some(Operands::Bf16), "{}", isa.name());
+        }
+    }
+
+    #[test]
+    fn bf16_that_cannot_be_had_says_why_and_what_to_do() {
+        let message = NoBf16 { pinned: Some(Isa::Avx2) }.to_string();
+        let expected = "\"bf16\" needs avx512bf16, and GYEOL_ISA asks for avx2; unset it, or use \"auto\" or \"f32\"";
+        assert_eq!(message, expected);
+        let message = NoBf16 { pinned: None }.to_string();
+        assert!(message.starts_with("\"bf16\" needs avx512bf16, and this processor has "), "{message}");
+        assert!(message.ends_with(" at most; use \"auto\" or \"f32\""), "{message}");
+    }
 }

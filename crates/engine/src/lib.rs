@@ -21,7 +21,7 @@ mod predict;
 mod random;
 mod trainer;
 
-pub use gyeol_kernels::{Isa, PinError};
+pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use load::LoadReport;
 pub use model::Model;
 pub use params::{ParamTable, Part, Role, Tensor};

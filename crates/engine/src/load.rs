@@ -100,7 +100,8 @@ impl<D: Device> Model<D> {
     ///
     /// # Errors
     /// If the file cannot be written; one that was there stays.
-    pub fn save(&self, path: &Path) -> Result<(), HfError> {
+    pub fn save(&mut self, path: &Path) -> Result<(), HfError> {
+        self.device.settle();
         let all = self.device.download(Store::Weights);
         let tensors = self.network.table.tensors().iter();
         write_safetensors(path, tensors.map(|t| (&*t.name, &*t.shape, &all[t.span.start..t.span.end()])))
@@ -138,7 +139,7 @@ fn fresh(tensor: &Tensor, deviation: f32, seed: u64) -> Vec<f32> {
 mod tests {
     use std::path::PathBuf;
 
-    use gyeol_kernels::Isa;
+    use gyeol_kernels::{Isa, Operands};
 
     use super::*;
     use crate::device::Cpu;
@@ -149,7 +150,8 @@ mod tests {
     }
 
     fn model(outputs: usize) -> Model<Cpu> {
-        Model::new(Cpu::new(Isa::fastest()), EncoderConfig::read(&golden()).unwrap(), outputs, false).unwrap()
+        Model::new(Cpu::new(Isa::fastest(), Operands::F32), EncoderConfig::read(&golden()).unwrap(), outputs, false)
+            .unwrap()
     }
 
     /// Loads the golden checkpoint with the shapes of some tensors changed into a model of four outputs.
@@ -157,7 +159,7 @@ mod tests {
         let mut source = model(4);
         source.load(&Weights::open(&golden()).unwrap().unwrap(), &golden(), 0)?;
         let zeros = vec![0.0; 1 << 16];
-        let all = source.download(Store::Weights);
+        let all = source.download(Store::Weights).into_owned();
         let tensors: Vec<(&str, &[usize], &[f32])> = source
             .table()
             .tensors()

@@ -3,7 +3,7 @@
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
 
-use crate::device::{Act, AllocationError, Device, Store, TokenIndices};
+use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
 use crate::heads::HeadActs;
 use crate::hf::{EncoderConfig, Family};
 use crate::layers::{BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
@@ -63,7 +63,12 @@ impl<D: Device> Model<D> {
     /// If the device has no room.
     pub fn new(mut device: D, config: EncoderConfig, outputs: usize, training: bool) -> Result<Self, AllocationError> {
         let network = models::build(&config, outputs);
-        device.allocate(network.table.len(), training)?;
+        let layout = Layout {
+            len: network.table.len(),
+            linears: network.table.linears(),
+            embeddings: &network.embeddings.tables,
+        };
+        device.allocate(layout, training)?;
         Ok(Self { device, config, network, outputs, saved: None })
     }
 
@@ -83,7 +88,8 @@ impl<D: Device> Model<D> {
     }
 
     /// A whole arena, in the order of [`Model::table`].
-    pub fn download(&self, store: Store) -> std::borrow::Cow<'_, [f32]> {
+    pub fn download(&mut self, store: Store) -> std::borrow::Cow<'_, [f32]> {
+        self.device.settle();
         self.device.download(store)
     }
 

@@ -1,8 +1,8 @@
 //! The table of a model's parameters: every tensor's checkpoint name, shape, place in the arena and role.
 
-use gyeol_kernels::Span;
+use gyeol_kernels::{Linear, Span};
 
-use crate::device::Param;
+use crate::device::{Exactness, LinearParams, Param};
 
 /// How a parameter starts when no checkpoint gives it, and whether weight decay applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub enum Part {
 #[derive(Debug, Clone, Default)]
 pub struct ParamTable {
     tensors: Vec<Tensor>,
+    linears: Vec<LinearParams>,
     part: Part,
 }
 
@@ -74,6 +75,19 @@ impl ParamTable {
         let span = Span::new(self.len(), shape.iter().product());
         self.tensors.push(Tensor { name, shape: shape.to_vec(), span, role, part: self.part });
         Param(span)
+    }
+
+    /// Makes a linear layer of a weight and a bias already added.
+    pub fn linear(&mut self, shape: Linear, weight: Param, bias: Param) -> LinearParams {
+        let exactness = if self.part == Part::Encoder { Exactness::Device } else { Exactness::Single };
+        let linear = LinearParams { index: self.linears.len(), shape, weight, bias, exactness };
+        self.linears.push(linear);
+        linear
+    }
+
+    /// Every linear layer in the order of the arena.
+    pub fn linears(&self) -> &[LinearParams] {
+        &self.linears
     }
 
     /// Scalars in all tensors together.

@@ -1,20 +1,112 @@
-//! Speed of the matrix products of one BERT-base training step, and their share of a measured register-only peak.
+//! Speed of the matrix products of a training step, and their share of a loop on registers alone.
 //!
-//! `cargo run --release -p gyeol-kernels --example gemm_bench [TOKENS]`
+//! `cargo run --release -p gyeol-kernels --example gemm_bench [bert-base|minilm|mini] [TOKENS] [f32|bf16]`
+//!
+//! A step has twelve products: four linear layers, each forward, for the gradient of its input and for that of its weight.
+//! The last line is a JSON document of all figures. GFLOP/s throughout; of several timings the shortest counts.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::hint::black_box;
+use std::error::Error;
 use std::time::Instant;
 
-use gyeol_kernels::{Fast, Isa, Kernels, Linear};
+use gyeol_kernels::{Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Weight, peak};
 
-/// Shortest of several timings: the machine's own speed, with the least of its other work.
+/// How long one product is repeated.
+const SECONDS: f64 = 0.4;
+
+/// The speed of one product.
+struct Measured {
+    layer: &'static str,
+    pass: &'static str,
+    gflops: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |i: usize, default: &str| arguments.get(i).map_or(default, String::as_str).to_owned();
+    let (size, tokens) = (argument(0, "bert-base"), argument(1, "544").parse()?);
+    let (hidden, intermediate) = match size.as_str() {
+        "bert-base" => (768, 3072),
+        "minilm" => (384, 1536),
+        "mini" => (256, 1024),
+        other => return Err(format!("{other}: no such size; bert-base, minilm or mini").into()),
+    };
+    let isa = Isa::detect()?;
+    let operands = match argument(2, if isa.has_bf16() { "bf16" } else { "f32" }).as_str() {
+        "f32" => Operands::F32,
+        "bf16" if isa.has_bf16() => Operands::Bf16,
+        other => {
+            return Err(format!("{other}: no such products on {}; f32 or, with avx512bf16, bf16", isa.name()).into());
+        }
+    };
+    let clock = Instant::now();
+    let measure_peak = || peak(isa, operands, || clock.elapsed().as_secs_f64()).unwrap_or(f64::NAN) / 1e9;
+    let layers = [
+        ("qkv", hidden, 3 * hidden),
+        ("attention output", hidden, hidden),
+        ("ffn up", hidden, intermediate),
+        ("ffn down", intermediate, hidden),
+    ];
+    let before = measure_peak();
+    let measured: Vec<Measured> = layers
+        .into_iter()
+        .flat_map(|(layer, inputs, outputs)| {
+            products(&Fast::new(isa), operands, Linear { inputs, outputs }, tokens).map(|(pass, gflops)| Measured {
+                layer,
+                pass,
+                gflops,
+            })
+        })
+        .collect();
+    // The loop runs before and after the products, in case the machine was disturbed meanwhile.
+    report(&size, tokens, isa, operands, before.max(measure_peak()), &measured);
+    Ok(())
+}
+
+/// The three products of one linear layer over `tokens` rows.
+fn products(kernels: &Fast, operands: Operands, shape: Linear, tokens: usize) -> [(&'static str, f64); 3] {
+    let Linear { inputs, outputs } = shape;
+    let (x, dy, w) = (numbers(tokens * inputs), numbers(tokens * outputs), numbers(outputs * inputs));
+    let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+    let (bias, mut db) = (vec![0.0; outputs], vec![0.0; outputs]);
+    let (mut forward, mut backward) = (Vec::new(), Vec::new());
+    if operands == Operands::Bf16 {
+        (forward, backward) = (vec![0; shape.forward_words()], vec![0; shape.backward_words()]);
+        kernels.pack(shape, &w, &mut forward, &mut backward);
+    }
+    let copies = PackedWeight { forward: &forward, backward: &backward };
+    let weight = Weight { values: &w, packed: (operands == Operands::Bf16).then_some(copies) };
+    let times = [
+        ("forward", seconds(|| kernels.linear(shape, &x, weight, &bias, &mut y))),
+        ("input gradient", seconds(|| kernels.linear_backward_input(shape, &dy, weight, &mut dx, false))),
+        (
+            "weight gradient",
+            seconds(|| {
+                let gradient = LinearGradient { weight: &mut dw, bias: &mut db, accumulate: false };
+                kernels.linear_backward_weight(shape, operands, &dy, &x, gradient);
+            }),
+        ),
+    ];
+    times.map(|(pass, time)| (pass, (2 * tokens * inputs * outputs) as f64 / time / 1e9))
+}
+
+/// Numbers between -1 and 1 without a pattern: a processor may save power, and so gain speed, on equal ones.
+fn numbers(len: usize) -> Vec<f32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state as i32 as f32 / i32::MAX as f32
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// The shortest of several timings: the machine's own speed, with the least of its other work.
 fn seconds(mut work: impl FnMut()) -> f64 {
     work();
     let mut best = f64::INFINITY;
     let started = Instant::now();
-    while started.elapsed().as_secs_f64() < 0.4 {
+    while started.elapsed().as_secs_f64() < SECONDS {
         let t = Instant::now();
         work();
         best = best.min(t.elapsed().as_secs_f64());
@@ -22,75 +114,33 @@ fn seconds(mut work: impl FnMut()) -> f64 {
     best
 }
 
-/// Multiply-adds on registers alone, on every thread: the most any product could reach. GFLOP/s.
-fn peak(isa: Isa) -> f64 {
-    const ROUNDS: usize = 2_000_000;
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::*;
-        #[target_feature(enable = "avx512f")]
-        fn wide(x: f32) -> f32 {
-            let factor = _mm512_set1_ps(x);
-            let mut sums = [_mm512_set1_ps(x); 24];
-            for _ in 0..ROUNDS {
-                for sum in &mut sums {
-                    *sum = _mm512_fmadd_ps(*sum, factor, factor);
-                }
-            }
-            sums.iter().map(|&sum| _mm512_reduce_add_ps(sum)).sum()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn narrow(x: f32) -> f32 {
-            let factor = _mm256_set1_ps(x);
-            let mut sums = [_mm256_set1_ps(x); 12];
-            for _ in 0..ROUNDS {
-                for sum in &mut sums {
-                    *sum = _mm256_fmadd_ps(*sum, factor, factor);
-                }
-            }
-            sums.iter().map(|&sum| _mm_cvtss_f32(_mm256_castps256_ps128(sum))).sum()
-        }
-        let (lanes, sums) = match isa {
-            Isa::Avx512 => (16, 24),
-            Isa::Avx2 => (8, 12),
-            Isa::Portable => return f64::NAN,
-        };
-        let time = seconds(|| {
-            rayon::broadcast(|_| {
-                // SAFETY: `isa` is available, as it was detected.
-                black_box(unsafe { if isa == Isa::Avx512 { wide(black_box(0.5)) } else { narrow(black_box(0.5)) } });
-            });
-        });
-        (rayon::current_num_threads() * ROUNDS * sums * lanes * 2) as f64 / time / 1e9
+fn report(size: &str, tokens: usize, isa: Isa, operands: Operands, peak: f64, measured: &[Measured]) {
+    let (threads, isa, operands) = (rayon::current_num_threads(), isa.name(), operands.name());
+    println!("{size}, {tokens} tokens, {operands} on {isa}, {threads} threads; register-only peak {peak:.0} GFLOP/s");
+    for Measured { layer, pass, gflops } in measured {
+        println!("{layer:18} {pass:16} {gflops:7.0} GFLOP/s  {:3.0} %", 100.0 * gflops / peak);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    f64::NAN
+    let mut shares: Vec<f64> = measured.iter().map(|product| product.gflops / peak).collect();
+    shares.sort_by(f64::total_cmp);
+    let middle = shares.len() / 2;
+    let median = (shares[middle - 1] + shares[middle]) / 2.0;
+    println!("median share of the peak: {:.1} %", 100.0 * median);
+    let rows: Vec<String> = measured
+        .iter()
+        .map(|Measured { layer, pass, gflops }| {
+            format!("{{\"layer\":\"{layer}\",\"pass\":\"{pass}\",\"gflops\":{}}}", number(*gflops))
+        })
+        .collect();
+    println!(
+        "{{\"size\":\"{size}\",\"tokens\":{tokens},\"isa\":\"{isa}\",\"precision\":\"{operands}\",\"threads\":{threads},\
+         \"peak_gflops\":{},\"median_share\":{},\"products\":[{}]}}",
+        number(peak),
+        number(median),
+        rows.join(",")
+    );
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let tokens: usize = std::env::args().nth(1).map_or(Ok(544), |n| n.parse())?;
-    let isa = Isa::detect()?;
-    let (peak, kernels) = (peak(isa), Fast::new(isa));
-    println!("{} on {} threads, {tokens} tokens; peak {peak:.0} GFLOP/s", isa.name(), rayon::current_num_threads());
-    let mut total = (0.0, 0.0);
-    for (name, inputs, outputs) in
-        [("qkv", 768, 2304), ("attention output", 768, 768), ("ffn up", 768, 3072), ("ffn down", 3072, 768)]
-    {
-        let (x, w, dy) = (vec![0.5; tokens * inputs], vec![0.25; outputs * inputs], vec![0.125; tokens * outputs]);
-        let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-        let (bias, mut db) = (vec![0.0; outputs], vec![0.0; outputs]);
-        let shape = Linear { inputs, outputs };
-        let forward = seconds(|| kernels.linear(shape, &x, &w, &bias, &mut y));
-        let input = seconds(|| kernels.linear_backward_input(shape, &dy, &w, &mut dx, false));
-        let weight = seconds(|| kernels.linear_backward_weight(shape, &dy, &x, &mut dw, &mut db));
-        let work = (2 * tokens * inputs * outputs) as f64 / 1e9;
-        for (pass, time) in [("forward", forward), ("input gradient", input), ("weight gradient", weight)] {
-            let speed = work / time;
-            println!("{name:18} {pass:16} {speed:7.0} GFLOP/s  {:3.0} %", 100.0 * speed / peak);
-            total = (total.0 + work, total.1 + time);
-        }
-    }
-    let speed = total.0 / total.1;
-    println!("{:35} {speed:7.0} GFLOP/s  {:3.0} %", "all", 100.0 * speed / peak);
-    Ok(())
+/// As JSON writes it, which has no word for what is not a number.
+fn number(value: f64) -> String {
+    if value.is_finite() { format!("{value:.4}") } else { "null".to_owned() }
 }

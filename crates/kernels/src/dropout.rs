@@ -27,8 +27,19 @@ impl Dropout {
 
     /// The independent stream of part `index` of the tensor (a row of attention probabilities).
     pub(crate) fn part(self, index: u32) -> Self {
-        let key = [mix(index, self.key), mix(index, [self.key[1], !self.key[0]])];
-        Self { key, ..self }
+        Self { key: self.part_key(index), ..self }
+    }
+
+    /// The key of [`Self::part`].
+    #[inline(always)]
+    pub(crate) fn part_key(self, index: u32) -> [u32; 2] {
+        [mix(index, self.key), mix(index, [self.key[1], !self.key[0]])]
+    }
+
+    /// [`Self::factor`] of element `index` of several parts at once, from the halves of their keys.
+    #[inline(always)]
+    pub(crate) fn factors_of_parts<const N: usize>(self, index: u32, keys: [[u32; N]; 2]) -> [f32; N] {
+        std::array::from_fn(|i| Self { key: [keys[0][i], keys[1][i]], ..self }.factor(index))
     }
 
     /// 0 where element `index` is dropped, else 1 / (1 - p).

@@ -8,12 +8,34 @@ pub const PIN_VARIABLE: &str = "GYEOL_ISA";
 /// An instruction set the kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
+    /// [`Isa::Avx512`] with the products of bfloat16 pairs of AVX512_BF16. In single precision it is [`Isa::Avx512`].
+    Avx512Bf16,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
     /// x86-64 with AVX2 and FMA.
     Avx2,
     /// Plain Rust that the compiler vectorises for the target's baseline.
     Portable,
+}
+
+/// The number format in which the products of linear layers take their operands; sums are single precision in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Operands {
+    /// IEEE single precision: 24 bits of significand.
+    #[default]
+    F32,
+    /// bfloat16: the range of single precision with 8 bits of significand, rounded to nearest even.
+    Bf16,
+}
+
+impl Operands {
+    /// The name used in reports and recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operands::F32 => "f32",
+            Operands::Bf16 => "bf16",
+        }
+    }
 }
 
 /// `GYEOL_ISA` names an instruction set that does not exist, or that this processor lacks.
@@ -35,7 +57,7 @@ impl std::error::Error for PinError {}
 
 impl Isa {
     /// Every instruction set, the fastest first.
-    pub const ALL: [Isa; 3] = [Isa::Avx512, Isa::Avx2, Isa::Portable];
+    pub const ALL: [Isa; 4] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Portable];
 
     /// The fastest instruction set of this processor, or the one `GYEOL_ISA` names.
     pub fn detect() -> Result<Isa, PinError> {
@@ -61,16 +83,23 @@ impl Isa {
     /// The name used in reports and in `GYEOL_ISA`.
     pub fn name(self) -> &'static str {
         match self {
+            Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
             Isa::Avx2 => "avx2",
             Isa::Portable => "portable",
         }
     }
 
+    /// Whether it multiplies bfloat16 pairs: what [`Operands::Bf16`] needs.
+    pub fn has_bf16(self) -> bool {
+        self == Isa::Avx512Bf16
+    }
+
     /// Whether this processor can run it.
     pub fn available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
+            Isa::Avx512Bf16 => Isa::Avx512.available() && is_x86_feature_detected!("avx512bf16"),
             Isa::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -106,7 +135,7 @@ macro_rules! multiversion {
                 fn avx2($($arg: $ty),*) $(-> $ret)? { body($($arg),*) }
                 match isa {
                     // SAFETY: `Fast::new` has checked that the processor has this instruction set.
-                    $crate::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                    $crate::isa::Isa::Avx512Bf16 | $crate::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
                     $crate::isa::Isa::Portable => body($($arg),*),

@@ -1,16 +1,17 @@
 //! The operations a model is made of, slices in and slices out, and their two implementations.
 //!
 //! Every matrix is row-major; `rows` is the number of tokens (or of gathered rows). A `…_backward` takes the gradient of
-//! the result and writes the gradients of the operands; gradients of parameters are added to, all others overwritten.
+//! the result and writes the gradients of the operands; gradients of parameters are added to unless it says otherwise, all
+//! others overwritten.
 
 use crate::activation::{Activation, activation_backward};
-use crate::attention::{self, Heads};
+use crate::attention::{self, Heads, Queries};
 use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
-use crate::gemm::{Epilogue, Matrix, gemm};
-use crate::isa::Isa;
-use crate::optimiser::{self, AdamStep};
-use crate::{norm, reference};
+use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
+use crate::isa::{Isa, Operands};
+use crate::optimiser::{self, AdamStep, LazyRows};
+use crate::{norm, packed, reference};
 
 /// The shape of a linear layer: weight `[outputs, inputs]`, as checkpoints store it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,66 @@ pub struct Linear {
     pub inputs: usize,
     /// Features out.
     pub outputs: usize,
+}
+
+/// A linear layer's weight, `[outputs, inputs]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight<'a> {
+    /// Single precision, row-major.
+    pub values: &'a [f32],
+    /// In [`Operands::Bf16`]: the copies its products read.
+    pub packed: Option<PackedWeight<'a>>,
+}
+
+impl Weight<'_> {
+    /// The format its products are computed in.
+    pub fn operands(self) -> Operands {
+        if self.packed.is_some() { Operands::Bf16 } else { Operands::F32 }
+    }
+}
+
+/// The copies of a weight in bfloat16, as [`Kernels::pack`] writes them.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedWeight<'a> {
+    /// For `x·Wᵀ`.
+    pub forward: &'a [u32],
+    /// For `dy·W`; empty where only inference is meant.
+    pub backward: &'a [u32],
+}
+
+/// Where the gradients of a linear layer go.
+#[derive(Debug)]
+pub struct LinearGradient<'a> {
+    /// `[outputs, inputs]`.
+    pub weight: &'a mut [f32],
+    /// `[outputs]`, added to.
+    pub bias: &'a mut [f32],
+    /// Whether `weight` holds what the gradient is added to; otherwise it is overwritten.
+    pub accumulate: bool,
+}
+
+/// What AdamW reads and writes, each slice as long as the others.
+#[derive(Debug)]
+pub struct AdamSlices<'a> {
+    /// The weights.
+    pub weights: &'a mut [f32],
+    /// Their gradients.
+    pub gradients: &'a [f32],
+    /// First moments.
+    pub first: &'a mut [f32],
+    /// Second moments.
+    pub second: &'a mut [f32],
+}
+
+/// A table that [`LazyRows`] updates, with its moments.
+#[derive(Debug)]
+pub struct RowSlices<'a> {
+    /// The weights.
+    pub weights: &'a mut [f32],
+    /// First moments.
+    pub first: &'a mut [f32],
+    /// Second moments.
+    pub second: &'a mut [f32],
 }
 
 /// Operands of a LayerNorm backward pass that the forward pass saved.
@@ -33,7 +94,7 @@ pub struct NormSaved<'a> {
 /// The operations of the encoder family on the host. See the module's conventions.
 pub trait Kernels: Send + Sync {
     /// `y = x·Wᵀ + b`.
-    fn linear(&self, shape: Linear, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]);
+    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
 
     /// `x_before = x·Wᵀ + b`, `y = activation(x_before)`.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
@@ -42,25 +103,39 @@ pub trait Kernels: Send + Sync {
         shape: Linear,
         activation: Activation,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         bias: &[f32],
         before: &mut [f32],
         y: &mut [f32],
     );
 
     /// `dx = dy·W`, or `dx += dy·W`.
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: &[f32], dx: &mut [f32], accumulate: bool);
+    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool);
 
-    /// `dW += dyᵀ·x`, `db += Σ dy`.
-    fn linear_backward_weight(&self, shape: Linear, dy: &[f32], x: &[f32], dweight: &mut [f32], dbias: &mut [f32]);
+    /// `dW = dyᵀ·x` or `dW += dyᵀ·x`, `db += Σ dy`; returns Σ dW² as it then stands.
+    fn linear_backward_weight(
+        &self,
+        shape: Linear,
+        operands: Operands,
+        dy: &[f32],
+        x: &[f32],
+        gradient: LinearGradient<'_>,
+    ) -> f64;
+
+    /// Writes the copies of a weight `[outputs, inputs]` that products in [`Operands::Bf16`] read, each as long as
+    /// [`Linear::forward_words`] and [`Linear::backward_words`] say; `backward` may be empty.
+    fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]);
 
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
 
-    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `lse` `[tokens, heads]`.
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head, at least for `queries`: `qkv` `[tokens, 3·hidden]`,
+    /// `lse` `[tokens, heads]`.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
     fn attention(
         &self,
         shape: Heads,
+        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -68,15 +143,15 @@ pub trait Kernels: Send + Sync {
         lse: &mut [f32],
     );
 
-    /// The gradient of `qkv` from that of `out`.
+    /// The gradient of `qkv` from that of `out`, which is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(
         &self,
         shape: Heads,
+        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        out: &[f32],
         lse: &[f32],
         dout: &[f32],
         dqkv: &mut [f32],
@@ -132,6 +207,26 @@ pub trait Kernels: Send + Sync {
     /// One AdamW step over equally long slices.
     fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]);
 
+    /// [`Kernels::adamw`] over a weight `[outputs, inputs]`, and [`Kernels::pack`] of what comes out.
+    fn adamw_packed(
+        &self,
+        step: AdamStep,
+        shape: Linear,
+        state: AdamSlices<'_>,
+        forward: &mut [u32],
+        backward: &mut [u32],
+    );
+
+    /// [`Kernels::adamw`] over a table of which only the touched rows have a gradient, which is zero afterwards; the
+    /// others are left to [`Kernels::catch_up`].
+    fn adamw_rows(&self, step: AdamStep, rows: &mut LazyRows, table: RowSlices<'_>, gradients: &mut [f32]);
+
+    /// Brings the rows `ids` of a table, or all of them, to the present.
+    fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>);
+
+    /// Σ g² over the touched rows of a table.
+    fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64;
+
     /// Σ x².
     fn sum_of_squares(&self, x: &[f32]) -> f64;
 
@@ -156,10 +251,22 @@ impl Fast {
     }
 }
 
+impl Fast {
+    fn forward(&self, shape: Linear, x: &[f32], weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
+        let x = of_width(x, shape.inputs);
+        match weight.packed {
+            Some(packed) => gemm_packed(self.0, x, packed.forward, shape.outputs, y, epilogue),
+            None => {
+                let weight = Matrix::new(weight.values, shape.outputs, shape.inputs);
+                gemm(self.0, x, weight.transposed(), y, epilogue);
+            }
+        }
+    }
+}
+
 impl Kernels for Fast {
-    fn linear(&self, shape: Linear, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        let (x, w) = (of_width(x, shape.inputs), Matrix::new(weight, shape.outputs, shape.inputs));
-        gemm(self.0, x, w.transposed(), y, Epilogue::Bias(bias));
+    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
+        self.forward(shape, x, weight, y, Epilogue::Bias(bias));
     }
 
     fn linear_activation(
@@ -167,24 +274,44 @@ impl Kernels for Fast {
         shape: Linear,
         activation: Activation,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         bias: &[f32],
         before: &mut [f32],
         y: &mut [f32],
     ) {
-        let (x, w) = (of_width(x, shape.inputs), Matrix::new(weight, shape.outputs, shape.inputs));
-        gemm(self.0, x, w.transposed(), before, Epilogue::BiasActivation { bias, activation, out: y });
+        self.forward(shape, x, weight, before, Epilogue::BiasActivation { bias, activation, out: y });
     }
 
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: &[f32], dx: &mut [f32], accumulate: bool) {
-        let (dy, w) = (of_width(dy, shape.outputs), Matrix::new(weight, shape.outputs, shape.inputs));
-        gemm(self.0, dy, w, dx, if accumulate { Epilogue::Accumulate } else { Epilogue::None });
+    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
+        let dy = of_width(dy, shape.outputs);
+        let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::None };
+        match weight.packed {
+            Some(packed) => gemm_packed(self.0, dy, packed.backward, shape.inputs, dx, epilogue),
+            None => gemm(self.0, dy, Matrix::new(weight.values, shape.outputs, shape.inputs), dx, epilogue),
+        }
     }
 
-    fn linear_backward_weight(&self, shape: Linear, dy: &[f32], x: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
+    fn linear_backward_weight(
+        &self,
+        shape: Linear,
+        operands: Operands,
+        dy: &[f32],
+        x: &[f32],
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
         let (dy_t, x) = (of_width(dy, shape.outputs).transposed(), of_width(x, shape.inputs));
-        gemm(self.0, dy_t, x, dweight, Epilogue::Accumulate);
-        embedding::add_column_sums(self.0, dy, dbias);
+        let mut squares = 0.0;
+        let epilogue = Epilogue::Gradient { accumulate: gradient.accumulate, squares: &mut squares };
+        match operands {
+            Operands::F32 => gemm(self.0, dy_t, x, gradient.weight, epilogue),
+            Operands::Bf16 => gemm_bf16(self.0, dy_t, x, gradient.weight, epilogue),
+        }
+        embedding::add_column_sums(self.0, dy, gradient.bias);
+        squares
+    }
+
+    fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]) {
+        packed::pack(self.0, shape, weight, forward, backward);
     }
 
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]) {
@@ -194,27 +321,28 @@ impl Kernels for Fast {
     fn attention(
         &self,
         shape: Heads,
+        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         out: &mut [f32],
         lse: &mut [f32],
     ) {
-        attention::attention(self.0, shape, qkv, cu_seqlens, dropout, out, lse);
+        attention::attention(self.0, shape, queries, qkv, cu_seqlens, dropout, out, lse);
     }
 
     fn attention_backward(
         &self,
         shape: Heads,
+        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        out: &[f32],
         lse: &[f32],
         dout: &[f32],
         dqkv: &mut [f32],
     ) {
-        attention::attention_backward(self.0, shape, qkv, cu_seqlens, dropout, out, lse, dout, dqkv);
+        attention::attention_backward(self.0, shape, queries, qkv, cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(
@@ -265,6 +393,33 @@ impl Kernels for Fast {
     fn sum_of_squares(&self, x: &[f32]) -> f64 {
         optimiser::sum_of_squares(self.0, x)
     }
+
+    fn adamw_packed(
+        &self,
+        step: AdamStep,
+        shape: Linear,
+        state: AdamSlices<'_>,
+        forward: &mut [u32],
+        backward: &mut [u32],
+    ) {
+        let AdamSlices { weights, gradients, first, second } = state;
+        optimiser::adamw_linear(self.0, step, shape, weights, gradients, first, second, forward, backward);
+    }
+
+    fn adamw_rows(&self, step: AdamStep, rows: &mut LazyRows, table: RowSlices<'_>, gradients: &mut [f32]) {
+        rows.step(self.0, step, table.weights, gradients, table.first, table.second);
+    }
+
+    fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>) {
+        match ids {
+            Some(ids) => rows.catch_up(self.0, ids, table.weights, table.first, table.second),
+            None => rows.settle(self.0, table.weights, table.first, table.second),
+        }
+    }
+
+    fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64 {
+        rows.sum_of_squares(self.0, gradients)
+    }
 }
 
 /// The scalar twins as one set of kernels: what the fast ones are tested against, a whole model included.
@@ -272,10 +427,11 @@ impl Kernels for Fast {
 pub struct Scalar;
 
 impl Kernels for Scalar {
-    fn linear(&self, shape: Linear, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
         y.chunks_exact_mut(shape.outputs).for_each(|row| row.copy_from_slice(bias));
-        let w = Matrix::new(weight, shape.outputs, shape.inputs);
-        reference::gemm(of_width(x, shape.inputs), w.transposed(), y, true);
+        let [x, w] = reference::rounded(weight.operands(), [x, weight.values]);
+        let w = Matrix::new(&w, shape.outputs, shape.inputs);
+        reference::gemm(of_width(&x, shape.inputs), w.transposed(), y, true);
     }
 
     fn linear_activation(
@@ -283,7 +439,7 @@ impl Kernels for Scalar {
         shape: Linear,
         activation: Activation,
         x: &[f32],
-        weight: &[f32],
+        weight: Weight<'_>,
         bias: &[f32],
         before: &mut [f32],
         y: &mut [f32],
@@ -292,14 +448,29 @@ impl Kernels for Scalar {
         y.iter_mut().zip(before).for_each(|(y, &mut x)| *y = reference::activate(activation, x));
     }
 
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: &[f32], dx: &mut [f32], accumulate: bool) {
-        let w = Matrix::new(weight, shape.outputs, shape.inputs);
-        reference::gemm(of_width(dy, shape.outputs), w, dx, accumulate);
+    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
+        let [dy, w] = reference::rounded(weight.operands(), [dy, weight.values]);
+        let w = Matrix::new(&w, shape.outputs, shape.inputs);
+        reference::gemm(of_width(&dy, shape.outputs), w, dx, accumulate);
     }
 
-    fn linear_backward_weight(&self, shape: Linear, dy: &[f32], x: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
-        reference::gemm(of_width(dy, shape.outputs).transposed(), of_width(x, shape.inputs), dweight, true);
-        reference::add_column_sums(dy, dbias);
+    fn linear_backward_weight(
+        &self,
+        shape: Linear,
+        operands: Operands,
+        dy: &[f32],
+        x: &[f32],
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
+        reference::add_column_sums(dy, gradient.bias);
+        let [dy, x] = reference::rounded(operands, [dy, x]);
+        let dy_t = of_width(&dy, shape.outputs).transposed();
+        reference::gemm(dy_t, of_width(&x, shape.inputs), gradient.weight, gradient.accumulate);
+        reference::sum_of_squares(gradient.weight)
+    }
+
+    fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]) {
+        packed::pack(Isa::Portable, shape, weight, forward, backward);
     }
 
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]) {
@@ -309,6 +480,7 @@ impl Kernels for Scalar {
     fn attention(
         &self,
         shape: Heads,
+        _queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -321,10 +493,10 @@ impl Kernels for Scalar {
     fn attention_backward(
         &self,
         shape: Heads,
+        _queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        _out: &[f32],
         _lse: &[f32],
         dout: &[f32],
         dqkv: &mut [f32],
@@ -379,6 +551,33 @@ impl Kernels for Scalar {
 
     fn sum_of_squares(&self, x: &[f32]) -> f64 {
         reference::sum_of_squares(x)
+    }
+
+    fn adamw_packed(
+        &self,
+        step: AdamStep,
+        shape: Linear,
+        state: AdamSlices<'_>,
+        forward: &mut [u32],
+        backward: &mut [u32],
+    ) {
+        self.adamw(step, state.weights, state.gradients, state.first, state.second);
+        self.pack(shape, state.weights, forward, backward);
+    }
+
+    fn adamw_rows(&self, step: AdamStep, rows: &mut LazyRows, table: RowSlices<'_>, gradients: &mut [f32]) {
+        rows.step(Isa::Portable, step, table.weights, gradients, table.first, table.second);
+    }
+
+    fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>) {
+        match ids {
+            Some(ids) => rows.catch_up(Isa::Portable, ids, table.weights, table.first, table.second),
+            None => rows.settle(Isa::Portable, table.weights, table.first, table.second),
+        }
+    }
+
+    fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64 {
+        rows.sum_of_squares(Isa::Portable, gradients)
     }
 }
 

@@ -14,20 +14,27 @@ mod isa;
 mod kernels;
 mod norm;
 mod optimiser;
+mod packed;
+mod peak;
 mod reference;
 mod shared;
 #[cfg(test)]
 mod testing;
 mod vecmath;
+mod word;
 
 pub use activation::Activation;
 pub use arena::{Arena, Span};
-pub use attention::Heads;
+pub use attention::{Heads, Queries};
 pub use dropout::Dropout;
 pub use embedding::TokenRows;
-pub use isa::{Isa, PIN_VARIABLE, PinError};
-pub use kernels::{Fast, Kernels, Linear, NormSaved, Scalar};
-pub use optimiser::AdamStep;
+pub use isa::{Isa, Operands, PIN_VARIABLE, PinError};
+pub use kernels::{
+    AdamSlices, Fast, Kernels, Linear, LinearGradient, NormSaved, PackedWeight, RowSlices, Scalar, Weight,
+};
+pub use optimiser::{AdamStep, LazyRows};
+pub use peak::peak;
+pub use word::Word;
 
 /// Elements one task of an element-wise kernel takes: large enough to hide the cost of handing it out. Also the unit in
 /// which reductions are cut, so that their order does not depend on the number of threads.

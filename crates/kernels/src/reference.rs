@@ -7,7 +7,9 @@ use crate::attention::Heads;
 use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
+use crate::isa::Operands;
 use crate::optimiser::AdamStep;
+use crate::packed::round_to_bf16;
 
 /// C = A·B, or C += A·B.
 pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool) {
@@ -19,6 +21,15 @@ pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool
             *target = if accumulate { f64::from(*target) + sum } else { sum } as f32;
         }
     }
+}
+
+/// Copies of both operands, rounded if the product takes them in bfloat16.
+pub(crate) fn rounded(operands: Operands, values: [&[f32]; 2]) -> [Vec<f32>; 2] {
+    let round = |&x: &f32| match operands {
+        Operands::F32 => x,
+        Operands::Bf16 => round_to_bf16(x),
+    };
+    values.map(|values| values.iter().map(round).collect())
 }
 
 /// f(x) in double precision.

@@ -5,7 +5,11 @@ const LOG2_E: f32 = std::f32::consts::LOG2_E;
 const LN2_HIGH: f32 = 0.693_359_4;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 // Adding and subtracting 1.5·2^23 rounds to the nearest integer and leaves it in the low mantissa bits.
-const ROUND: f32 = 12_582_912.0;
+pub(crate) const ROUND: f32 = 12_582_912.0;
+
+/// Minimax polynomial of (e^r - 1 - r) / r² on [-ln 2 / 2, ln 2 / 2], highest power first (Cephes expf).
+pub(crate) const EXP_POLYNOMIAL: [f32; 6] =
+    [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
 /// e^x within 2 ulp for x in [-87, 88]; clamped to that range outside it.
 #[inline(always)]
@@ -14,16 +18,38 @@ pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x * LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    // Minimax polynomial of (e^r - 1 - r) / r² on [-ln 2 / 2, ln 2 / 2] (Cephes expf).
-    let p = 1.987_569_1e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
+    let [highest, rest @ ..] = EXP_POLYNOMIAL;
+    let mut p = highest;
+    for coefficient in rest {
+        p = p * r + coefficient;
+    }
     let e = p * r * r + r + 1.0;
     let power = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32).wrapping_add(127) << 23;
     e * f32::from_bits(power as u32)
+}
+
+/// The natural logarithm of a positive, normal, finite x within 2e-7 of 1 or of its size, whichever is larger.
+#[inline(always)]
+pub(crate) fn ln(x: f32) -> f32 {
+    // x = m·2ⁿ with m in [√½, √2).
+    let n = (x.to_bits() as i32).wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32) >> 23;
+    let z = f32::from_bits((x.to_bits() as i32).wrapping_sub(n << 23) as u32) - 1.0;
+    let n = n as f32;
+    // Minimax polynomial of (ln(1 + z) - z + z²/2) / z³ (Cephes logf).
+    let mut p = 7.037_683_6e-2;
+    for coefficient in [
+        -1.151_461e-1,
+        1.167_699_9e-1,
+        -1.242_014_1e-1,
+        1.424_932_3e-1,
+        -1.666_805_8e-1,
+        2.000_071_5e-1,
+        -2.499_999_4e-1,
+        3.333_333e-1,
+    ] {
+        p = p * z + coefficient;
+    }
+    (p * z * z * z + n * LN2_LOW - 0.5 * z * z) + z + n * LN2_HIGH
 }
 
 /// The standard normal distribution function Φ(x) and its density φ(x).
@@ -68,6 +94,14 @@ mod tests {
             assert!((got - want).abs() <= 2.4e-7 * want, "exp({x}) = {got}, want {want}");
         }
         assert!(exp(-1e9) < 1e-37 && exp(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn ln_agrees_with_the_standard_library() {
+        for x in (1..200_000).map(|i| i as f32 * 1e-3).chain(sweep().map(|x| x.exp())) {
+            let want = f64::from(x).ln();
+            assert!((f64::from(ln(x)) - want).abs() <= 2e-7 * want.abs().max(1.0), "ln({x}) = {}, want {want}", ln(x));
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use gyeol_engine::Isa;
 use gyeol_engine::config::{EvaluateEvery, TrainConfig};
 use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
 use serde::Serialize;
@@ -34,11 +33,15 @@ pub struct Estimate {
     pub evaluations: u64,
     /// Scalars of the model.
     pub parameters: usize,
+    /// The instruction set computed with.
+    pub isa: &'static str,
+    /// What the recipe's precision comes to on it: `bf16` or `f32`.
+    pub precision: &'static str,
     /// Tokens a second, measured.
     pub tokens_per_second: f64,
     /// Seconds of training, evaluation and prediction.
     pub seconds: f64,
-    /// Memory of weights, gradients, moments and the largest batch measured, in bytes.
+    /// Memory of weights, their copies for the products, gradients, moments and the largest batch measured, in bytes.
     pub memory_bytes: Option<u64>,
     /// Disk of the model, the kept checkpoints and the resume state (twice while it is replaced), in bytes.
     pub disk_bytes: u64,
@@ -48,9 +51,9 @@ pub struct Estimate {
 ///
 /// # Errors
 /// As training.
-pub fn estimate(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
+pub fn estimate(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
     watcher.phase("loading weights");
-    let (mut model, _) = load_base(prepared, isa)?;
+    let (mut model, _) = load_base(prepared)?;
     let recipe = &prepared.recipe.train;
     let plan = TrainPlan::new(recipe, prepared.train.rows.len());
     watcher.phase("measuring a few steps");
@@ -95,6 +98,8 @@ pub fn estimate(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Res
         steps: plan.steps,
         evaluations: if prepared.valid_set().is_some() { plan.evaluations } else { 0 },
         parameters,
+        isa: prepared.arithmetic.isa(),
+        precision: prepared.arithmetic.precision(),
         tokens_per_second,
         seconds,
         memory_bytes: process::peak_rss_bytes(),

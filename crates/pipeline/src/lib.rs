@@ -3,6 +3,7 @@
 //! What a step does lives in the crate of that step; what is here is the [`recipe`] that names the choices, the [`hub`]
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
+mod arithmetic;
 pub mod demo;
 mod dry_run;
 mod error;
@@ -18,6 +19,7 @@ mod save_policy;
 mod train;
 mod watch;
 
+pub use arithmetic::Arithmetic;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

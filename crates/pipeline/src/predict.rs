@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
-use gyeol_engine::Isa;
 use gyeol_engine::Model;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
@@ -15,7 +14,7 @@ use gyeol_eval::{Outputs, Predictions};
 use crate::prepare::{check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
 use crate::runs::{Run, Runs, Status};
 use crate::train::id_column;
-use crate::{Error, Watcher};
+use crate::{Arithmetic, Error, Watcher};
 
 /// Texts of one forward pass.
 const BATCH_SIZE: usize = 64;
@@ -101,11 +100,11 @@ fn model_of(model: PathBuf, run: Option<&Run>) -> Result<PathBuf, Error> {
 }
 
 impl Predictor {
-    /// Loads the checkpoint directory `dir`.
+    /// Loads the checkpoint directory `dir`, to be computed as `arithmetic` says.
     ///
     /// # Errors
     /// If it is no checkpoint with a head, or its parts do not fit.
-    pub fn open(dir: &Path, isa: Isa) -> Result<Self, Error> {
+    pub fn open(dir: &Path, arithmetic: impl Into<Arithmetic>) -> Result<Self, Error> {
         let config = EncoderConfig::read(dir)?;
         let tokeniser = Tokeniser::open(dir)?;
         check_vocabulary(&config, &tokeniser, &dir.display().to_string())?;
@@ -116,7 +115,7 @@ impl Predictor {
         };
         let outputs = config.num_labels();
         let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-        let mut model = Model::new(Cpu::new(isa), config, outputs, false)?;
+        let mut model = Model::new(arithmetic.into().device(), config, outputs, false)?;
         let report = model.load(&weights, dir, 0)?;
         if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
             let problem = format!("it has no trained head ({tensor} is missing or of another size); train it first");

@@ -7,15 +7,15 @@ use gyeol_data::{
     CacheOutcome, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
     fingerprint, holdout, infer_task, scores, text_fingerprint,
 };
-use gyeol_engine::TrainSet;
 use gyeol_engine::config::{Init, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
+use gyeol_engine::{Isa, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::watch::Keeper;
-use crate::{Error, Watcher};
+use crate::{Arithmetic, Error, Watcher};
 
 /// A table with its tokens.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ impl Part {
 pub struct Prepared {
     /// The recipe with task, metric and loss filled in.
     pub recipe: Recipe,
+    /// What its precision comes to.
+    pub arithmetic: Arithmetic,
     /// The base model's directory.
     pub base: PathBuf,
     /// Its configuration, with the recipe's dropout.
@@ -73,11 +75,19 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads and checks everything `recipe` names; tokens are cached under `home`.
+    /// Reads and checks everything `recipe` names, to be computed on `isa`; tokens are cached under `home`.
     ///
     /// # Errors
     /// The first thing that is wrong, naming key, file, row and id.
-    pub fn new(mut recipe: Recipe, home: &Path, hub: &HubOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+    pub fn new(
+        mut recipe: Recipe,
+        isa: Isa,
+        home: &Path,
+        hub: &HubOptions,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Self, Error> {
+        let arithmetic = Arithmetic::new(recipe.train.precision, isa, "train.precision")?;
+        watcher.note(&format!("precision: {}", arithmetic.explained(recipe.train.precision, Isa::fastest())));
         let mut keeper = Keeper { watcher, warnings: Vec::new() };
         let watcher = &mut keeper;
         watcher.phase("reading tables");
@@ -148,6 +158,7 @@ impl Prepared {
         let train = part(train, train_targets, rows)?;
         Ok(Self {
             recipe,
+            arithmetic,
             base,
             config,
             tokeniser,

@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::Result;
 use clap::ValueEnum;
-use gyeol_engine::Isa;
+use gyeol_engine::{Isa, config};
 use gyeol_eval::{Form, Outputs, Predictions};
-use gyeol_pipeline::{PredictOptions, Predictor, Watcher as _, model_directory, runs::Runs};
+use gyeol_pipeline::{Arithmetic, PredictOptions, Predictor, Watcher as _, model_directory, runs::Runs};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -57,17 +57,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     pub(crate) max_length: Option<usize>,
 
-    /// Arithmetic of the matrix products
+    /// Number format of the operands of matrix products; sums are f32 in each
     #[arg(long, value_enum, default_value_t = Precision::Auto)]
     pub(crate) precision: Precision,
 }
 
-/// Arithmetic of the matrix products, as on the command line.
+/// [`config::Precision`] as on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Precision {
-    /// The best this build has for the processor
+    /// bf16 where the processor has it, else f32
     Auto,
-    /// Single precision throughout
+    /// bfloat16, 8 bits of significand: usually faster
+    Bf16,
+    /// Single precision, 24 bits of significand: rounds less
     F32,
 }
 
@@ -87,11 +89,11 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         let words = "--json: standard output cannot hold both the predictions (--output -) and the document";
         return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
     }
-    let isa = Isa::detect()?;
+    let arithmetic = Arithmetic::new(args.precision.into(), Isa::detect()?, "--precision")?;
     let dir = model_directory(&args.model, &Runs::new(&global.home))?;
     let mut console = Console::new(output)?;
     console.phase("loading the model");
-    let mut predictor = Predictor::open(&dir, isa)?;
+    let mut predictor = Predictor::open(&dir, arithmetic)?;
     let options = PredictOptions {
         id: args.id.clone(),
         text: args.text.clone(),
@@ -109,7 +111,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         predictions.clamp_scores(range);
     }
     let names = LabelNames::new(predictions.outputs().labels(), predictor.label_names());
-    let summary = Summary::new(args, &predictions, predictor.is_raw(), seconds);
+    let summary = Summary::new(args, &predictions, predictor.is_raw(), arithmetic, seconds);
     if to_stdout {
         let mut csv = Vec::new();
         predictions.write_to(&mut csv, form, "standard output")?;
@@ -147,6 +149,8 @@ struct Summary<'a> {
     /// Regression: where the scores lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     scores: Option<Scores>,
+    isa: &'static str,
+    /// What `--precision` came to: `bf16` or `f32`.
     precision: &'static str,
     /// Reading and tokenising included, loading the model not.
     seconds: f64,
@@ -161,7 +165,7 @@ struct Scores {
 }
 
 impl<'a> Summary<'a> {
-    fn new(args: &'a Args, predictions: &Predictions, raw: bool, seconds: f64) -> Self {
+    fn new(args: &'a Args, predictions: &Predictions, raw: bool, arithmetic: Arithmetic, seconds: f64) -> Self {
         let outputs = predictions.outputs();
         let labels = if raw { &[] } else { outputs.labels() };
         let mut counts = vec![0u64; labels.len()];
@@ -176,7 +180,8 @@ impl<'a> Summary<'a> {
             output: &args.output,
             labels: labels.iter().cloned().zip(counts.into_iter().map(Into::into)).collect(),
             scores: Scores::of(outputs),
-            precision: args.precision.name(),
+            isa: arithmetic.isa(),
+            precision: arithmetic.precision(),
             seconds,
             samples_per_second: rows as f64 / seconds.max(f64::MIN_POSITIVE),
         }
@@ -196,10 +201,12 @@ impl<'a> Summary<'a> {
             lines.push(output::render(&table) + "\n");
         }
         lines.push(format!(
-            "{} rows in {}, {:.0} samples/s",
+            "{} rows in {}, {:.0} samples/s ({}, {})",
             self.rows,
             output::duration(self.seconds),
-            self.samples_per_second
+            self.samples_per_second,
+            self.isa,
+            self.precision,
         ));
         if self.output != Path::new("-") {
             lines.push(format!("written to {}", self.output.display()));
@@ -220,11 +227,12 @@ impl Scores {
     }
 }
 
-impl Precision {
-    /// The arithmetic it comes to.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Auto | Self::F32 => "f32",
+impl From<Precision> for config::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Auto => Self::Auto,
+            Precision::Bf16 => Self::Bf16,
+            Precision::F32 => Self::F32,
         }
     }
 }

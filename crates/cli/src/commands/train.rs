@@ -67,8 +67,8 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
     if args.dry_run {
-        let prepared = Prepared::new(recipe, &global.home, &hub, &mut watcher)?;
-        let estimate = estimate(&prepared, isa, &mut watcher)?;
+        let prepared = Prepared::new(recipe, isa, &global.home, &hub, &mut watcher)?;
+        let estimate = estimate(&prepared, &mut watcher)?;
         watcher.finish();
         if output.is_json() {
             output.json(&estimate)?
@@ -85,7 +85,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         if seeds.len() > 1 {
             output.note(&format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         }
-        let prepared = Prepared::new(recipe.clone(), &global.home, &hub, &mut watcher)?;
+        let prepared = Prepared::new(recipe.clone(), isa, &global.home, &hub, &mut watcher)?;
         if args.resume
             && seeds.len() > 1
             && let Some(report) = finished_before(&prepared, &runs)?
@@ -94,7 +94,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
             finished.push((seed, report));
             continue;
         }
-        match train(&prepared, &runs, isa, args.resume, &mut watcher)? {
+        match train(&prepared, &runs, args.resume, &mut watcher)? {
             Trained::Finished(report) => finished.push((seed, *report)),
             Trained::Interrupted { run, step } => {
                 watcher.finish();
@@ -211,7 +211,10 @@ fn tell_estimate(estimate: &Estimate) -> String {
         ),
         format!("steps     {}, {} evaluations", estimate.steps, estimate.evaluations),
         format!("model     {:.1} M parameters", estimate.parameters as f64 / 1e6),
-        format!("speed     {:.0} tokens/s, measured over a few steps", estimate.tokens_per_second),
+        format!(
+            "speed     {:.0} tokens/s in {} on {}, measured over a few steps",
+            estimate.tokens_per_second, estimate.precision, estimate.isa
+        ),
         format!("time      about {}", output::duration(estimate.seconds)),
         format!("memory    {memory} so far; longer texts need more"),
         format!("disk      {} at most", output::bytes(estimate.disk_bytes)),

@@ -162,10 +162,11 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
 #[test]
 fn a_value_of_a_later_version_says_so() {
     refused_set(
-        "train.precision=bf16",
-        &["train.precision: \"bf16\" is not in this version of gyeol; there are auto, f32"],
+        "train.schedule=polynomial",
+        &["train.schedule: \"polynomial\" is not in this version of gyeol; there are constant, linear, cosine"],
     );
     refused_set("loss.kind=focal", &["loss.kind: \"focal\" is not in this version of gyeol"]);
+    refused_set("train.precision=fp16", &["train.precision: unknown variant `fp16`, expected one of `auto`, `bf16`"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod completions;
 mod evaluate;
 mod help;
 mod init;
+mod precision;
 mod predict;
 mod project;
 #[cfg(unix)]

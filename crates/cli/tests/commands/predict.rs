@@ -120,7 +120,7 @@ fn standard_input_and_output_are_a_file_each_and_nothing_else() {
 fn the_summary_counts_the_labels() {
     let sandbox = foreign();
     sandbox.write("reviews.csv", &reviews(40));
-    let args = [&["checkpoint", "reviews.csv", "-o", "out.csv"][..], &COLUMNS].concat();
+    let args = [&["checkpoint", "reviews.csv", "-o", "out.csv", "--precision", "f32"][..], &COLUMNS].concat();
     insta::assert_snapshot!("predict_summary", settled(&predict(&sandbox, &args).all()));
     let summary = predict(&sandbox, &[&args[..], &["--json"]].concat()).json();
     assert_eq!((&summary["rows"], &summary["output"]), (&40.into(), &"out.csv".into()));

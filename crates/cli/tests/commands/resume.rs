@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gyeol_engine::Isa;
 use serde_json::Value;
 
 use crate::{
@@ -281,6 +282,53 @@ fn a_full_disk_stops_the_run_and_the_earlier_state_goes_on_afterwards() {
     assert_eq!(count(&project, "failed"), 2);
     project.report(&["--resume"]);
     assert_undisturbed(&project);
+}
+
+/// Interrupts the run of `project` on the instruction set `before`, and asserts that on `after` it is refused with `why`,
+/// everything kept, and goes on on `before`.
+fn refused_on_another(project: &Project, before: Isa, after: Isa, why: &str) {
+    let resume = |isa: Isa| {
+        let mut command = project.0.command(&["train", "recipe.toml", "--resume"]);
+        command.env("GYEOL_ISA", isa.name()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut child = resume(before);
+    wait_until(&mut child, || count(project, "step") >= 2);
+    signal(&child, "INT");
+    assert_eq!(ended(child).code, Some(130));
+    // But for the lock, which names the process that held it last.
+    let files = || {
+        let mut files = project.files();
+        files.retain(|name, _| !name.ends_with("run.lock"));
+        files
+    };
+    let kept = files();
+    let refused = ended(resume(after));
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{}", refused.all());
+    let words =
+        format!("error: --resume: recipe-001 was computed in {why}; GYEOL_ISA={} goes on with it", before.name());
+    assert!(refused.stderr.contains(&words), "{words} not in\n{}", refused.stderr);
+    assert!(files() == kept, "a refused resumption touched something");
+    let resumed = ended(resume(before));
+    assert_eq!(resumed.code, Some(0), "{}", resumed.all());
+    assert!(resumed.stderr.contains("run recipe-001: continuing after step "), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_state_of_another_instruction_set_is_refused_and_kept() {
+    // A processor that has no other has nothing to mix.
+    if Isa::Avx2.available() {
+        let why = "f32 on avx2, here it would be f32 on portable, which rounds otherwise";
+        refused_on_another(&long(), Isa::Avx2, Isa::Portable, why);
+    }
+}
+
+#[test]
+fn a_state_in_bf16_is_refused_and_kept_where_auto_comes_to_f32() {
+    if Isa::Avx512Bf16.available() {
+        let why = "bf16 on avx512bf16, here it would be f32 on avx512, which rounds otherwise";
+        refused_on_another(&long(), Isa::Avx512Bf16, Isa::Avx512, why);
+    }
 }
 
 #[test]

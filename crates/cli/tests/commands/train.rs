@@ -53,7 +53,7 @@ fn a_run_leaves_the_files_of_the_contract_and_nothing_half_written() {
 #[test]
 fn the_report_has_every_field_and_is_what_json_prints() {
     let project = Project::reviews();
-    let printed = project.report(&["--threads", "1"]);
+    let printed = project.report(&["--threads", "1", "--set", "train.precision=f32"]);
     let report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
     assert_eq!(printed, report);
     let keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
@@ -125,8 +125,9 @@ fn the_journal_tells_every_step_and_evaluation() {
 #[test]
 fn the_closing_summary_says_what_came_of_it_and_what_to_do_next() {
     let project = Project::reviews();
-    let words = ["train", "recipe.toml", "--set", "train.epochs=4", "--set", "train.learning_rate=1e-2"];
-    // One instruction set, as the last digits are its own.
+    let sets = ["train.epochs=4", "train.learning_rate=1e-2", "train.precision=f32"].map(|set| ["--set", set]);
+    let words = [&["train", "recipe.toml"], sets.as_flattened()].concat();
+    // One instruction set and precision, as the last digits are its own.
     let ran = Ran::of(project.0.command(&words).env("GYEOL_ISA", "portable").output().unwrap());
     insta::assert_snapshot!("train_summary", settled(&ran.all()));
 }
@@ -154,7 +155,7 @@ fn each_source_of_the_validation_rows_is_scored_apart() {
 fn pairs_become_scores_within_their_range() {
     let project = Project::pairs();
     // A learning rate at which the raw outputs leave the range on both sides.
-    let wild = ["--set", "train.learning_rate=0.1", "--set", "train.epochs=3"];
+    let wild = ["--set", "train.learning_rate=0.1", "--set", "train.epochs=3", "--set", "train.precision=f32"];
     let report = project.report(&[&wild[..], &["--set", "data.score_range=[2.0, 2.5]"]].concat());
     assert_eq!((&report["task"], &report["metric"]), (&"regression".into(), &"pearson".into()));
     let metrics: Vec<&str> = report["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -220,6 +221,7 @@ fn the_weights_of_the_best_evaluation_are_kept() {
             ["--set", "train.evaluate_every=3"],
             ["--set", "train.learning_rate=1.0"],
             ["--set", "train.warmup_steps=12"],
+            ["--set", "train.precision=f32"],
         ]
         .concat(),
     );

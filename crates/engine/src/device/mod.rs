@@ -7,7 +7,7 @@ mod host;
 
 use std::borrow::Cow;
 
-use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Span};
+use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Queries, Span};
 
 pub use host::{Cpu, Host, Reference};
 
@@ -27,15 +27,39 @@ impl Act {
     }
 }
 
+/// Whether a device computes a linear layer in the operands it was made with, or exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// In the device's operands: the layers of the encoder, where the time goes.
+    Device,
+    /// In single precision always: the layers of the head, whose few rows cost nothing.
+    Single,
+}
+
 /// A linear layer's parameters: weight `[outputs, inputs]`, bias `[outputs]`.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearParams {
+    /// The number of the layer among all linear layers of the model.
+    pub index: usize,
     /// Features in and out.
     pub shape: Linear,
     /// `[outputs, inputs]`.
     pub weight: Param,
     /// `[outputs]`.
     pub bias: Param,
+    /// Of its products.
+    pub exactness: Exactness,
+}
+
+/// What a model keeps in the arenas that are as long as its parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    /// Scalars in all tensors together.
+    pub len: usize,
+    /// Every linear layer, in the order of their indices and of their weights in the arenas.
+    pub linears: &'a [LinearParams],
+    /// The embedding tables.
+    pub embeddings: &'a EmbeddingParams,
 }
 
 /// A LayerNorm's parameters, each `[width]`.
@@ -115,11 +139,15 @@ pub struct NormActs {
 /// The coarse operations of the encoder family. Shapes are those of `gyeol_kernels::Kernels`; a backward operation
 /// adds to the gradients of its parameters and overwrites those of its operands.
 pub trait Device: Send {
-    /// Room for `len` parameters, zero; `training` also for gradients and moments.
-    fn allocate(&mut self, len: usize, training: bool) -> Result<(), AllocationError>;
+    /// Room for the parameters of `layout`, zero; `training` also for gradients and moments.
+    fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError>;
     /// Room for `len` activations; what they held is lost.
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError>;
-    /// A whole arena, copied only where the device's memory is not the host's.
+    /// Makes up for every update put off: a device may leave those of embedding rows that no token touches until they are
+    /// read.
+    fn settle(&mut self);
+    /// A whole arena, copied only where the device's memory is not the host's; without the updates put off, see
+    /// [`Device::settle`].
     fn download(&self, store: Store) -> Cow<'_, [f32]>;
     /// Overwrites a part of an arena.
     fn upload(&mut self, store: Store, part: Span, values: &[f32]);
@@ -140,20 +168,21 @@ pub trait Device: Send {
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act);
     /// `dx = dy·W`, or with `accumulate` added to.
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool);
-    /// Gradients of weight and bias.
+    /// Gradients of weight and bias; that of the weight is overwritten the first time after
+    /// [`Device::zero_gradients`], so that it need not be cleared.
     fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act);
     /// `gradient *= activation′(before)`; recomputes `y`.
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
-    /// Self-attention of each sequence.
-    fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
-    /// Gradient of `qkv`.
+    /// Self-attention of each sequence, at least for `queries`.
+    fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
+    /// Gradient of `qkv`; that of the result is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(
         &mut self,
         shape: Heads,
+        queries: Queries,
         qkv: Act,
         dropout: Option<Dropout>,
-        out: Act,
         lse: Act,
         dout: Act,
         dqkv: Act,
@@ -181,8 +210,8 @@ pub trait Device: Send {
 
     /// Clears the gradients.
     fn zero_gradients(&mut self);
-    /// Σ g² over `part` of the gradients.
-    fn gradient_squares(&mut self, part: Span) -> f64;
+    /// Σ g² over all gradients.
+    fn gradient_squares(&mut self) -> f64;
     /// One AdamW step over `part` of the parameters.
     fn adamw(&mut self, step: AdamStep, part: Span);
 }

@@ -1,6 +1,6 @@
 //! One encoder block: self-attention and feed-forward, each with dropout, residual and LayerNorm (post-norm).
 
-use gyeol_kernels::{Activation, Heads};
+use gyeol_kernels::{Activation, Heads, Queries};
 
 use crate::device::{Act, Device, LinearParams, NormActs, NormParams};
 use crate::pass::{DropoutStream, Planner, Site};
@@ -69,6 +69,13 @@ pub(crate) struct BlockActs {
     up: Act,
     output_norm: NormActs,
     pub(crate) out: Act,
+}
+
+impl BlockActs {
+    /// The queries whose context goes on.
+    fn queries(&self) -> Queries {
+        if self.first.is_some() { Queries::First } else { Queries::All }
+    }
 }
 
 /// Room that blocks take in turn: activated feed-forward values, and in training the gradients.
@@ -143,7 +150,8 @@ impl Block {
     ) {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         d.linear(&self.qkv, x, acts.qkv);
-        d.attention(self.heads, acts.qkv, site(Site::Attention, self.attention_dropout), acts.context, acts.lse);
+        let dropout = site(Site::Attention, self.attention_dropout);
+        d.attention(self.heads, acts.queries(), acts.qkv, dropout, acts.context, acts.lse);
         let (context, residual) = match acts.first {
             Some((context, input)) => {
                 d.gather_first(acts.context, self.heads.hidden(), context);
@@ -203,7 +211,7 @@ impl Block {
             residual
         };
         let dropout = site(Site::Attention, self.attention_dropout);
-        d.attention_backward(self.heads, acts.qkv, dropout, acts.context, acts.lse, dcontext, scratch.qkv);
+        d.attention_backward(self.heads, acts.queries(), acts.qkv, dropout, acts.lse, dcontext, scratch.qkv);
         d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
         d.linear_backward_weight(&self.qkv, scratch.qkv, x);
     }

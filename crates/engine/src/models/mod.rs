@@ -52,7 +52,7 @@ pub(crate) fn activation(activation: hf::Activation) -> Activation {
 fn linear(table: &mut ParamTable, name: &str, inputs: usize, outputs: usize) -> LinearParams {
     let weight = table.add(format!("{name}.weight"), &[outputs, inputs], Role::Weight);
     let bias = table.add(format!("{name}.bias"), &[outputs], Role::Bias);
-    LinearParams { shape: Linear { inputs, outputs }, weight, bias }
+    table.linear(Linear { inputs, outputs }, weight, bias)
 }
 
 fn norm(table: &mut ParamTable, name: &str, width: usize, eps: f32) -> NormParams {
@@ -123,5 +123,5 @@ fn query_key_value(table: &mut ParamTable, name: &str, hidden: usize) -> LinearP
     };
     let weight = together("weight", &[hidden, hidden], Role::Weight);
     let bias = together("bias", &[hidden], Role::Bias);
-    LinearParams { shape: Linear { inputs: hidden, outputs: 3 * hidden }, weight, bias }
+    table.linear(Linear { inputs: hidden, outputs: 3 * hidden }, weight, bias)
 }

@@ -19,7 +19,7 @@ impl<D: Device> Model<D> {
     /// Clips the gradients by their global norm, takes one AdamW step with `learning_rate`, clears the gradients, and
     /// returns the norm before clipping. `step` counts from 1.
     pub(crate) fn optimise(&mut self, config: &TrainConfig, learning_rate: f64, step: u64) -> f64 {
-        let norm = self.gradient_norm();
+        let norm = self.device.gradient_squares().sqrt();
         // As torch.nn.utils.clip_grad_norm_ has it, small constant included.
         let clip = if config.max_grad_norm > 0.0 { (config.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
         if !norm.is_finite() {
@@ -40,11 +40,5 @@ impl<D: Device> Model<D> {
         }
         self.device.zero_gradients();
         norm
-    }
-
-    /// The L2 norm of all gradients, its parts added in the order of the tensors.
-    fn gradient_norm(&mut self) -> f64 {
-        let spans: Vec<_> = self.network.table.tensors().iter().map(|tensor| tensor.span).collect();
-        spans.into_iter().map(|span| self.device.gradient_squares(span)).sum::<f64>().sqrt()
     }
 }

@@ -64,7 +64,7 @@ struct File {
 }
 
 impl<D: Device> Trainer<'_, D> {
-    pub(super) fn save_state(&self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    pub(super) fn save_state(&mut self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let file = File {
             format: FORMAT,
             fingerprint: self.fingerprint.clone(),
@@ -72,8 +72,9 @@ impl<D: Device> Trainer<'_, D> {
             state: state.clone(),
             observer: observer.saving(state.step),
         };
+        self.model.device.settle();
         write_directory(&self.paths.state, |staging| {
-            let arenas = STORES.map(|(name, store)| (name, self.model.download(store)));
+            let arenas = STORES.map(|(name, store)| (name, self.model.device.download(store)));
             let shape = [file.parameters];
             write_safetensors(
                 &staging.join(ARENAS),

@@ -1,44 +1,66 @@
 //! AVX-512: a 12×32 tile in 24 accumulators, and a packing transpose of 16×16 blocks in registers.
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
-use super::MicroKernel;
+use super::matrix::Matrix;
+use super::{Left, MicroKernel, Tile, pack};
+
+/// Calls `$kernel::<ROWS>` for the height of a tile: the last rows of a product cost what they are.
+macro_rules! for_rows {
+    ($rows:expr, $kernel:ident, ($($arg:expr),*)) => {
+        match $rows {
+            1 => $kernel::<1>($($arg),*),
+            2 => $kernel::<2>($($arg),*),
+            3 => $kernel::<3>($($arg),*),
+            4 => $kernel::<4>($($arg),*),
+            5 => $kernel::<5>($($arg),*),
+            6 => $kernel::<6>($($arg),*),
+            7 => $kernel::<7>($($arg),*),
+            8 => $kernel::<8>($($arg),*),
+            9 => $kernel::<9>($($arg),*),
+            10 => $kernel::<10>($($arg),*),
+            11 => $kernel::<11>($($arg),*),
+            _ => $kernel::<12>($($arg),*),
+        }
+    };
+}
+pub(super) use for_rows;
 
 pub(super) struct Kernel;
 
 impl MicroKernel for Kernel {
+    type Element = f32;
     const MR: usize = 12;
     const NR: usize = 32;
+    const GROUP: usize = 1;
+    const KC: usize = 192;
 
-    unsafe fn tile(depth: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize, accumulate: bool) {
+    unsafe fn tile(groups: usize, a: Left<f32>, b: *const f32, tile: Tile, rows: usize) {
         // SAFETY: as the caller promises.
-        unsafe { tile(depth, a, b, c, stride, accumulate) }
+        unsafe { for_rows!(rows, products, (groups, a.first, b, tile)) }
     }
 
-    unsafe fn pack_transposed<const WIDTH: usize>(
-        source: *const f32,
-        stride: usize,
-        count: usize,
-        depth: usize,
-        out: *mut f32,
-    ) {
+    unsafe fn pack_a(a: Matrix<'_>, first: usize, count: usize, out: &mut [f32]) {
         // SAFETY: as the caller promises.
-        unsafe { pack::<WIDTH>(source, stride, count, depth, out) }
+        unsafe { pack::rows_of_a::<12>(transposed::<12>, a, first, count, out) }
+    }
+
+    unsafe fn pack_b(b: Matrix<'_>, depth: Range<usize>, first: usize, count: usize, out: &mut [f32]) {
+        // SAFETY: as the caller promises.
+        unsafe { pack::columns_of_b::<32>(transposed::<32>, b, depth, first, count, out) }
     }
 }
 
 /// # Safety
-/// See [`MicroKernel::tile`].
+/// As [`MicroKernel::tile`] with `ROWS` rows.
 #[target_feature(enable = "avx512f")]
-unsafe fn tile(depth: usize, mut a: *const f32, mut b: *const f32, c: *mut f32, stride: usize, accumulate: bool) {
-    // SAFETY: the panels hold `depth` groups and C the whole tile, as the caller promises.
+unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const f32, mut b: *const f32, tile: Tile) {
+    // SAFETY: the panels hold `groups` groups, as the caller promises.
     unsafe {
-        let mut sum = [[_mm512_setzero_ps(); 2]; 12];
-        for row in 0..12 {
-            _mm_prefetch::<_MM_HINT_T0>(c.add(row * stride).cast());
-            _mm_prefetch::<_MM_HINT_T0>(c.add(row * stride + 16).cast());
-        }
-        for _ in 0..depth {
+        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        tile.prefetch::<ROWS>();
+        for _ in 0..groups {
             let b0 = _mm512_loadu_ps(b);
             let b1 = _mm512_loadu_ps(b.add(16));
             for (row, sum) in sum.iter_mut().enumerate() {
@@ -49,20 +71,59 @@ unsafe fn tile(depth: usize, mut a: *const f32, mut b: *const f32, c: *mut f32, 
             a = a.add(12);
             b = b.add(32);
         }
-        for (row, sum) in sum.iter().enumerate() {
-            for (half, &value) in sum.iter().enumerate() {
-                let target = c.add(row * stride + 16 * half);
-                let value = if accumulate { _mm512_add_ps(_mm512_loadu_ps(target), value) } else { value };
-                _mm512_storeu_ps(target, value);
+        tile.store(sum);
+    }
+}
+
+impl Tile {
+    /// Asks for the rows of C early: they are needed once the sums are complete.
+    #[inline]
+    pub(super) fn prefetch<const ROWS: usize>(self) {
+        for row in 0..ROWS {
+            let row = self.c.wrapping_add(row * self.stride);
+            // SAFETY: a prefetch of any address is harmless.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(row.cast());
+                _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(16).cast());
+            }
+        }
+    }
+
+    /// # Safety
+    /// C is valid over `ROWS` rows of `columns` elements.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {
+        // SAFETY: as the caller promises; beyond `columns` the masks are 0.
+        unsafe {
+            if self.columns == 32 {
+                for (row, sum) in sum.iter().enumerate() {
+                    for (half, &value) in sum.iter().enumerate() {
+                        let target = self.c.add(row * self.stride + 16 * half);
+                        let value = if self.accumulate { _mm512_add_ps(_mm512_loadu_ps(target), value) } else { value };
+                        _mm512_storeu_ps(target, value);
+                    }
+                }
+                return;
+            }
+            let mask = (1u64 << self.columns) - 1;
+            for (row, sum) in sum.iter().enumerate() {
+                for (half, &value) in sum.iter().enumerate() {
+                    let mask = (mask >> (16 * half)) as __mmask16;
+                    let target = self.c.wrapping_add(row * self.stride + 16 * half);
+                    let old = _mm512_maskz_loadu_ps(mask, target);
+                    let value = if self.accumulate { _mm512_add_ps(old, value) } else { value };
+                    _mm512_mask_storeu_ps(target, mask, value);
+                }
             }
         }
     }
 }
 
 /// # Safety
-/// See [`MicroKernel::pack_transposed`].
+/// As [`pack::transposed`], on a processor with AVX-512 F.
 #[target_feature(enable = "avx512f")]
-unsafe fn pack<const WIDTH: usize>(source: *const f32, stride: usize, count: usize, depth: usize, out: *mut f32) {
+unsafe fn transposed<const WIDTH: usize>(source: *const f32, stride: usize, count: usize, depth: usize, out: *mut f32) {
     // SAFETY: loads are masked to the `depth` elements of the `count` vectors, stores to the `WIDTH` of each group.
     unsafe {
         for first in (0..WIDTH).step_by(16) {
@@ -95,7 +156,7 @@ unsafe fn pack<const WIDTH: usize>(source: *const f32, stride: usize, count: usi
 /// Transposes a 16×16 block: pairs, then quads, within 128-bit lanes, then the lanes themselves.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transpose(r: [__m512; 16]) -> [__m512; 16] {
+pub(crate) fn transpose(r: [__m512; 16]) -> [__m512; 16] {
     let zero = _mm512_setzero_ps();
     let mut quads = [zero; 16];
     for i in 0..4 {

@@ -1,56 +1,62 @@
-//! Copies of A and B in the order the micro-kernels read them.
+//! Copies of A and B in the order the single-precision micro-kernels read them.
 
-use super::{Matrix, MicroKernel};
+use std::ops::Range;
 
-/// Rows `first..first + count` of A as one panel `[a.columns][MR]`, zero padded.
+use super::matrix::Matrix;
+
+/// Packs `count` (≤ `WIDTH`) vectors of `depth` contiguous elements, `stride` apart, into `[depth][WIDTH]`, zero padded:
+/// `(source, stride, count, depth, out)`.
+pub(super) type Transpose = unsafe fn(*const f32, usize, usize, usize, *mut f32);
+
+/// Rows `first..first + count` of A in panels `[a.columns][WIDTH]`, zero padded.
 ///
 /// # Safety
-/// The rows exist, `out` holds `a.columns * MR` elements, and the processor has `K`'s instruction set.
-pub(super) unsafe fn rows_of_a<K: MicroKernel>(a: Matrix<'_>, first: usize, count: usize, out: &mut [f32]) {
-    debug_assert!(first + count <= a.rows && out.len() >= a.columns * K::MR);
-    if a.columns == 0 {
-        return;
-    }
-    // SAFETY: the element (first, 0) exists, and the strides of a `Matrix` stay inside its slice.
-    unsafe {
-        let source = a.data.as_ptr().add(first * a.row_stride);
-        if a.column_stride == 1 {
-            // The tile height is the micro-kernel's own constant: one instance each is compiled.
-            match K::MR {
-                12 => K::pack_transposed::<12>(source, a.row_stride, count, a.columns, out.as_mut_ptr()),
-                6 => K::pack_transposed::<6>(source, a.row_stride, count, a.columns, out.as_mut_ptr()),
-                _ => K::pack_transposed::<4>(source, a.row_stride, count, a.columns, out.as_mut_ptr()),
-            }
-        } else {
-            contiguous(source, a.row_stride, a.column_stride, count, a.columns, K::MR, out);
-        }
-    }
-}
-
-/// Rows `start..start + depth`, columns `first..first + count` of B as one panel `[depth][NR]`, zero padded.
-///
-/// # Safety
-/// The block exists, `out` holds `depth * NR` elements, and the processor has `K`'s instruction set.
-pub(super) unsafe fn columns_of_b<K: MicroKernel>(
-    b: Matrix<'_>,
-    start: usize,
-    depth: usize,
+/// The rows exist, `out` holds their panels, and the processor can run `transpose`, which packs panels of `WIDTH`.
+pub(super) unsafe fn rows_of_a<const WIDTH: usize>(
+    transpose: Transpose,
+    a: Matrix<'_>,
     first: usize,
     count: usize,
     out: &mut [f32],
 ) {
-    debug_assert!(start + depth <= b.rows && first + count <= b.columns && out.len() >= depth * K::NR);
-    // SAFETY: the element (start, first) exists, and the strides of a `Matrix` stay inside its slice.
-    unsafe {
-        let source = b.data.as_ptr().add(start * b.row_stride + first * b.column_stride);
-        if b.row_stride == 1 {
-            match K::NR {
-                32 => K::pack_transposed::<32>(source, b.column_stride, count, depth, out.as_mut_ptr()),
-                16 => K::pack_transposed::<16>(source, b.column_stride, count, depth, out.as_mut_ptr()),
-                _ => K::pack_transposed::<8>(source, b.column_stride, count, depth, out.as_mut_ptr()),
+    debug_assert!(first + count <= a.rows && out.len() >= count.div_ceil(WIDTH) * WIDTH * a.columns);
+    if a.columns == 0 {
+        return;
+    }
+    for (panel, out) in out.chunks_exact_mut(WIDTH * a.columns).enumerate() {
+        let height = WIDTH.min(count - panel * WIDTH);
+        // SAFETY: the row exists, and the strides of a `Matrix` stay inside its slice.
+        unsafe {
+            let source = a.data.as_ptr().add((first + panel * WIDTH) * a.row_stride);
+            if a.column_stride == 1 {
+                transpose(source, a.row_stride, height, a.columns, out.as_mut_ptr());
+            } else {
+                contiguous(source, a.row_stride, a.column_stride, height, a.columns, WIDTH, out);
             }
+        }
+    }
+}
+
+/// Rows `depth`, columns `first..first + count` of B as one panel `[depth][WIDTH]`, zero padded.
+///
+/// # Safety
+/// The block exists, `out` holds the panel, and the processor can run `transpose`, which packs panels of `WIDTH`.
+pub(super) unsafe fn columns_of_b<const WIDTH: usize>(
+    transpose: Transpose,
+    b: Matrix<'_>,
+    depth: Range<usize>,
+    first: usize,
+    count: usize,
+    out: &mut [f32],
+) {
+    debug_assert!(depth.end <= b.rows && first + count <= b.columns && out.len() >= depth.len() * WIDTH);
+    // SAFETY: the first element exists, and the strides of a `Matrix` stay inside its slice.
+    unsafe {
+        let source = b.data.as_ptr().add(depth.start * b.row_stride + first * b.column_stride);
+        if b.row_stride == 1 {
+            transpose(source, b.column_stride, count, depth.len(), out.as_mut_ptr());
         } else {
-            contiguous(source, b.column_stride, b.row_stride, count, depth, K::NR, out);
+            contiguous(source, b.column_stride, b.row_stride, count, depth.len(), WIDTH, out);
         }
     }
 }
@@ -84,10 +90,10 @@ unsafe fn contiguous(
     }
 }
 
-/// The portable [`MicroKernel::pack_transposed`].
+/// The portable [`Transpose`].
 ///
 /// # Safety
-/// As there.
+/// The source vectors and `depth * WIDTH` destination elements are valid.
 pub(super) unsafe fn transposed<const WIDTH: usize>(
     source: *const f32,
     stride: usize,

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fs;
 
+use gyeol_engine::Isa;
+
 use super::*;
 
 /// Asks to stop once it has been asked about it `patience` times; remembers what was going on.
@@ -40,7 +42,7 @@ fn an_interruption_ends_every_phase_at_its_end() {
     let settings = r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#;
     fs::write(directory.path().join("tokenizer_config.json"), settings).unwrap();
 
-    let mut predictor = Predictor::open(directory.path(), Isa::detect().unwrap()).unwrap();
+    let mut predictor = Predictor::open(directory.path(), Isa::fastest()).unwrap();
     let options = PredictOptions { text: Some("review".to_owned()), ..PredictOptions::default() };
     let mut stopped_in = Vec::new();
     for patience in 0.. {

@@ -53,7 +53,7 @@ impl Watcher for Phases {
 
 fn prepare(directory: &TempDir, watcher: &mut Phases) -> Result<Prepared, Error> {
     let recipe = Recipe::load(&directory.path().join("recipe.toml"), &[])?;
-    Prepared::new(recipe, &directory.path().join("home"), &HubOptions::from_env(), watcher)
+    Prepared::new(recipe, Isa::fastest(), &directory.path().join("home"), &HubOptions::from_env(), watcher)
 }
 
 #[test]

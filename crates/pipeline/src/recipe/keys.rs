@@ -1,7 +1,7 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
 use gyeol_data::DataConfig;
-use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Precision, Schedule, TrainConfig};
+use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -29,8 +29,7 @@ const LATER: [&str; 14] = [
 ];
 
 /// The same of values.
-const LATER_VALUES: [(&str, &str); 9] = [
-    ("train.precision", "bf16"),
+const LATER_VALUES: [(&str, &str); 8] = [
     ("train.schedule", "polynomial"),
     ("train.schedule", "cosine_restarts"),
     ("loss.kind", "focal"),
@@ -56,7 +55,6 @@ pub(super) fn known(table: &str) -> Option<&'static [&'static str]> {
 /// The values a key of [`LATER_VALUES`] may have now.
 fn known_values(key: &str) -> &'static [&'static str] {
     match key {
-        "train.precision" => names::<Precision>(),
         "train.schedule" => names::<Schedule>(),
         _ => names::<LossKind>(),
     }

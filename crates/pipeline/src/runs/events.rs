@@ -24,6 +24,12 @@ pub enum EventKind {
         metric: String,
         /// Optimiser steps planned.
         total_steps: u64,
+        /// The instruction set computed with; absent in older journals, as is the precision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        isa: Option<String>,
+        /// The precision the run resolved to, `bf16` or `f32`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        precision: Option<String>,
     },
     /// One optimiser step, counted from 1.
     Step {

@@ -35,6 +35,14 @@ impl Journal {
         warnings
     }
 
+    /// The instruction set and precision of the process that wrote last, by name.
+    pub fn arithmetic(&self) -> Option<(&str, &str)> {
+        self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Started { isa, precision, .. } => Some((isa.as_deref()?, precision.as_deref()?)),
+            _ => None,
+        })
+    }
+
     /// Reads the journal at `path`; one that does not exist is empty.
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
         let bytes = match fs::read(path) {
@@ -141,6 +149,15 @@ mod tests {
         EventKind::Step { step, epoch: 0.5, loss: 0.25, learning_rate: 2e-5, grad_norm: 1.0, tokens: 64 }
     }
 
+    fn started(isa: &str) -> EventKind {
+        EventKind::Started {
+            metric: "accuracy".into(),
+            total_steps: 2,
+            isa: Some(isa.into()),
+            precision: Some("f32".into()),
+        }
+    }
+
     fn kinds(journal: &Journal) -> Vec<EventKind> {
         journal.events.iter().map(|event| event.kind.clone()).collect()
     }
@@ -151,7 +168,7 @@ mod tests {
         let path = dir.path().join("events.jsonl");
         let mut writer = JournalWriter::open(path.clone()).unwrap();
         let told = [
-            EventKind::Started { metric: "accuracy".into(), total_steps: 2 },
+            started("avx2"),
             step(1),
             EventKind::Evaluation { step: 1, epoch: 0.5, metrics: [("accuracy".to_owned(), 0.75)].into() },
             EventKind::Warning { message: "두 줄\n경고".into() },
@@ -226,6 +243,20 @@ mod tests {
         }
         let journal = Journal::read(&path).unwrap();
         assert_eq!(journal.warnings(), ["two texts are empty", "the score is undefined"]);
+    }
+
+    #[test]
+    fn the_arithmetic_is_that_of_the_last_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut writer = JournalWriter::open(path.clone()).unwrap();
+        for kind in [started("portable"), step(1), started("avx2"), EventKind::Resumed { step: 1 }] {
+            writer.append(kind).unwrap();
+        }
+        assert_eq!(Journal::read(&path).unwrap().arithmetic(), Some(("avx2", "f32")));
+        // A journal of before the arithmetic was written down.
+        let old = Journal::parse(br#"{"time":1.0,"event":"started","metric":"accuracy","total_steps":4}"#);
+        assert_eq!((old.events.len(), old.arithmetic()), (1, None));
     }
 
     #[test]

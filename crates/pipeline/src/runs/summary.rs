@@ -33,7 +33,7 @@ impl RunSummary {
         let status = run.status()?;
         let events = run.journal()?.events;
         let started = events.iter().find_map(|event| match &event.kind {
-            EventKind::Started { metric, total_steps } => Some((metric.clone(), *total_steps)),
+            EventKind::Started { metric, total_steps, .. } => Some((metric.clone(), *total_steps)),
             _ => None,
         });
         let (metric, total_steps) = started.unzip();
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_pause_between_two_sessions_is_no_work() {
-        let started = || EventKind::Started { metric: "accuracy".into(), total_steps: 9 };
+        let started = || EventKind::Started { metric: "accuracy".into(), total_steps: 9, isa: None, precision: None };
         let events = [
             (100.0, started()),
             (130.0, EventKind::Interrupted { step: 4 }),

@@ -13,7 +13,7 @@ fn home() -> (tempfile::TempDir, Runs) {
 }
 
 fn started() -> EventKind {
-    EventKind::Started { metric: "accuracy".into(), total_steps: 4 }
+    EventKind::Started { metric: "accuracy".into(), total_steps: 4, isa: None, precision: None }
 }
 
 fn report(score: f64) -> Report {

@@ -10,7 +10,7 @@ use gyeol_data::Targets;
 use gyeol_engine::config::Init;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, recover_directory, write_config, write_directory};
-use gyeol_engine::{Isa, LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::{LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::prepare::Prepared;
@@ -40,29 +40,42 @@ const STATE: &str = "state";
 ///
 /// # Errors
 /// Whatever goes wrong on the way; the run directory then says so too, and `resume` continues from its last state.
-pub fn train(
-    prepared: &Prepared,
-    runs: &Runs,
-    isa: Isa,
-    resume: bool,
-    watcher: &mut dyn Watcher,
-) -> Result<Trained, Error> {
+pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
     let unfinished = if resume { runs.unfinished(name, &toml)? } else { None };
     let unfinished = unfinished.map(Run::resume).transpose()?;
+    if let Some(run) = &unfinished {
+        check_arithmetic(prepared, run.run())?;
+    }
     if resume && unfinished.is_none() {
         watcher.note(&nothing_to_resume(runs, name, &toml)?);
     }
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
-    let mut model = base_model(prepared, isa, watcher)?;
+    let mut model = base_model(prepared, watcher)?;
     crate::prepare::go_on(&*watcher)?;
     let run = match unfinished {
         Some(run) => run,
         None => runs.create(name, &toml)?,
     };
-    let mut session = Session { prepared, isa, watcher, run };
+    let mut session = Session { prepared, watcher, run };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
     rayon::scope(|_| session.route(&mut model, resume)).map_err(|error| session.failed(error))
+}
+
+/// Refuses a state of another arithmetic, before anything of the run is touched: going on would end at bits that are
+/// those of neither.
+fn check_arithmetic(prepared: &Prepared, run: &Run) -> Result<(), Error> {
+    let state = run.checkpoints_dir().join(STATE);
+    recover_directory(&state)?;
+    let journal = run.journal()?;
+    // Without a state the run begins again, and says anew how it is computed.
+    match journal.arithmetic().filter(|_| state.is_dir()) {
+        Some((isa, precision)) => match prepared.arithmetic.objection(isa, precision) {
+            Some(problem) => Err(Error::Setting { key: "--resume", problem: format!("{} {problem}", run.name()) }),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
 }
 
 /// Why `resume` starts a run: there is no unfinished one, or the one there is has another recipe.
@@ -80,7 +93,6 @@ fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Erro
 
 struct Session<'a> {
     prepared: &'a Prepared,
-    isa: Isa,
     watcher: &'a mut dyn Watcher,
     run: ActiveRun,
 }
@@ -105,7 +117,12 @@ impl Session<'_> {
             action: "create",
             source,
         })?;
-        self.run.record(EventKind::Started { metric: prepared.metric.to_string(), total_steps: plan.steps })?;
+        self.run.record(EventKind::Started {
+            metric: prepared.metric.to_string(),
+            total_steps: plan.steps,
+            isa: Some(prepared.arithmetic.isa().to_owned()),
+            precision: Some(prepared.arithmetic.precision().to_owned()),
+        })?;
         for message in &prepared.warnings {
             self.run.record(EventKind::Warning { message: message.clone() })?;
         }
@@ -205,8 +222,8 @@ impl Session<'_> {
             predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),
             peak_rss_bytes: process::peak_rss_bytes(),
             threads: rayon::current_num_threads(),
-            isa: self.isa.name().to_owned(),
-            precision: "f32".to_owned(),
+            isa: prepared.arithmetic.isa().to_owned(),
+            precision: prepared.arithmetic.precision().to_owned(),
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
@@ -217,17 +234,21 @@ impl Session<'_> {
     }
 }
 
-/// What the bits of a run depend on, beside the recipe's own values: the tables and the tokeniser.
+/// What the bits of a run depend on, beside the recipe's own values: the tables, the tokeniser and the arithmetic.
 fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
-    let parts =
-        [prepared.recipe.fingerprint()?, prepared.data_fingerprint(), prepared.tokeniser.fingerprint().to_owned()];
+    let parts = [
+        prepared.recipe.fingerprint()?,
+        prepared.data_fingerprint(),
+        prepared.tokeniser.fingerprint().to_owned(),
+        prepared.arithmetic.to_string(),
+    ];
     Ok(gyeol_data::fingerprint(&parts.each_ref().map(String::as_str)))
 }
 
 /// The model with the weights to start from; says what of them is new.
-fn base_model(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
+fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
     watcher.phase("loading weights");
-    let (model, report) = load_base(prepared, isa)?;
+    let (model, report) = load_base(prepared)?;
     for text in report.iter().flat_map(|report| describe(report, prepared.outputs())) {
         watcher.note(&text);
     }
@@ -235,8 +256,8 @@ fn base_model(prepared: &Prepared, isa: Isa, watcher: &mut dyn Watcher) -> Resul
 }
 
 /// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.
-pub(crate) fn load_base(prepared: &Prepared, isa: Isa) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
-    let mut model = Model::new(Cpu::new(isa), prepared.config.clone(), prepared.outputs(), true)?;
+pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
+    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), prepared.outputs(), true)?;
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {
         Init::Random => {
@@ -269,7 +290,7 @@ fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
 }
 
 /// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
-fn write_model(prepared: &Prepared, model: &Model<Cpu>, run: &Run) -> Result<(), Error> {
+fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
     write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
         let labels = prepared.labels.as_ref().map_or_else(|| vec!["LABEL_0".to_owned()], |map| map.labels().to_vec());
         write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;

@@ -76,6 +76,7 @@ epochs = 3
 batch_size = 32
 learning_rate = 2e-5
 warmup_ratio = 0.1
+precision = "auto"  # bf16 where the processor has it, else f32; or one of them by name
 patience = 0  # evaluations without improvement before stopping; 0: never
 "#;
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Targets, Tokenised};
-use gyeol_kernels::Isa;
+use gyeol_kernels::{Isa, Operands};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -210,7 +210,9 @@ impl Run {
         let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
         let mut config = EncoderConfig::read(&origin).unwrap();
         config.set_dropout(self.dropout);
-        let mut model = Model::new(Cpu::new(Isa::fastest()), config, CLASSES as usize, true).unwrap();
+        let isa = Isa::fastest();
+        let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
+        let mut model = Model::new(Cpu::new(isa, operands), config, CLASSES as usize, true).unwrap();
         model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
         model
     }
@@ -245,9 +247,9 @@ impl Run {
 
     /// Trains, and looks at what is left.
     pub(super) fn end(&self, resume: bool, script: &mut Script<'_>) -> End {
-        let (outcome, model) = self.go(resume, script).unwrap();
+        let (outcome, mut model) = self.go(resume, script).unwrap();
         let [weights, first_moments, second_moments] =
-            [Store::Weights, Store::FirstMoments, Store::SecondMoments].map(|store| bits(&model, store));
+            [Store::Weights, Store::FirstMoments, Store::SecondMoments].map(|store| bits(&mut model, store));
         End { outcome, weights, first_moments, second_moments, checkpoints: files(&self.checkpoints()) }
     }
 
@@ -274,7 +276,7 @@ impl Run {
     }
 }
 
-pub(super) fn bits(model: &Model<Cpu>, store: Store) -> Vec<u32> {
+pub(super) fn bits(model: &mut Model<Cpu>, store: Store) -> Vec<u32> {
     model.download(store).iter().map(|value| value.to_bits()).collect()
 }
 

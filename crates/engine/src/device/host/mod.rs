@@ -1,21 +1,24 @@
 //! The host as a device: arenas in memory, and whichever set of kernels it is given.
 
+mod parameters;
+
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, AdamStep, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Scalar, Span, TokenRows,
+    Activation, AdamStep, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Queries, Scalar, Span,
+    TokenRows,
 };
 
-use super::{Act, AllocationError, Device, EmbeddingParams, LinearParams, NormActs, NormParams, Store, TokenIndices};
+use super::{
+    Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, Store, TokenIndices,
+};
+use parameters::Parameters;
 
 /// The host's memory with one set of kernels.
 #[derive(Debug)]
 pub struct Host<K> {
     kernels: K,
-    weights: Arena,
-    gradients: Arena,
-    first: Arena,
-    second: Arena,
+    parameters: Parameters,
     activations: Arena,
     batch: TokenIndices,
     starts: Vec<u32>,
@@ -28,44 +31,31 @@ pub type Cpu = Host<Fast>;
 pub type Reference = Host<Scalar>;
 
 impl Cpu {
-    /// The fast kernels of `isa`, over the current `rayon` pool.
-    pub fn new(isa: Isa) -> Self {
-        Self::with(Fast::new(isa))
+    /// The fast kernels of `isa` with linear layers in `operands`, over the current `rayon` pool.
+    ///
+    /// # Panics
+    /// If this processor lacks `isa`, or `isa` the products of `operands`.
+    pub fn new(isa: Isa, operands: Operands) -> Self {
+        assert!(operands == Operands::F32 || isa.has_bf16(), "{} has no products of bfloat16", isa.name());
+        Self::with(Fast::new(isa), operands)
     }
 }
 
 impl Reference {
-    /// The scalar twins.
-    pub fn scalar() -> Self {
-        Self::with(Scalar)
+    /// The scalar twins with linear layers in `operands`.
+    pub fn scalar(operands: Operands) -> Self {
+        Self::with(Scalar, operands)
     }
-}
-
-fn arena(what: &'static str, len: usize) -> Result<Arena, AllocationError> {
-    Arena::zeros(len).map_err(|source| AllocationError { what, bytes: len.saturating_mul(size_of::<f32>()), source })
 }
 
 impl<K: Kernels> Host<K> {
-    fn with(kernels: K) -> Self {
-        let empty = || Arena::zeros(0).expect("nothing always fits");
+    fn with(kernels: K, operands: Operands) -> Self {
         Self {
             kernels,
-            weights: empty(),
-            gradients: empty(),
-            first: empty(),
-            second: empty(),
-            activations: empty(),
+            parameters: Parameters::new(operands),
+            activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
             starts: Vec::new(),
-        }
-    }
-
-    fn store(&self, store: Store) -> &Arena {
-        match store {
-            Store::Weights => &self.weights,
-            Store::Gradients => &self.gradients,
-            Store::FirstMoments => &self.first,
-            Store::SecondMoments => &self.second,
         }
     }
 
@@ -75,38 +65,31 @@ impl<K: Kernels> Host<K> {
 }
 
 impl<K: Kernels> Device for Host<K> {
-    fn allocate(&mut self, len: usize, training: bool) -> Result<(), AllocationError> {
-        let extra = if training { len } else { 0 };
-        self.weights = arena("the weights", len)?;
-        self.gradients = arena("the gradients", extra)?;
-        self.first = arena("the first moments", extra)?;
-        self.second = arena("the second moments", extra)?;
-        Ok(())
+    fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError> {
+        self.parameters.allocate(layout, training)
     }
 
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError> {
         if self.activations.len() < len {
             // The old arena is given back first: both at once may not fit. Twice the room, as memory is only occupied
             // once touched and every new arena has to be touched anew.
-            self.activations = arena("nothing", 0)?;
-            self.activations = arena("the activations of a batch", len.saturating_mul(2))
-                .or_else(|_| arena("the activations of a batch", len))?;
+            self.activations = Arena::zeros(0).expect("nothing always fits");
+            self.activations = parameters::arena("the activations of a batch", len.saturating_mul(2))
+                .or_else(|_| parameters::arena("the activations of a batch", len))?;
         }
         Ok(())
     }
 
+    fn settle(&mut self) {
+        self.parameters.settle(&self.kernels);
+    }
+
     fn download(&self, store: Store) -> Cow<'_, [f32]> {
-        Cow::Borrowed(self.store(store).as_slice())
+        Cow::Borrowed(self.parameters.store(store).as_slice())
     }
 
     fn upload(&mut self, store: Store, part: Span, values: &[f32]) {
-        let arena = match store {
-            Store::Weights => &mut self.weights,
-            Store::Gradients => &mut self.gradients,
-            Store::FirstMoments => &mut self.first,
-            Store::SecondMoments => &mut self.second,
-        };
-        arena.view_mut(part).copy_from_slice(values);
+        self.parameters.upload(&self.kernels, store, part, values);
     }
 
     fn read(&self, from: Act, out: &mut [f32]) {
@@ -120,16 +103,18 @@ impl<K: Kernels> Device for Host<K> {
     fn set_batch(&mut self, indices: TokenIndices) {
         self.starts.clear();
         self.starts.extend_from_slice(&indices.cu_seqlens[..indices.cu_seqlens.len() - 1]);
+        self.parameters.prepare(&self.kernels, &indices.words);
         self.batch = indices;
     }
 
     fn embed(&mut self, p: &EmbeddingParams, out: Act) {
-        let tables = [p.words, p.positions, p.segments].map(|table| self.weights.view(table.0));
+        let tables = [p.words, p.positions, p.segments].map(|table| self.parameters.weights(table));
         self.kernels.embed(Self::rows(&self.batch), tables, p.width, self.activations.view_mut(out.0));
     }
 
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act) {
-        let ([], mut gradients) = self.gradients.views([], [p.words.0, p.positions.0, p.segments.0]);
+        self.parameters.touch(&self.batch.words);
+        let mut gradients = self.parameters.gradients([p.words, p.positions, p.segments]);
         let tables = gradients.each_mut().map(|table| &mut table[..]);
         self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.0), p.width, tables);
         for (table, padding) in gradients.into_iter().zip([Some(p.word_padding), p.position_padding]) {
@@ -141,24 +126,25 @@ impl<K: Kernels> Device for Host<K> {
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
         let ([x], [y]) = self.activations.views([x.0], [y.0]);
-        self.kernels.linear(p.shape, x, self.weights.view(p.weight.0), self.weights.view(p.bias.0), y);
+        self.kernels.linear(p.shape, x, self.parameters.weight(p), self.parameters.weights(p.bias), y);
     }
 
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act) {
         let ([x], [before, y]) = self.activations.views([x.0], [before.0, y.0]);
-        let (weight, bias) = (self.weights.view(p.weight.0), self.weights.view(p.bias.0));
+        let (weight, bias) = (self.parameters.weight(p), self.parameters.weights(p.bias));
         self.kernels.linear_activation(p.shape, activation, x, weight, bias, before, y);
     }
 
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool) {
         let ([dy], [dx]) = self.activations.views([dy.0], [dx.0]);
-        self.kernels.linear_backward_input(p.shape, dy, self.weights.view(p.weight.0), dx, accumulate);
+        self.kernels.linear_backward_input(p.shape, dy, self.parameters.weight(p), dx, accumulate);
     }
 
     fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act) {
         let (dy, x) = (self.activations.view(dy.0), self.activations.view(x.0));
-        let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
-        self.kernels.linear_backward_weight(p.shape, dy, x, weight, bias);
+        self.parameters.linear_gradient(p, |operands, gradient| {
+            self.kernels.linear_backward_weight(p.shape, operands, dy, x, gradient)
+        });
     }
 
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act) {
@@ -166,27 +152,27 @@ impl<K: Kernels> Device for Host<K> {
         self.kernels.activation_backward(activation, before, gradient, y);
     }
 
-    fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
+    fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
         let ([qkv], [out, lse]) = self.activations.views([qkv.0], [out.0, lse.0]);
-        self.kernels.attention(shape, qkv, &self.batch.cu_seqlens, dropout, out, lse);
+        self.kernels.attention(shape, queries, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
     fn attention_backward(
         &mut self,
         shape: Heads,
+        queries: Queries,
         qkv: Act,
         dropout: Option<Dropout>,
-        out: Act,
         lse: Act,
         dout: Act,
         dqkv: Act,
     ) {
-        let ([qkv, out, lse, dout], [dqkv]) = self.activations.views([qkv.0, out.0, lse.0, dout.0], [dqkv.0]);
-        self.kernels.attention_backward(shape, qkv, &self.batch.cu_seqlens, dropout, out, lse, dout, dqkv);
+        let ([qkv, lse, dout], [dqkv]) = self.activations.views([qkv.0, lse.0, dout.0], [dqkv.0]);
+        self.kernels.attention_backward(shape, queries, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act) {
-        let (gamma, beta) = (self.weights.view(p.gamma.0), self.weights.view(p.beta.0));
+        let (gamma, beta) = (self.parameters.weights(p.gamma), self.parameters.weights(p.beta));
         let ([residual_rows], [x, rstd, y]) =
             self.activations.views([residual.unwrap_or_default().0], [x.x.0, x.rstd.0, y.0]);
         self.kernels.add_norm(x, residual.map(|_| residual_rows), gamma, beta, p.eps, dropout, y, rstd);
@@ -201,10 +187,9 @@ impl<K: Kernels> Device for Host<K> {
         dx: Act,
         dresidual: Act,
     ) {
-        let gamma = self.weights.view(p.gamma.0);
         let ([normalised, rstd, dy], [dx, dresidual]) =
             self.activations.views([saved.x.0, saved.rstd.0, dy.0], [dx.0, dresidual.0]);
-        let ([], [dgamma, dbeta]) = self.gradients.views([], [p.gamma.0, p.beta.0]);
+        let (gamma, [dgamma, dbeta]) = self.parameters.weights_and_gradients(p.gamma, [p.gamma, p.beta]);
         let saved = NormSaved { normalised, rstd };
         self.kernels.add_norm_backward(dy, saved, gamma, dropout, dx, dresidual, dgamma, dbeta);
     }
@@ -229,16 +214,14 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn zero_gradients(&mut self) {
-        self.kernels.zero(self.gradients.as_mut_slice());
+        self.parameters.zero_gradients(&self.kernels);
     }
 
-    fn gradient_squares(&mut self, part: Span) -> f64 {
-        self.kernels.sum_of_squares(self.gradients.view(part))
+    fn gradient_squares(&mut self) -> f64 {
+        self.parameters.gradient_squares(&self.kernels)
     }
 
     fn adamw(&mut self, step: AdamStep, part: Span) {
-        let gradients = self.gradients.view(part);
-        let (weights, first) = (self.weights.view_mut(part), self.first.view_mut(part));
-        self.kernels.adamw(step, weights, gradients, first, self.second.view_mut(part));
+        self.parameters.adamw(&self.kernels, step, part);
     }
 }

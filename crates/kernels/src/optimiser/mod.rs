@@ -1,6 +1,15 @@
-//! The optimiser's passes over the arenas: the global gradient norm, and AdamW.
+//! The optimiser's passes over the arenas: the global gradient norm, and AdamW. [`adamw`] takes any slice;
+//! [`adamw_linear`] rebuilds the packed copies of a linear weight in the same pass; [`LazyRows`] puts off the rows of a
+//! table that had no gradient, and still ends at the same bits.
+
+mod lazy;
+mod linear;
+mod replay;
 
 use rayon::prelude::*;
+
+pub use lazy::LazyRows;
+pub(crate) use linear::adamw_linear;
 
 use crate::ELEMENTS_PER_TASK;
 use crate::isa::{Isa, multiversion};
@@ -41,31 +50,45 @@ impl AdamStep {
             first: (1.0 - self.beta1) as f32,
             beta2: self.beta2 as f32,
             second: (1.0 - self.beta2) as f32,
-            root: correction2.sqrt() as f32,
+            root: (1.0 / correction2.sqrt()) as f32,
             eps: self.eps as f32,
         }
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Factors {
+    /// Multiplies the gradient.
     gradient: f32,
+    /// Multiplies the weight: 1 − ηλ.
     keep: f32,
+    /// Multiplies the first moment in the update: η / (1 − β₁ᵗ).
     size: f32,
+    /// 1 − β₁.
     first: f32,
     beta2: f32,
+    /// 1 − β₂.
     second: f32,
+    /// Multiplies the root of the second moment: 1 / √(1 − β₂ᵗ).
     root: f32,
     eps: f32,
+}
+
+impl Factors {
+    /// Updates one element. Every pass takes exactly these operations in this order, so that all agree in every bit.
+    #[inline(always)]
+    fn update(&self, g: f32, w: &mut f32, m: &mut f32, v: &mut f32) {
+        let g = g * self.gradient;
+        *m += (g - *m) * self.first;
+        *v = *v * self.beta2 + g * g * self.second;
+        *w = *w * self.keep - self.size * *m / (v.sqrt() * self.root + self.eps);
+    }
 }
 
 multiversion! {
     fn adamw_part(f: Factors, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
         for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g * f.gradient;
-            *m += (g - *m) * f.first;
-            *v = *v * f.beta2 + g * g * f.second;
-            *w = *w * f.keep - f.size * *m / (v.sqrt() / f.root + f.eps);
+            f.update(*g, w, m, v);
         }
     }
 }
@@ -82,7 +105,8 @@ pub(crate) fn adamw(isa: Isa, step: AdamStep, w: &mut [f32], g: &[f32], m: &mut 
 }
 
 multiversion! {
-    fn squares_part(x: &[f32]) -> f64 {
+    /// Σ x² on the calling thread.
+    pub(crate) fn squares_part(x: &[f32]) -> f64 {
         let mut lanes = [0f32; 16];
         let mut total = 0f64;
         // Short runs in single precision, their sums in double: fast, and exact enough for any length.
@@ -118,27 +142,28 @@ mod tests {
     use crate::reference;
     use crate::testing::{close, isas, random};
 
+    pub(super) const STEP: AdamStep = AdamStep {
+        learning_rate: 1e-2,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weight_decay: 0.1,
+        step: 7,
+        gradient_scale: 0.5,
+    };
+
     #[test]
     fn every_isa_agrees_with_the_scalar_twin() {
         for len in [1, 15, 16, 1000, 70_003] {
             let (w, g, m) = (random(1, len), random(2, len), random(3, len));
             let v: Vec<f32> = random(4, len).iter().map(|x| x * x).collect();
-            let step = AdamStep {
-                learning_rate: 1e-2,
-                beta1: 0.9,
-                beta2: 0.999,
-                eps: 1e-8,
-                weight_decay: 0.1,
-                step: 7,
-                gradient_scale: 0.5,
-            };
             let mut want = [w.clone(), m.clone(), v.clone()];
             let [ww, wm, wv] = &mut want;
-            reference::adamw(step, ww, &g, wm, wv);
+            reference::adamw(STEP, ww, &g, wm, wv);
             for isa in isas() {
                 let mut got = [w.clone(), m.clone(), v.clone()];
                 let [gw, gm, gv] = &mut got;
-                adamw(isa, step, gw, &g, gm, gv);
+                adamw(isa, STEP, gw, &g, gm, gv);
                 for (got, want) in got.iter().zip(&want) {
                     close(got, want, 1e-6).unwrap();
                 }

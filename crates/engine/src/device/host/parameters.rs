@@ -1,0 +1,287 @@
+//! A model's parameters in the host's memory: master weights, gradients and moments in arenas of one layout, and the
+//! copies that products in bfloat16 read, kept up to date by the optimiser.
+//!
+//! Three kinds of section get their gradients in different ways. A linear weight's is overwritten by the first product
+//! after it was cleared, which also knows its sum of squares. Of the word table only the rows of a batch have one: the
+//! updates of all others wait until they are read. Everything else, small, is cleared, added to and read plainly.
+
+use gyeol_kernels::{
+    AdamSlices, AdamStep, Arena, Kernels, LazyRows, LinearGradient, Operands, PackedWeight, RowSlices, Span, Weight,
+};
+
+use super::super::{AllocationError, Exactness, Layout, LinearParams, Param, Store};
+
+/// An arena of `len` zeros for `what`.
+pub(super) fn arena<T: gyeol_kernels::Word>(what: &'static str, len: usize) -> Result<Arena<T>, AllocationError> {
+    Arena::zeros(len).map_err(|source| AllocationError { what, bytes: len.saturating_mul(size_of::<T>()), source })
+}
+
+#[derive(Debug)]
+pub(super) struct Parameters {
+    operands: Operands,
+    weights: Arena,
+    gradients: Arena,
+    first: Arena,
+    second: Arena,
+    linears: Vec<LinearState>,
+    /// The arenas cut into linear weights and what lies between.
+    sections: Vec<Section>,
+    forward: Arena<u32>,
+    backward: Arena<u32>,
+    /// Which rows of the word table await updates; only in training.
+    words: Option<LazyRows>,
+    words_span: Span,
+    /// Whether the packed copies are those of the weights.
+    packed_current: bool,
+}
+
+/// What is known of a linear layer beside its parameters.
+#[derive(Debug)]
+struct LinearState {
+    params: LinearParams,
+    /// Its copies in the packed arenas, where it is computed in bfloat16.
+    packed: Option<PackedSpans>,
+    /// Whether its gradient was written since the gradients were cleared; what the arena holds otherwise is stale.
+    written: bool,
+    /// Σ of the squares of its weight's gradient.
+    squares: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PackedSpans {
+    forward: Span,
+    backward: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Section {
+    span: Span,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// The weight of the linear layer of this index.
+    Linear(usize),
+    /// The word table.
+    Words,
+    /// What lies between.
+    Plain,
+}
+
+/// The arenas cut at the word table and the weights of the linear layers.
+fn sections(layout: Layout<'_>) -> Vec<Section> {
+    let words = Section { span: layout.embeddings.words.0, kind: Kind::Words };
+    let linears = layout.linears.iter().map(|p| Section { span: p.weight.0, kind: Kind::Linear(p.index) });
+    let mut sections: Vec<Section> = Vec::new();
+    let mut at = 0;
+    for section in std::iter::once(words).chain(linears) {
+        let between = Span::new(at, section.span.start - at);
+        sections.extend((between.len > 0).then_some(Section { span: between, kind: Kind::Plain }));
+        at = section.span.end();
+        sections.push(section);
+    }
+    sections.extend((at < layout.len).then_some(Section { span: Span::new(at, layout.len - at), kind: Kind::Plain }));
+    sections
+}
+
+impl Parameters {
+    pub(super) fn new(operands: Operands) -> Self {
+        let empty = || Arena::zeros(0).expect("nothing always fits");
+        Self {
+            operands,
+            weights: empty(),
+            gradients: empty(),
+            first: empty(),
+            second: empty(),
+            linears: Vec::new(),
+            sections: Vec::new(),
+            forward: Arena::zeros(0).expect("nothing always fits"),
+            backward: Arena::zeros(0).expect("nothing always fits"),
+            words: None,
+            words_span: Span::default(),
+            packed_current: false,
+        }
+    }
+
+    pub(super) fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError> {
+        let (mut forward, mut backward) = (0, 0);
+        self.linears.clear();
+        for &params in layout.linears {
+            let packs = self.operands == Operands::Bf16 && params.exactness == Exactness::Device;
+            let packed = packs.then(|| {
+                let words = [params.shape.forward_words(), if training { params.shape.backward_words() } else { 0 }];
+                let spans =
+                    PackedSpans { forward: Span::new(forward, words[0]), backward: Span::new(backward, words[1]) };
+                (forward, backward) = (forward + words[0], backward + words[1]);
+                spans
+            });
+            self.linears.push(LinearState { params, packed, written: false, squares: 0.0 });
+        }
+        self.sections = sections(layout);
+        self.words_span = layout.embeddings.words.0;
+        let width = layout.embeddings.width;
+        self.words = training.then(|| LazyRows::new(self.words_span.len / width, width));
+        let extra = if training { layout.len } else { 0 };
+        self.weights = arena("the weights", layout.len)?;
+        self.gradients = arena("the gradients", extra)?;
+        self.first = arena("the first moments", extra)?;
+        self.second = arena("the second moments", extra)?;
+        self.forward = arena("the packed weights", forward)?;
+        self.backward = arena("the packed weights", backward)?;
+        self.packed_current = false;
+        Ok(())
+    }
+
+    pub(super) fn store(&self, store: Store) -> &Arena {
+        match store {
+            Store::Weights => &self.weights,
+            Store::Gradients => &self.gradients,
+            Store::FirstMoments => &self.first,
+            Store::SecondMoments => &self.second,
+        }
+    }
+
+    pub(super) fn upload<K: Kernels>(&mut self, kernels: &K, store: Store, part: Span, values: &[f32]) {
+        // An update that waited would otherwise fall on the new values.
+        self.settle(kernels);
+        let arena = match store {
+            Store::Weights => &mut self.weights,
+            Store::Gradients => &mut self.gradients,
+            Store::FirstMoments => &mut self.first,
+            Store::SecondMoments => &mut self.second,
+        };
+        arena.view_mut(part).copy_from_slice(values);
+        self.packed_current &= store != Store::Weights;
+    }
+
+    /// Makes up for the updates that wait.
+    pub(super) fn settle<K: Kernels>(&mut self, kernels: &K) {
+        self.catch_up(kernels, None);
+    }
+
+    /// Makes the parameters what a pass over the tokens `words` reads.
+    pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32]) {
+        self.catch_up(kernels, Some(words));
+        if self.packed_current {
+            return;
+        }
+        for linear in &self.linears {
+            if let Some(packed) = linear.packed {
+                let forward = self.forward.view_mut(packed.forward);
+                let weight = self.weights.view(linear.params.weight.0);
+                kernels.pack(linear.params.shape, weight, forward, self.backward.view_mut(packed.backward));
+            }
+        }
+        self.packed_current = true;
+    }
+
+    fn catch_up<K: Kernels>(&mut self, kernels: &K, ids: Option<&[u32]>) {
+        if let Some(rows) = &mut self.words {
+            let table = row_slices(self.words_span, &mut self.weights, &mut self.first, &mut self.second);
+            kernels.catch_up(rows, ids, table);
+        }
+    }
+
+    pub(super) fn weights(&self, param: Param) -> &[f32] {
+        self.weights.view(param.0)
+    }
+
+    pub(super) fn weight(&self, p: &LinearParams) -> Weight<'_> {
+        let packed = self.linears[p.index].packed.map(|spans| PackedWeight {
+            forward: self.forward.view(spans.forward),
+            backward: self.backward.view(spans.backward),
+        });
+        Weight { values: self.weights.view(p.weight.0), packed }
+    }
+
+    /// Notes that the gradients of these rows of the word table are to be written.
+    pub(super) fn touch(&mut self, words: &[u32]) {
+        self.words.as_mut().expect("gradients only exist in training").touch(words);
+    }
+
+    /// Exclusive views of gradients.
+    pub(super) fn gradients<const N: usize>(&mut self, params: [Param; N]) -> [&mut [f32]; N] {
+        self.gradients.views([], params.map(|param| param.0)).1
+    }
+
+    /// A weight with exclusive views of gradients.
+    pub(super) fn weights_and_gradients<const N: usize>(
+        &mut self,
+        weight: Param,
+        gradients: [Param; N],
+    ) -> (&[f32], [&mut [f32]; N]) {
+        (self.weights.view(weight.0), self.gradients.views([], gradients.map(|param| param.0)).1)
+    }
+
+    /// Has `compute` write the gradient of a linear layer; it returns the sum of the squares of the weight's.
+    pub(super) fn linear_gradient(
+        &mut self,
+        p: &LinearParams,
+        compute: impl FnOnce(Operands, LinearGradient<'_>) -> f64,
+    ) {
+        let linear = &mut self.linears[p.index];
+        let operands = if linear.packed.is_some() { Operands::Bf16 } else { Operands::F32 };
+        let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
+        linear.squares = compute(operands, LinearGradient { weight, bias, accumulate: linear.written });
+        linear.written = true;
+    }
+
+    pub(super) fn zero_gradients<K: Kernels>(&mut self, kernels: &K) {
+        for section in &self.sections {
+            match (section.kind, &mut self.words) {
+                (Kind::Linear(linear), _) => self.linears[linear].written = false,
+                (Kind::Words, Some(rows)) => rows.zero_gradients(self.gradients.view_mut(section.span)),
+                _ => kernels.zero(self.gradients.view_mut(section.span)),
+            }
+        }
+    }
+
+    pub(super) fn gradient_squares<K: Kernels>(&self, kernels: &K) -> f64 {
+        let squares = |section: &Section| {
+            let gradients = self.gradients.view(section.span);
+            match (section.kind, &self.words) {
+                (Kind::Linear(linear), _) => self.linears[linear].squares,
+                (Kind::Words, Some(rows)) => kernels.sum_of_squares_rows(rows, gradients),
+                _ => kernels.sum_of_squares(gradients),
+            }
+        };
+        self.sections.iter().map(squares).sum()
+    }
+
+    /// One AdamW step over `part`, which cuts neither a linear weight nor the word table in two.
+    pub(super) fn adamw<K: Kernels>(&mut self, kernels: &K, step: AdamStep, part: Span) {
+        for section in &self.sections {
+            let start = section.span.start.max(part.start);
+            let span = Span::new(start, section.span.end().min(part.end()).saturating_sub(start));
+            if span.len == 0 {
+                continue;
+            }
+            if let (Kind::Words, Some(rows)) = (section.kind, &mut self.words) {
+                assert_eq!(span, section.span, "a table is updated whole");
+                let table = row_slices(span, &mut self.weights, &mut self.first, &mut self.second);
+                kernels.adamw_rows(step, rows, table, self.gradients.view_mut(span));
+                continue;
+            }
+            let state = AdamSlices {
+                weights: self.weights.view_mut(span),
+                gradients: self.gradients.view(span),
+                first: self.first.view_mut(span),
+                second: self.second.view_mut(span),
+            };
+            let linear = if let Kind::Linear(linear) = section.kind { Some(&self.linears[linear]) } else { None };
+            match linear.and_then(|linear| Some((linear.params.shape, linear.packed?))) {
+                Some((shape, packed)) => {
+                    assert_eq!(span, section.span, "a weight is updated whole");
+                    let forward = self.forward.view_mut(packed.forward);
+                    kernels.adamw_packed(step, shape, state, forward, self.backward.view_mut(packed.backward));
+                }
+                None => kernels.adamw(step, state.weights, state.gradients, state.first, state.second),
+            }
+        }
+    }
+}
+
+fn row_slices<'a>(span: Span, weights: &'a mut Arena, first: &'a mut Arena, second: &'a mut Arena) -> RowSlices<'a> {
+    RowSlices { weights: weights.view_mut(span), first: first.view_mut(span), second: second.view_mut(span) }
+}

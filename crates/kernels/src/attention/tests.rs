@@ -1,0 +1,142 @@
+//! Attention against its scalar twin, and what its tasks and blocks must not change.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::reference;
+use crate::testing::{close, isas, random};
+
+/// One layer's operands.
+struct Case {
+    shape: Heads,
+    cu_seqlens: Vec<u32>,
+    dropout: Option<Dropout>,
+    qkv: Vec<f32>,
+    dout: Vec<f32>,
+}
+
+/// `out`, `lse` and `dqkv`.
+type Results = [Vec<f32>; 3];
+
+impl Case {
+    fn new(shape: Heads, lengths: &[usize], dropout: f32, seed: u64) -> Self {
+        let mut cu_seqlens = vec![0u32];
+        lengths.iter().for_each(|&length| cu_seqlens.push(cu_seqlens[cu_seqlens.len() - 1] + length as u32));
+        let elements = lengths.iter().sum::<usize>() * shape.hidden();
+        let (qkv, dout) = (random(seed, 3 * elements), random(seed ^ 1, elements));
+        Self { shape, cu_seqlens, dropout: Dropout::new(dropout, seed), qkv, dout }
+    }
+
+    fn zeros(&self) -> Results {
+        let sums = self.dout.len() / self.shape.head_dim;
+        [vec![0.0; self.dout.len()], vec![0.0; sums], vec![0.0; self.qkv.len()]]
+    }
+
+    fn run(&self, isa: Isa, queries: Queries) -> Results {
+        let Case { shape, cu_seqlens, dropout, qkv, dout } = self;
+        let [mut out, mut lse, mut dqkv] = self.zeros();
+        // What stood there before does not matter.
+        dqkv.fill(f32::NAN);
+        attention(isa, *shape, queries, qkv, cu_seqlens, *dropout, &mut out, &mut lse);
+        attention_backward(isa, *shape, queries, qkv, cu_seqlens, *dropout, &lse, dout, &mut dqkv);
+        [out, lse, dqkv]
+    }
+
+    fn reference(&self) -> Results {
+        let Case { shape, cu_seqlens, dropout, qkv, dout } = self;
+        let [mut out, mut lse, mut dqkv] = self.zeros();
+        reference::attention(*shape, qkv, cu_seqlens, *dropout, &mut out, &mut lse);
+        reference::attention_backward(*shape, qkv, cu_seqlens, *dropout, dout, &mut dqkv);
+        [out, lse, dqkv]
+    }
+
+    fn agrees_with_the_reference(&self) -> Result<(), TestCaseError> {
+        let want = self.reference();
+        for isa in isas() {
+            for (got, want) in self.run(isa, Queries::All).iter().zip(&want) {
+                close(got, want, 3e-5)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn every_isa_agrees_with_the_scalar_twin(
+        lengths in proptest::collection::vec(1usize..40, 1..5), heads in 1usize..4, head_dim in 1usize..35, drop: bool,
+        seed: u64,
+    ) {
+        Case::new(Heads { heads, head_dim }, &lengths, if drop { 0.25 } else { 0.0 }, seed).agrees_with_the_reference()?;
+    }
+}
+
+#[test]
+fn shapes_around_the_edges_of_tiles_and_blocks_agree_with_the_scalar_twin() -> Result<(), TestCaseError> {
+    for head_dim in [1, 32, 64, 65] {
+        let shape = Heads { heads: 5, head_dim };
+        Case::new(shape, &[1, 15, 16, 17, 31, 33], 0.1, 3).agrees_with_the_reference()?;
+    }
+    for (length, head_dim) in [(64, 64), (65, 32), (129, 1), (129, 65), (257, 64)] {
+        Case::new(Heads { heads: 1, head_dim }, &[length], 0.1, 5).agrees_with_the_reference()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn scores_far_from_zero_do_not_overflow() -> Result<(), TestCaseError> {
+    let mut case = Case::new(Heads { heads: 2, head_dim: 16 }, &[9, 20], 0.0, 11);
+    case.qkv.iter_mut().for_each(|x| *x *= 12.0);
+    let want = case.reference();
+    for isa in isas() {
+        for (got, want) in case.run(isa, Queries::All).iter().zip(&want) {
+            close(got, want, 3e-4)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn first_queries_have_the_bits_they_have_among_all() {
+    let shape = Heads { heads: 3, head_dim: 32 };
+    let mut case = Case::new(shape, &[1, 7, 40, 130], 0.2, 9);
+    let (hidden, firsts) = (shape.hidden(), case.cu_seqlens[..4].to_vec());
+    for (token, row) in case.dout.chunks_exact_mut(hidden).enumerate() {
+        if !firsts.contains(&(token as u32)) {
+            row.fill(0.0);
+        }
+    }
+    for isa in isas() {
+        let ([all, all_lse, all_gradient], [first, first_lse, gradient]) =
+            (case.run(isa, Queries::All), case.run(isa, Queries::First));
+        for &token in &firsts {
+            let token = token as usize;
+            assert_eq!(all[token * hidden..][..hidden], first[token * hidden..][..hidden]);
+            assert_eq!(all_lse[token * 3..][..3], first_lse[token * 3..][..3]);
+        }
+        assert_eq!(all_gradient, gradient);
+    }
+}
+
+#[test]
+fn a_sequence_has_the_same_bits_alone_and_among_others_and_on_any_number_of_threads() {
+    let shape = Heads { heads: 4, head_dim: 32 };
+    // No dropout: its streams go by the place in the batch.
+    let batch = Case::new(shape, &[70, 5, 33, 5, 16], 0.0, 21);
+    let (from, to) = (70 * shape.hidden(), 75 * shape.hidden());
+    let (qkv, dout) = (batch.qkv[3 * from..3 * to].to_vec(), batch.dout[from..to].to_vec());
+    let alone = Case { shape, cu_seqlens: vec![0, 5], dropout: None, qkv, dout };
+    for isa in isas() {
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| batch.run(isa, Queries::All))
+        };
+        let many = on(3);
+        assert_eq!(on(1), many);
+        let [out, lse, dqkv] = alone.run(isa, Queries::All);
+        assert_eq!(out, many[0][from..to]);
+        assert_eq!(lse, many[1][70 * 4..75 * 4]);
+        assert_eq!(dqkv, many[2][3 * from..3 * to]);
+    }
+}

@@ -1,0 +1,219 @@
+//! AVX512_BF16: a 12×32 tile in 24 accumulators of products of bfloat16 pairs, packed as pairs along the inner dimension.
+//!
+//! Operands are rounded to bfloat16 (nearest even) as they are packed; an odd inner dimension ends in a pair with a zero.
+//! The instructions take numbers too small for a normal representation as zero and round each sum to nearest even.
+
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+use super::avx512::for_rows;
+use super::matrix::Matrix;
+use super::{Left, MicroKernel, Tile};
+
+pub(super) struct Kernel;
+
+/// Groups of a panel interleaved before the next panel's: a run of the source's rows stays in the first-level cache.
+const PANELS_AT_ONCE: usize = 16;
+
+impl MicroKernel for Kernel {
+    type Element = u32;
+    const MR: usize = 12;
+    const NR: usize = 32;
+    const GROUP: usize = 2;
+    const KC: usize = 192;
+
+    unsafe fn tile(groups: usize, a: Left<u32>, b: *const u32, tile: Tile, rows: usize) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match a.row_stride {
+                Some(stride) => for_rows!(rows, products_of_rows, (groups, a.first, stride, b, tile)),
+                None => for_rows!(rows, products, (groups, a.first, b, tile)),
+            }
+        }
+    }
+
+    /// A row-major A only needs rounding: the kernel takes its pairs as they lie. The transpose of one is interleaved into
+    /// panels.
+    fn row_stride(a: Matrix<'_>) -> Option<usize> {
+        // An odd number of cache lines: the rows of a tile then fall on different sets of the first-level cache.
+        (a.column_stride == 1).then(|| (a.columns.div_ceil(32) | 1) * 16)
+    }
+
+    unsafe fn pack_a(a: Matrix<'_>, first: usize, count: usize, out: &mut [u32]) {
+        let groups = a.columns.div_ceil(2);
+        debug_assert!(first + count <= a.rows);
+        // SAFETY: the rows exist, and the strides of a `Matrix` stay inside its slice.
+        unsafe {
+            let source = a.data.as_ptr().wrapping_add(first * a.row_stride);
+            if let Some(stride) = Self::row_stride(a) {
+                debug_assert!(out.len() >= count * stride);
+                for (row, out) in out.chunks_exact_mut(stride).take(count).enumerate() {
+                    round(source.add(row * a.row_stride), a.columns, out.as_mut_ptr());
+                }
+            } else {
+                assert_eq!(a.row_stride, 1, "a matrix is contiguous along one of its dimensions");
+                debug_assert!(out.len() >= count.div_ceil(12) * 12 * groups);
+                let mut done = 0;
+                for out in out.chunks_mut((PANELS_AT_ONCE * 12 * groups).max(1)) {
+                    let count = (count - done).min(PANELS_AT_ONCE * 12);
+                    interleave::<12>(source.add(done), a.column_stride, count, a.columns, groups, out.as_mut_ptr());
+                    done += count;
+                }
+            }
+        }
+    }
+
+    unsafe fn pack_b(b: Matrix<'_>, depth: Range<usize>, first: usize, count: usize, out: &mut [u32]) {
+        debug_assert!(depth.end <= b.rows && first + count <= b.columns);
+        assert_eq!(b.column_stride, 1, "weights come packed; any other right operand is row-major");
+        let groups = depth.len().div_ceil(2);
+        debug_assert!(out.len() >= groups * 32);
+        // SAFETY: the block exists, and the strides of a `Matrix` stay inside its slice.
+        unsafe {
+            let source = b.data.as_ptr().add(depth.start * b.row_stride + first);
+            interleave::<32>(source, b.row_stride, count, depth.len(), groups, out.as_mut_ptr());
+        }
+    }
+}
+
+/// # Safety
+/// As [`MicroKernel::tile`] with `ROWS` rows.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const u32, mut b: *const u32, tile: Tile) {
+    // SAFETY: the panels hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
+    unsafe {
+        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        tile.prefetch::<ROWS>();
+        for _ in 0..groups {
+            let [b0, b1] = [0, 16].map(|at| pairs(b.add(at)));
+            for (row, sum) in sum.iter_mut().enumerate() {
+                let x = pair(*a.add(row));
+                sum[0] = _mm512_dpbf16_ps(sum[0], x, b0);
+                sum[1] = _mm512_dpbf16_ps(sum[1], x, b1);
+            }
+            a = a.add(12);
+            b = b.add(32);
+        }
+        tile.store(sum);
+    }
+}
+
+/// [`products`] with A in rows `stride` apart.
+///
+/// # Safety
+/// As [`MicroKernel::tile`] with `ROWS` rows.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn products_of_rows<const ROWS: usize>(
+    groups: usize,
+    a: *const u32,
+    stride: usize,
+    mut b: *const u32,
+    tile: Tile,
+) {
+    // SAFETY: the rows and the panel hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
+    unsafe {
+        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        tile.prefetch::<ROWS>();
+        // Every third row has a pointer, the others lie one and two strides further: few enough for the registers.
+        let mut thirds = [a, a.wrapping_add(3 * stride), a.wrapping_add(6 * stride), a.wrapping_add(9 * stride)];
+        for _ in 0..groups {
+            let [b0, b1] = [0, 16].map(|at| pairs(b.add(at)));
+            for (row, sum) in sum.iter_mut().enumerate() {
+                let x = pair(*thirds[row / 3].add(row % 3 * stride));
+                sum[0] = _mm512_dpbf16_ps(sum[0], x, b0);
+                sum[1] = _mm512_dpbf16_ps(sum[1], x, b1);
+            }
+            thirds = thirds.map(|third| third.wrapping_add(1));
+            b = b.add(32);
+        }
+        tile.store(sum);
+    }
+}
+
+/// The pairs of 16 columns.
+///
+/// # Safety
+/// 16 words are valid.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn pairs(b: *const u32) -> __m512bh {
+    // SAFETY: as the caller promises; any bits are a vector of bfloat16.
+    unsafe { std::mem::transmute(_mm512_loadu_si512(b.cast())) }
+}
+
+/// One pair for every column.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn pair(a: u32) -> __m512bh {
+    // SAFETY: any bits are a vector of bfloat16.
+    unsafe { std::mem::transmute(_mm512_set1_epi32(a as i32)) }
+}
+
+/// Rounds `depth` contiguous elements to pairs, an odd last one with a zero.
+///
+/// # Safety
+/// The elements and a word for each pair are valid, and the processor has AVX512_BF16.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn round(source: *const f32, depth: usize, out: *mut u32) {
+    // SAFETY: loads are masked to the `depth` elements, stores to their pairs.
+    unsafe {
+        let whole = depth / 32 * 32;
+        for d in (0..whole).step_by(32) {
+            let (low, high) = (_mm512_loadu_ps(source.add(d)), _mm512_loadu_ps(source.add(d + 16)));
+            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(out.add(d / 2).cast(), pairs);
+        }
+        if whole < depth {
+            let left = depth - whole;
+            let mask = (1u32 << left) - 1;
+            let low = _mm512_maskz_loadu_ps(mask as __mmask16, source.add(whole));
+            let high = _mm512_maskz_loadu_ps((mask >> 16) as __mmask16, source.wrapping_add(whole + 16));
+            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            let store = ((1u32 << left.div_ceil(2)) - 1) as __mmask16;
+            _mm512_mask_storeu_epi32(out.add(whole / 2).cast(), store, pairs);
+        }
+    }
+}
+
+/// Packs `depth` rows of `count` contiguous elements, `stride` apart, into panels `[groups][WIDTH]` of the pairs that two
+/// rows make, zero padded.
+///
+/// # Safety
+/// The rows and the panels are valid, `groups` is half of `depth` rounded up, and the processor has AVX512_BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn interleave<const WIDTH: usize>(
+    source: *const f32,
+    stride: usize,
+    count: usize,
+    depth: usize,
+    groups: usize,
+    out: *mut u32,
+) {
+    #[rustfmt::skip]
+    let order = _mm512_set_epi16(
+        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
+        23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0,
+    );
+    // SAFETY: loads are masked to the `count` elements of the rows there are, stores to the words of each group.
+    unsafe {
+        for g in 0..groups {
+            let (first, second) = (source.add(2 * g * stride), source.wrapping_add((2 * g + 1) * stride));
+            let both = 2 * g + 1 < depth;
+            for column in (0..count).step_by(WIDTH) {
+                for part in (0..WIDTH).step_by(16) {
+                    let width = (WIDTH - part).min(16);
+                    let left = count.saturating_sub(column + part).min(width);
+                    let load = ((1u32 << left) - 1) as __mmask16;
+                    let at = column + part;
+                    let low = _mm512_maskz_loadu_ps(load, first.wrapping_add(at));
+                    let high = _mm512_maskz_loadu_ps(if both { load } else { 0 }, second.wrapping_add(at));
+                    let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                    let pairs = _mm512_permutexvar_epi16(order, pairs);
+                    let store = ((1u32 << width) - 1) as __mmask16;
+                    let to = out.add((column / WIDTH * groups + g) * WIDTH + part);
+                    _mm512_mask_storeu_epi32(to.cast(), store, pairs);
+                }
+            }
+        }
+    }
+}

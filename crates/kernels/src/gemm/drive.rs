@@ -1,0 +1,219 @@
+//! The loop nest around the micro-kernels, over all threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::matrix::Matrix;
+use super::scratch::{A_PANELS, B_PANELS, with_scratch};
+use super::{Epilogue, Left, MicroKernel, Tile};
+use crate::activation::{bias_activation_row, bias_row};
+use crate::isa::Isa;
+use crate::optimiser::squares_part;
+use crate::shared::SharedMut;
+use crate::word::Word;
+
+/// Columns of C a task computes: its block of B fits the second-level cache.
+const NC: usize = 128;
+/// Rows of C computed before the next rows of A are packed: bounds the buffer.
+const MC: usize = 3072;
+/// Rows of C, in panels, that a task computes at most: with a block of the inner dimension they fit the second-level cache.
+const PANELS_PER_TASK: usize = 64;
+/// Below this many multiplications a product runs on the calling thread.
+const PARALLEL_FROM: usize = 1 << 18;
+
+/// The right operand: to be packed block by block as it is needed, or packed already as [`crate::packed`] has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Right<'a, E> {
+    Matrix(Matrix<'a>),
+    Packed { panels: &'a [E], columns: usize },
+}
+
+impl<E> Right<'_, E> {
+    fn columns(self) -> usize
+    where
+        E: Copy,
+    {
+        match self {
+            Right::Matrix(b) => b.columns,
+            Right::Packed { columns, .. } => columns,
+        }
+    }
+}
+
+/// C = A·B with `epilogue` over all threads of the current pool.
+pub(super) fn drive<K: MicroKernel>(
+    isa: Isa,
+    a: Matrix<'_>,
+    b: Right<'_, K::Element>,
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    let (m, n, k) = (a.rows, b.columns(), a.columns);
+    let accumulate = matches!(epilogue, Epilogue::Accumulate | Epilogue::Gradient { accumulate: true, .. });
+    if k == 0 && !accumulate {
+        c.fill(0.0);
+    }
+    let mut squares: Option<&mut f64> = None;
+    let (bias, activation, out) = match epilogue {
+        Epilogue::None | Epilogue::Accumulate => (None, None, None),
+        Epilogue::Bias(bias) => (Some(bias), None, None),
+        Epilogue::BiasActivation { bias, activation, out } => (Some(bias), Some(activation), Some(SharedMut::new(out))),
+        Epilogue::Gradient { squares: total, .. } => {
+            *total = 0.0;
+            squares = Some(total);
+            (None, None, None)
+        }
+    };
+    if m == 0 || n == 0 {
+        return;
+    }
+    let c = SharedMut::new(c);
+    let parallel = m * n * k >= PARALLEL_FROM;
+    let threads = if parallel { rayon::current_num_threads() } else { 1 };
+    let (groups, blocks) = (k.div_ceil(K::GROUP), n.div_ceil(NC));
+    for row in (0..m).step_by(MC) {
+        let rows = MC.min(m - row);
+        let panels = rows.div_ceil(K::MR);
+        // Sums of squares a panel and block: added up in this order however the tasks are cut.
+        let mut panel_squares = vec![0f64; if squares.is_some() { panels * blocks } else { 0 }];
+        let shared_squares = SharedMut::new(&mut panel_squares);
+        let row_stride = K::row_stride(a);
+        let size = K::MR * row_stride.unwrap_or(groups);
+        with_scratch(&A_PANELS, panels * size, |packed_a: &mut [K::Element]| {
+            let per_task = panels.div_ceil(8 * threads).max(1);
+            let pack = |(task, out): (usize, &mut [K::Element])| {
+                let first = row + task * per_task * K::MR;
+                let count = (per_task * K::MR).min(row + rows - first);
+                // SAFETY: rows `first..first + count` of `a` are in bounds; `K` runs on this processor.
+                unsafe { K::pack_a(a, first, count, out) };
+            };
+            if threads > 1 {
+                packed_a.par_chunks_mut((size * per_task).max(1)).enumerate().for_each(pack);
+            } else {
+                packed_a.chunks_mut((size * per_task).max(1)).enumerate().for_each(pack);
+            }
+            let packed_a = &*packed_a;
+            // Few wide blocks leave threads idle: cut the rows too, in whole panels.
+            let splits = (8 * threads).div_ceil(blocks).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
+            let panels_per_split = panels.div_ceil(splits);
+            let task = |task: usize| {
+                let (block, split) = (task % blocks, task / blocks);
+                let column = block * NC;
+                let columns = NC.min(n - column);
+                let panel_range = (split * panels_per_split).min(panels)..((split + 1) * panels_per_split).min(panels);
+                let panels = panel_range.clone();
+                let part = Part { a: packed_a, row_stride, groups, panels, rows, column, columns, stride: n };
+                // SAFETY: tasks cover disjoint (row, column) blocks of C and `out`; `K` runs on this processor.
+                unsafe { part.product::<K>(b, c.get().add(row * n), accumulate) };
+                if bias.is_none() && squares.is_none() {
+                    return;
+                }
+                for panel in panel_range {
+                    let mut sum = 0.0;
+                    for i in panel * K::MR..((panel + 1) * K::MR).min(rows) {
+                        let at = (row + i) * n + column;
+                        // SAFETY: as above.
+                        let c_row = unsafe { c.slice(at, columns) };
+                        match (bias, activation, out) {
+                            (Some(bias), Some(activation), Some(out)) => {
+                                // SAFETY: as above.
+                                let out = unsafe { out.slice(at, columns) };
+                                bias_activation_row(isa, activation, &bias[column..column + columns], c_row, out);
+                            }
+                            (Some(bias), ..) => bias_row(isa, &bias[column..column + columns], c_row),
+                            _ => sum += squares_part(isa, c_row),
+                        }
+                    }
+                    if squares.is_some() {
+                        // SAFETY: one task owns this panel of this block.
+                        unsafe { shared_squares.slice(panel * blocks + block, 1)[0] = sum };
+                    }
+                }
+            };
+            if threads > 1 {
+                (0..blocks * splits).into_par_iter().with_max_len(1).for_each(task);
+            } else {
+                (0..blocks * splits).for_each(task);
+            }
+        });
+        if let Some(total) = &mut squares {
+            **total += panel_squares.iter().sum::<f64>();
+        }
+    }
+}
+
+/// A block of C: the rows of `panels`, the columns `column..column + columns`.
+struct Part<'a, E> {
+    /// All of A in panels `[panel][groups][MR]`, or in rows.
+    a: &'a [E],
+    /// Elements from row to row, if in rows.
+    row_stride: Option<usize>,
+    groups: usize,
+    panels: Range<usize>,
+    rows: usize,
+    column: usize,
+    columns: usize,
+    /// Elements between rows of C.
+    stride: usize,
+}
+
+impl<E: Word> Part<'_, E> {
+    /// # Safety
+    /// C from `origin` is valid and ours over this part.
+    unsafe fn product<K: MicroKernel<Element = E>>(&self, b: Right<'_, E>, origin: *mut f32, accumulate: bool) {
+        let Self { a, row_stride, groups, rows, column, columns, stride, .. } = *self;
+        if groups == 0 {
+            if !accumulate {
+                for i in self.panels.start * K::MR..(self.panels.end * K::MR).min(rows) {
+                    // SAFETY: the row lies in C.
+                    unsafe { std::slice::from_raw_parts_mut(origin.add(i * stride + column), columns) }.fill(0.0);
+                }
+            }
+            return;
+        }
+        let column_panels = columns.div_ceil(K::NR);
+        // Blocks of the inner dimension as even as they can be: a short last one would pay for reading C all the same.
+        let depth = groups.div_ceil(groups.div_ceil(K::KC));
+        let room = if matches!(b, Right::Matrix(_)) { column_panels * K::NR * depth } else { 0 };
+        with_scratch(&B_PANELS, room, |packed_b: &mut [E]| {
+            for start in (0..groups).step_by(depth) {
+                let depth_here = depth.min(groups - start);
+                let accumulate = accumulate || start > 0;
+                if let Right::Matrix(b) = b {
+                    for (panel, out) in packed_b.chunks_mut(K::NR * depth).enumerate() {
+                        let first = column + panel * K::NR;
+                        let count = K::NR.min(column + columns - first);
+                        let elements = start * K::GROUP..((start + depth_here) * K::GROUP).min(b.rows);
+                        // SAFETY: the block is inside `b`; `K` runs on this processor.
+                        unsafe { K::pack_b(b, elements, first, count, out) };
+                    }
+                }
+                for column_panel in 0..column_panels {
+                    let j = column_panel * K::NR;
+                    let b_panel = match b {
+                        Right::Matrix(_) => packed_b[column_panel * K::NR * depth..].as_ptr(),
+                        Right::Packed { panels, .. } => {
+                            panels[((column + j) / K::NR * groups + start) * K::NR..].as_ptr()
+                        }
+                    };
+                    let width = K::NR.min(columns - j);
+                    for panel in self.panels.clone() {
+                        let i = panel * K::MR;
+                        let height = K::MR.min(rows - i);
+                        let at = match row_stride {
+                            Some(row_stride) => i * row_stride + start,
+                            None => i * groups + start * K::MR,
+                        };
+                        let left = Left { first: a[at..].as_ptr(), row_stride };
+                        // SAFETY: A and B hold `depth_here` groups, and the tile's `height` rows of `width` columns lie in C.
+                        unsafe {
+                            let c = origin.add(i * stride + column + j);
+                            K::tile(depth_here, left, b_panel, Tile { c, stride, accumulate, columns: width }, height);
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,38 @@
+//! Buffers that a thread keeps from product to product.
+
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
+use crate::word::Word;
+
+thread_local! {
+    /// Panels of A.
+    pub(super) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
+    /// Panels of B.
+    pub(super) static B_PANELS: Buffer = const { RefCell::new(Vec::new()) };
+}
+
+type Buffer = RefCell<Vec<Line>>;
+
+/// A line of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Line(#[allow(dead_code, reason = "only its size and alignment count")] [u32; 16]);
+
+/// Lends the calling thread's buffer, grown to `len`. Taken out of its cell, so that nested work on the same thread finds
+/// an empty one instead of a borrowed one. What it holds is left over from earlier work.
+pub(super) fn with_scratch<E: Word, R>(
+    key: &'static LocalKey<Buffer>,
+    len: usize,
+    work: impl FnOnce(&mut [E]) -> R,
+) -> R {
+    let mut buffer = key.take();
+    let lines = len.div_ceil(16);
+    if buffer.len() < lines {
+        buffer.resize(lines, Line([0; 16]));
+    }
+    // SAFETY: the buffer holds at least `len` words, any bits of which are an element, and is borrowed exclusively.
+    let result = work(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast::<E>(), len) });
+    key.set(buffer);
+    result
+}

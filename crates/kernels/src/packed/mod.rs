@@ -1,0 +1,200 @@
+//! Linear weights as the products in bfloat16 read them: copies of the single-precision masters in words of two.
+//!
+//! A product multiplies pairs along the dimension it sums over, so there are two orders of a weight W `[N, K]`:
+//!
+//! - **forward** (summed over inputs), panels of 32 outputs: `[⌈N/32⌉][⌈K/2⌉][32]` words, word (p, k, j) holding
+//!   W\[32p + j\]\[2k\] and W\[32p + j\]\[2k + 1\];
+//! - **backward** (summed over outputs), panels of 32 inputs: `[⌈K/32⌉][⌈N/2⌉][32]` words, word (p, n, j) holding
+//!   W\[2n\]\[32p + j\] and W\[2n + 1\]\[32p + j\].
+//!
+//! The first of a pair is the lower half of its word. Elements beyond the weight are zero.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod bf16;
+
+use rayon::prelude::*;
+
+pub(crate) use bf16::round_to_bf16;
+
+use crate::isa::Isa;
+use crate::kernels::Linear;
+
+/// Outputs of a forward panel, inputs of a backward one.
+pub(crate) const PANEL: usize = 32;
+
+/// Columns that are rounded before they are written in both orders: 32 rows of them stay in the second-level cache.
+const TILE: usize = 768;
+
+impl Linear {
+    /// Words of the forward order of the packed weight.
+    pub fn forward_words(self) -> usize {
+        self.outputs.div_ceil(PANEL) * self.inputs.div_ceil(2) * PANEL
+    }
+
+    /// Words of the backward order of the packed weight.
+    pub fn backward_words(self) -> usize {
+        self.inputs.div_ceil(PANEL) * self.outputs.div_ceil(2) * PANEL
+    }
+}
+
+/// 32 rows and up to [`TILE`] columns of a weight in bfloat16, zero beyond: words of neighbours within a row.
+#[repr(align(64))]
+pub(crate) struct Tile([[u32; TILE / 2]; PANEL]);
+
+impl Tile {
+    pub(crate) fn zeros() -> Self {
+        Self([[0; TILE / 2]; PANEL])
+    }
+
+    /// Rounds `columns`, the tile's part of a row of the weight, into its row `row`.
+    pub(crate) fn set_row(&mut self, isa: Isa, row: usize, columns: &[f32]) {
+        let words = columns.len().next_multiple_of(PANEL) / 2;
+        bf16::round_row(isa, columns, &mut self.0[row][..words]);
+    }
+}
+
+/// Where 32 rows of a weight lie in its packed copies.
+pub(crate) struct RowBlock<'a> {
+    inputs: usize,
+    /// The whole panel.
+    forward: &'a mut [u32],
+    /// Of each panel the words of these rows; none if that order is not kept.
+    backward: Vec<&'a mut [u32]>,
+}
+
+impl<'a> RowBlock<'a> {
+    /// Cuts the packed copies of a weight into blocks of 32 of its rows. `backward` may be empty: not kept.
+    ///
+    /// # Panics
+    /// If a copy has not the size of its shape.
+    pub(crate) fn split(shape: Linear, forward: &'a mut [u32], backward: &'a mut [u32]) -> Vec<RowBlock<'a>> {
+        let Linear { inputs, outputs } = shape;
+        assert_eq!(forward.len(), shape.forward_words(), "the forward order of {shape:?}");
+        assert!([0, shape.backward_words()].contains(&backward.len()), "the backward order of {shape:?}");
+        if outputs == 0 || inputs == 0 {
+            return Vec::new();
+        }
+        let panels = forward.chunks_exact_mut(inputs.div_ceil(2) * PANEL);
+        let mut blocks: Vec<_> = panels.map(|forward| RowBlock { inputs, forward, backward: Vec::new() }).collect();
+        for panel in backward.chunks_exact_mut(outputs.div_ceil(2) * PANEL) {
+            for (block, words) in blocks.iter_mut().zip(panel.chunks_mut(PANEL / 2 * PANEL)) {
+                block.backward.push(words);
+            }
+        }
+        blocks
+    }
+
+    /// The column ranges of the block's tiles.
+    pub(crate) fn tiles(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let inputs = self.inputs;
+        (0..inputs).step_by(TILE).map(move |start| start..inputs.min(start + TILE))
+    }
+
+    /// Writes both orders of `columns`, one of [`RowBlock::tiles`], from the rounded rows.
+    pub(crate) fn write(&mut self, isa: Isa, columns: std::ops::Range<usize>, tile: &Tile) {
+        let forward = &mut self.forward[columns.start / 2 * PANEL..columns.end.div_ceil(2) * PANEL];
+        let backward = match self.backward.as_mut_slice() {
+            [] => &mut [],
+            panels => &mut panels[columns.start / PANEL..columns.end.div_ceil(PANEL)],
+        };
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Fast::new` has checked that the processor has this instruction set.
+            Isa::Avx512Bf16 | Isa::Avx512 => unsafe {
+                avx512::write_forward(tile, forward);
+                avx512::write_backward(tile, backward);
+                avx512::finish_stores();
+            },
+            _ => {
+                write_forward(tile, forward);
+                write_backward(tile, backward);
+            }
+        }
+    }
+}
+
+/// The forward order of `tile`: column pairs, a panel of 32 rows each.
+fn write_forward(tile: &Tile, out: &mut [u32]) {
+    for (pair, words) in out.chunks_exact_mut(PANEL).enumerate() {
+        for (word, row) in words.iter_mut().zip(&tile.0) {
+            *word = row[pair];
+        }
+    }
+}
+
+/// The backward order of `tile`: for each panel of 32 columns, row pairs.
+fn write_backward(tile: &Tile, panels: &mut [&mut [u32]]) {
+    for (first, panel) in (0..).step_by(PANEL / 2).zip(panels) {
+        for ([even, odd], words) in tile.0.as_chunks().0.iter().zip(panel.chunks_exact_mut(PANEL)) {
+            let pairs = even[first..].iter().zip(&odd[first..]);
+            for (words, (even, odd)) in words.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
+                *words = [even & 0xffff | odd << 16, even >> 16 | odd & 0xffff_0000];
+            }
+        }
+    }
+}
+
+/// Packs the weight `w` in the forward order and, unless `backward` is empty, in the backward order.
+pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], backward: &mut [u32]) {
+    assert_eq!(w.len(), shape.outputs * shape.inputs, "the weight of {shape:?}");
+    let blocks = RowBlock::split(shape, forward, backward).into_par_iter();
+    blocks.zip(w.par_chunks(PANEL * shape.inputs.max(1))).for_each(|(mut block, w)| {
+        let mut tile = Tile::zeros();
+        for columns in block.tiles() {
+            for (i, row) in w.chunks_exact(shape.inputs).enumerate() {
+                tile.set_row(isa, i, &row[columns.clone()]);
+            }
+            block.write(isa, columns, &tile);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bf16::bf16_bits;
+    use super::*;
+    use crate::arena::Arena;
+    use crate::testing::{isas, random};
+    use proptest::prelude::*;
+
+    /// Both orders straight from their definition.
+    fn packed_by_definition(shape: Linear, w: &[f32]) -> [Vec<u32>; 2] {
+        let Linear { inputs, outputs } = shape;
+        let at = |n: usize, k: usize| {
+            if n < outputs && k < inputs { u32::from(bf16_bits(w[n * inputs + k])) } else { 0 }
+        };
+        let order = |width: usize, depth: usize, at: &dyn Fn(usize, usize) -> u32| -> Vec<u32> {
+            let places = (0..width.div_ceil(PANEL)).flat_map(|p| (0..depth.div_ceil(2)).map(move |d| (p, d)));
+            places
+                .flat_map(|(p, d)| (0..PANEL).map(move |j| (PANEL * p + j, d)))
+                .map(|(i, d)| at(i, 2 * d) | at(i, 2 * d + 1) << 16)
+                .collect()
+        };
+        [order(outputs, inputs, &at), order(inputs, outputs, &|k, n| at(n, k))]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn both_orders_are_as_defined(outputs in 0usize..140, inputs in prop_oneof![0usize..140, 750usize..1600]) {
+            let shape = Linear { inputs, outputs };
+            let w = random(7, inputs * outputs);
+            let [forward, backward] = packed_by_definition(shape, &w);
+            prop_assert_eq!([forward.len(), backward.len()], [shape.forward_words(), shape.backward_words()]);
+            for (isa, offset) in isas().flat_map(|isa| [0, 3].map(|offset| (isa, offset))) {
+                // An arena begins at a cache line.
+                let copy = |len: usize| Arena::<u32>::zeros(offset + len).unwrap();
+                let (mut f, mut b) = (copy(forward.len()), copy(backward.len()));
+                let (f, b) = (&mut f.as_mut_slice()[offset..], &mut b.as_mut_slice()[offset..]);
+                f.fill(u32::MAX);
+                pack(isa, shape, &w, f, &mut []);
+                prop_assert!(f == forward, "{shape:?} on {} without the backward order", isa.name());
+                f.fill(u32::MAX);
+                b.fill(u32::MAX);
+                pack(isa, shape, &w, f, b);
+                prop_assert!(f == forward && b == backward, "{shape:?} on {}", isa.name());
+            }
+        }
+    }
+}
