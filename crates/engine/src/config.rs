@@ -18,6 +18,9 @@ pub struct ModelConfig {
     /// Every dropout probability of the model, 0 ≤ p < 1; absent: the checkpoint's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
+    /// Lower layers kept as they are, and with any of them the embeddings. They drop out as the others do.
+    #[serde(default)]
+    pub freeze_layers: FreezeLayers,
 }
 
 /// Where a model's weights come from.
@@ -30,6 +33,107 @@ pub enum Init {
     /// Fresh weights drawn from `initializer_range`; the directory needs none.
     Random,
 }
+
+/// How many of a model's lower layers training leaves as they are: a number, or a share of them as in `"1/3"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FreezeLayers {
+    /// So many.
+    Count(usize),
+    /// This share of the model's layers, rounded down.
+    Share {
+        /// Above the line.
+        numerator: u32,
+        /// Below it.
+        denominator: u32,
+    },
+}
+
+impl FreezeLayers {
+    /// What it comes to in a model of `layers`.
+    ///
+    /// # Errors
+    /// [`NoSuchLayers`] if that is more than there are, or no share at all.
+    pub fn of(self, layers: usize) -> Result<usize, NoSuchLayers> {
+        match self {
+            Self::Count(count) if count <= layers => Ok(count),
+            // Neither above 1 nor of 0: the quotient is at most `layers`.
+            Self::Share { numerator, denominator } if denominator > 0 && numerator <= denominator => {
+                Ok((layers as u128 * u128::from(numerator) / u128::from(denominator)) as usize)
+            }
+            _ => Err(NoSuchLayers { asked: self, layers }),
+        }
+    }
+}
+
+impl Default for FreezeLayers {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
+impl std::fmt::Display for FreezeLayers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Share { numerator, denominator } => write!(f, "{numerator}/{denominator}"),
+        }
+    }
+}
+
+impl Serialize for FreezeLayers {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u64(*count as u64),
+            Self::Share { .. } => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FreezeLayers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Count(usize),
+            Word(String),
+        }
+        let share = |word: &str| {
+            let (numerator, denominator) = word.split_once('/')?;
+            let number = |digits: &str| digits.trim().parse().ok();
+            Some(Self::Share { numerator: number(numerator)?, denominator: number(denominator)? })
+        };
+        let read = match Raw::deserialize(deserializer) {
+            Ok(Raw::Count(count)) => Some(Self::Count(count)),
+            Ok(Raw::Word(word)) => share(&word),
+            Err(_) => None,
+        };
+        read.ok_or_else(|| serde::de::Error::custom("expected a number of layers, or a share of them such as \"1/3\""))
+    }
+}
+
+/// More layers are to be frozen than a model has, or no share of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSuchLayers {
+    asked: FreezeLayers,
+    layers: usize,
+}
+
+impl std::fmt::Display for NoSuchLayers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { asked, layers } = self;
+        match asked {
+            FreezeLayers::Share { denominator: 0, .. } => {
+                write!(f, "{asked} is no share of the model's layers ({layers}); write one such as \"1/3\"")
+            }
+            _ => {
+                write!(f, "{asked} is more layers than the model's {layers}; ")?;
+                write!(f, "use at most {layers} (only the head trains)")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoSuchLayers {}
 
 /// `[train]`: the optimisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,6 +327,32 @@ mod tests {
             assert_eq!(Precision::F32.operands(isa), Ok(Operands::F32), "{}", isa.name());
             assert_eq!(Precision::Bf16.operands(isa).ok(), isa.has_bf16().then_some(Operands::Bf16), "{}", isa.name());
         }
+    }
+
+    #[test]
+    fn frozen_layers_are_a_number_or_a_share_rounded_down() {
+        let share = |numerator, denominator| FreezeLayers::Share { numerator, denominator };
+        for (asked, layers, frozen) in [
+            (FreezeLayers::Count(0), 12, 0),
+            (FreezeLayers::Count(12), 12, 12),
+            (share(1, 3), 12, 4),
+            (share(1, 3), 2, 0),
+            (share(2, 3), 4, 2),
+            (share(0, 5), 6, 0),
+            (share(u32::MAX, u32::MAX), 6, 6),
+        ] {
+            assert_eq!(asked.of(layers), Ok(frozen), "{asked} of {layers}");
+        }
+    }
+
+    #[test]
+    fn more_frozen_layers_than_there_are_is_an_error_that_names_both_numbers() {
+        let message = |asked: FreezeLayers| asked.of(12).unwrap_err().to_string();
+        let most = "is more layers than the model's 12; use at most 12 (only the head trains)";
+        assert_eq!(message(FreezeLayers::Count(13)), format!("13 {most}"));
+        assert_eq!(message(FreezeLayers::Share { numerator: 13, denominator: 12 }), format!("13/12 {most}"));
+        let nothing = message(FreezeLayers::Share { numerator: 1, denominator: 0 });
+        assert_eq!(nothing, "1/0 is no share of the model's layers (12); write one such as \"1/3\"");
     }
 
     #[test]

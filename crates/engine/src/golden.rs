@@ -20,7 +20,7 @@ const TOLERANCE: f32 = 1e-4;
 /// The same with linear layers in bfloat16, whose operands are off by up to 2⁻⁹ each.
 const TOLERANCE_BF16: f32 = 6e-2;
 
-const CASES: [&str; 9] = [
+const CASES: [&str; 10] = [
     "bert_cls",
     "bert_gelu_new_cls",
     "bert_reg_pairs",
@@ -30,6 +30,7 @@ const CASES: [&str; 9] = [
     "electra_reg_pairs",
     "electra_proj_cls_pairs",
     "electra_proj_reg",
+    "frozen",
 ];
 
 struct Golden {
@@ -74,6 +75,7 @@ impl Golden {
         let weights = Weights::open(&self.model).unwrap().unwrap();
         let report = model.load(&weights, &self.model, 0).unwrap();
         assert_eq!(report, crate::LoadReport::default(), "{}", self.name);
+        model.freeze(self.expected["hyper"]["freeze_layers"].as_u64().unwrap_or(0) as usize);
         model
     }
 

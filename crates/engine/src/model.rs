@@ -6,7 +6,7 @@ use gyeol_kernels::Span;
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
 use crate::heads::HeadActs;
 use crate::hf::{EncoderConfig, Family};
-use crate::layers::{BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
+use crate::layers::{Below, Block, BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
 use crate::models::{self, Network};
 use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
@@ -18,6 +18,8 @@ pub struct Model<D> {
     config: EncoderConfig,
     pub(crate) network: Network,
     outputs: usize,
+    /// Blocks that do not train, from the lowest up; with any of them the embeddings do not either.
+    frozen: usize,
     /// The plan of the last training pass, which the backward pass reads.
     saved: Option<Saved>,
 }
@@ -32,8 +34,10 @@ struct Saved {
 #[derive(Debug)]
 struct Acts {
     embeddings: EmbeddingsActs,
-    /// Those of every block but the last: in training each its own, in inference two that blocks take in turn.
+    /// Those of every block but the last: up to two that the lowest blocks take in turn, then one for each block above.
     blocks: Vec<BlockActs>,
+    /// Blocks that take turns, as no backward pass reads them: in training the frozen ones, in inference all.
+    in_turn: usize,
     /// The last block's, which goes on with the first token of each sequence alone.
     last: BlockActs,
     scratch: Scratch,
@@ -52,7 +56,13 @@ impl Acts {
     }
 
     fn block(&self, index: usize) -> &BlockActs {
-        if index + 1 == self.depth { &self.last } else { &self.blocks[index % self.blocks.len()] }
+        if index + 1 == self.depth {
+            &self.last
+        } else if index < self.in_turn {
+            &self.blocks[index % 2]
+        } else {
+            &self.blocks[index - self.in_turn + self.in_turn.min(2)]
+        }
     }
 }
 
@@ -69,7 +79,24 @@ impl<D: Device> Model<D> {
             embeddings: &network.embeddings.tables,
         };
         device.allocate(layout, training)?;
-        Ok(Self { device, config, network, outputs, saved: None })
+        Ok(Self { device, config, network, outputs, frozen: 0, saved: None })
+    }
+
+    /// Keeps the lowest `layers` blocks as they are, and with any of them the embeddings: from now on they have no
+    /// gradient and no update. As with `requires_grad = False` in PyTorch, training still drops out in them. To be called
+    /// before training: a forward pass keeps only what the backward pass needs by then.
+    ///
+    /// # Panics
+    /// If there are fewer blocks.
+    pub fn freeze(&mut self, layers: usize) {
+        assert!(layers <= self.network.blocks.len(), "{layers} of {} blocks", self.network.blocks.len());
+        self.frozen = layers;
+    }
+
+    /// Where in the arenas the parameters that train begin: they lie in the order of the forward pass.
+    pub(crate) fn trained_from(&self) -> usize {
+        let lowest = |blocks: &[Block]| blocks.first().map_or(self.network.head.dense, |block| block.qkv);
+        if self.frozen == 0 { 0 } else { lowest(&self.network.blocks[self.frozen..]).weight.0.start }
     }
 
     /// The configuration it was made from.
@@ -121,7 +148,8 @@ impl<D: Device> Model<D> {
         Ok(outputs)
     }
 
-    /// Adds the gradients of every parameter, from that of the outputs of the last [`Model::forward`].
+    /// Adds the gradients of every parameter that is not frozen, from that of the outputs of the last
+    /// [`Model::forward`].
     ///
     /// # Panics
     /// Without one.
@@ -130,10 +158,13 @@ impl<D: Device> Model<D> {
         let (d, stream) = (&mut self.device, Some(stream));
         d.write(acts.head.doutputs, doutputs);
         self.network.head.backward(d, acts.last.out, &acts.head, acts.scratch.stream, stream);
-        for (index, block) in self.network.blocks.iter().enumerate().rev() {
-            block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
+        for (index, block) in self.network.blocks.iter().enumerate().skip(self.frozen).rev() {
+            let below = if self.frozen > 0 && index == self.frozen { Below::Frozen } else { Below::Trained };
+            block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream, below);
         }
-        self.network.embeddings.backward(d, &acts.embeddings, &acts.scratch, stream);
+        if self.frozen == 0 {
+            self.network.embeddings.backward(d, &acts.embeddings, &acts.scratch, stream);
+        }
     }
 
     fn plan(&self, batch: &Batch, training: bool) -> Acts {
@@ -141,9 +172,10 @@ impl<D: Device> Model<D> {
         let mut planner = Planner::default();
         let embeddings = self.network.embeddings.plan(&mut planner, tokens);
         let depth = self.network.blocks.len();
-        let own = if training { depth - 1 } else { (depth - 1).min(2) };
+        let in_turn = if training { self.frozen.min(depth - 1) } else { depth - 1 };
+        let planned = depth - 1 - in_turn + in_turn.min(2);
         let every = Rows::All { tokens };
-        let blocks = self.network.blocks[..own].iter().map(|block| block.plan(&mut planner, every)).collect();
+        let blocks = self.network.blocks[..planned].iter().map(|block| block.plan(&mut planner, every)).collect();
         let last = self.network.blocks[depth - 1].plan(&mut planner, Rows::First { tokens, sequences: batch.len() });
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
@@ -152,7 +184,7 @@ impl<D: Device> Model<D> {
         };
         let scratch = Scratch::plan(&mut planner, tokens, shape, training);
         let head = self.network.head.plan(&mut planner, batch.len(), training);
-        Acts { embeddings, blocks, last, scratch, head, depth, len: planner.len() }
+        Acts { embeddings, blocks, in_turn, last, scratch, head, depth, len: planner.len() }
     }
 
     fn run(&mut self, batch: &Batch, acts: &Acts, stream: Option<DropoutStream>) -> Result<Vec<f32>, AllocationError> {
@@ -195,3 +227,6 @@ fn token_indices(config: &EncoderConfig, batch: &Batch) -> TokenIndices {
         cu_seqlens: batch.cu_seqlens.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,10 +105,11 @@ impl ParamTable {
         &self.tensors
     }
 
-    /// The arena cut into the longest runs of tensors that are all decayed or all not.
-    pub fn decay_runs(&self) -> Vec<(Span, bool)> {
+    /// The arena from `start` on, where a tensor starts, cut into the longest runs of tensors that are all decayed or all
+    /// not.
+    pub fn decay_runs(&self, start: usize) -> Vec<(Span, bool)> {
         let mut runs: Vec<(Span, bool)> = Vec::new();
-        for tensor in &self.tensors {
+        for tensor in self.tensors.iter().filter(|tensor| tensor.span.start >= start) {
             match runs.last_mut() {
                 Some((run, decays)) if *decays == tensor.role.decays() => run.len += tensor.span.len,
                 _ => runs.push((tensor.span, tensor.role.decays())),
@@ -131,7 +132,9 @@ mod tests {
         table.add("d".into(), &[1], Role::NormScale);
         table.add("e".into(), &[5], Role::Embedding { padding_row: Some(0) });
         let want = [(Span::new(0, 10), true), (Span::new(10, 3), false), (Span::new(13, 5), true)];
-        assert_eq!(table.decay_runs(), want);
+        assert_eq!(table.decay_runs(0), want);
+        assert_eq!(table.decay_runs(6), [(Span::new(6, 4), true), want[1], want[2]]);
+        assert_eq!(table.decay_runs(18), []);
         assert_eq!(table.len(), 18);
     }
 }

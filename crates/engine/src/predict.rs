@@ -7,9 +7,9 @@ use gyeol_data::Tokenised;
 use crate::device::{AllocationError, Device};
 use crate::model::Model;
 
-/// Tokens of a batch, unless its one text has more. Enough rows for the products to run at full speed, while the activations
-/// of a block still fit the last-level cache: twice or half as many tokens are slower, the wider the model the more.
-const TOKENS: usize = 2048;
+/// Tokens of a batch, unless its one text has more. With fewer than a thousand the products get slow, with more than three
+/// thousand the activations of a block outgrow the last-level cache; between them the speed is much the same.
+const TOKENS: usize = 1536;
 
 impl<D: Device> Model<D> {
     /// The outputs `[rows.len(), outputs]` of `rows` in their order; `None` if `progress`, which is told the rows done so

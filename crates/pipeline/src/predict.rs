@@ -17,7 +17,7 @@ use crate::train::id_column;
 use crate::{Arithmetic, Error, Watcher};
 
 /// Texts of one forward pass.
-const BATCH_SIZE: usize = 64;
+const BATCH_SIZE: usize = 512;
 
 /// What the command line may say against the model's own settings.
 #[derive(Debug, Clone, Default)]

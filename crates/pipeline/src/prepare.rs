@@ -52,6 +52,8 @@ pub struct Prepared {
     pub base: PathBuf,
     /// Its configuration, with the recipe's dropout.
     pub config: EncoderConfig,
+    /// How many of its lower layers are kept as they are.
+    pub frozen: usize,
     /// Its tokeniser.
     pub tokeniser: Tokeniser,
     /// The task.
@@ -129,6 +131,7 @@ impl Prepared {
         if let Some(p) = recipe.model.dropout {
             config.set_dropout(p);
         }
+        let frozen = resolve_frozen(&recipe, &config)?;
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
         go_on(watcher)?;
@@ -161,6 +164,7 @@ impl Prepared {
             arithmetic,
             base,
             config,
+            frozen,
             tokeniser,
             task,
             metric,
@@ -349,6 +353,11 @@ fn resolve_loss(recipe: &mut Recipe, task: Task) -> Result<LossKind, Error> {
     }
     recipe.loss.kind = Some(loss);
     Ok(loss)
+}
+
+fn resolve_frozen(recipe: &Recipe, config: &EncoderConfig) -> Result<usize, Error> {
+    let frozen = recipe.model.freeze_layers.of(config.layers);
+    frozen.map_err(|error| Error::Setting { key: "model.freeze_layers", problem: error.to_string() })
 }
 
 /// Whether tokeniser, length and encoder go together.

@@ -198,6 +198,15 @@ fn texts_longer_than_the_positions_of_the_model_are_refused() {
 }
 
 #[test]
+fn more_frozen_layers_than_the_model_has_are_refused() {
+    let most = "is more layers than the model's 1; use at most 1 (only the head trains)";
+    refused_set("model.freeze_layers=2", &["model.freeze_layers: 2 ", most]);
+    refused_set("model.freeze_layers=4/3", &["model.freeze_layers: 4/3 ", most]);
+    refused_set("model.freeze_layers=1/0", &["model.freeze_layers: 1/0 is no share of the model's layers (1)"]);
+    refused_set("model.freeze_layers=half", &["model.freeze_layers: expected a number of layers, or a share of them"]);
+}
+
+#[test]
 fn a_tokeniser_larger_than_the_embedding_is_refused() {
     let project = Project::reviews();
     project.0.write("base/vocab.txt", &format!("{}\n하나\n둘", project.0.read("base/vocab.txt")));

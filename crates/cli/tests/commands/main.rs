@@ -3,6 +3,7 @@
 mod bad_input;
 mod completions;
 mod evaluate;
+mod freeze;
 mod help;
 mod init;
 mod precision;

@@ -40,6 +40,15 @@ pub(crate) enum Rows {
     },
 }
 
+/// What is below a block in the backward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Below {
+    /// Something that trains: it needs the gradient of the block's input.
+    Trained,
+    /// Nothing that trains: the backward pass ends with the block's own parameters.
+    Frozen,
+}
+
 impl Rows {
     fn tokens(self) -> usize {
         match self {
@@ -170,7 +179,8 @@ impl Block {
         d.add_norm(&self.output_norm, acts.output_norm, Some(acts.attended), dropout, acts.out);
     }
 
-    /// From the gradient of `out` in `scratch.stream` to the gradient of `x` in the same place.
+    /// From the gradient of `out` in `scratch.stream` to the gradient of `x` in the same place, where something below
+    /// needs it.
     pub(crate) fn backward<D: Device>(
         &self,
         d: &mut D,
@@ -178,6 +188,7 @@ impl Block {
         acts: &BlockActs,
         scratch: &Scratch,
         stream: Option<DropoutStream>,
+        below: Below,
     ) {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         let hidden = self.heads.hidden();
@@ -203,16 +214,20 @@ impl Block {
             // Back among the rows of all tokens: of the context here, of the block's input in the stream, which is
             // copied aside as the two places overlap.
             d.scatter_first(residual, hidden, scratch.branch);
-            let aside = scratch.residual.part(acts.rows * hidden);
-            d.copy(dstream, aside);
-            d.scatter_first(aside, hidden, scratch.stream);
+            if below == Below::Trained {
+                let aside = scratch.residual.part(acts.rows * hidden);
+                d.copy(dstream, aside);
+                d.scatter_first(aside, hidden, scratch.stream);
+            }
             scratch.branch
         } else {
             residual
         };
         let dropout = site(Site::Attention, self.attention_dropout);
         d.attention_backward(self.heads, acts.queries(), acts.qkv, dropout, acts.lse, dcontext, scratch.qkv);
-        d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
+        if below == Below::Trained {
+            d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
+        }
         d.linear_backward_weight(&self.qkv, scratch.qkv, x);
     }
 }

@@ -17,7 +17,7 @@ const EPS: f64 = 1e-8;
 
 impl<D: Device> Model<D> {
     /// Clips the gradients by their global norm, takes one AdamW step with `learning_rate`, clears the gradients, and
-    /// returns the norm before clipping. `step` counts from 1.
+    /// returns the norm before clipping. `step` counts from 1. What is frozen has no gradient, and is not decayed either.
     pub(crate) fn optimise(&mut self, config: &TrainConfig, learning_rate: f64, step: u64) -> f64 {
         let norm = self.device.gradient_squares().sqrt();
         // As torch.nn.utils.clip_grad_norm_ has it, small constant included.
@@ -25,7 +25,7 @@ impl<D: Device> Model<D> {
         if !norm.is_finite() {
             return norm;
         }
-        for (part, decays) in self.network.table.decay_runs() {
+        for (part, decays) in self.network.table.decay_runs(self.trained_from()) {
             let weight_decay = if decays { config.weight_decay } else { 0.0 };
             let step = AdamStep {
                 learning_rate,

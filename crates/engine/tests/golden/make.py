@@ -9,7 +9,8 @@ A case directory holds
     expected.json                    {model, hyper, logits, loss, losses, learning_rates, grad_norms}
     gradients.safetensors            every parameter's gradient of the first batch's loss, before clipping
     after10.safetensors              every parameter after one AdamW step a batch
-and the case `accumulate` (which starts from `bert_cls`) only batches.json, expected.json and after3.safetensors.
+The cases `accumulate` and `frozen` start from the model of another case: the first has after3.safetensors and no gradients,
+the second `freeze_layers` in `hyper` and zeros for the gradients of what is frozen.
 
 Every tensor is float32 and has the name and the shape of the model's parameter. `logits`, `loss` and the gradients are of
 the first batch at the starting weights; `losses[i]`, `learning_rates[i]` and `grad_norms[i]` (before clipping) are those of
@@ -159,7 +160,10 @@ def first_batch(model, batch):
     logits, total = forward(model, batch)
     loss = total / len(batch["labels"])
     loss.backward()
-    gradients = {name: p.grad.clone().contiguous() for name, p in model.named_parameters()}
+    gradients = {
+        name: (torch.zeros_like(p) if p.grad is None else p.grad).detach().clone().contiguous()
+        for name, p in model.named_parameters()
+    }
     model.zero_grad()
     return logits.detach(), loss.item(), gradients
 
@@ -231,6 +235,13 @@ def load(directory, model_class, dtype):
     return model.to(dtype).eval()
 
 
+def freeze(model, layers):
+    """As Hugging Face users freeze: the embeddings (ELECTRA's projection too) and the lowest layers need no gradient."""
+    frozen = ["embeddings", *(f"encoder.layer.{layer}" for layer in range(layers))] if layers else []
+    for name, parameter in model.base_model.named_parameters():
+        parameter.requires_grad_(not any(name.startswith((f"{part}.", f"{part}_project.")) for part in frozen))
+
+
 def make_case(name):
     architecture, settings, pairs, labels, seed = CASES[name]
     directory = HERE / name
@@ -238,23 +249,43 @@ def make_case(name):
     make_model(architecture, settings, labels, seed).save_pretrained(directory)
     sizes = [4 + i % 2 for i in range(10)]
     batches = make_batches(architecture, pairs, labels, sizes, seed)
-    results = []
+    after = record_training(name, name, architecture[1], batches, HYPER)
+    (directory / "model.safetensors").chmod(0o644)
+    saved = set(load_file(directory / "model.safetensors"))
+    assert saved == set(after), saved ^ set(after)
+
+
+def make_frozen():
+    """The lower of two layers frozen, and the embeddings with it."""
+    start, hyper = "bert_reg_pairs", {**HYPER, "freeze_layers": 1}
+    directory = HERE / "frozen"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    batches = json.loads((HERE / start / "batches.json").read_text())
+    after = record_training("frozen", start, CASES[start][0][1], batches, hyper)
+    before = load_file(HERE / start / "model.safetensors")
+    kept = {name for name in after if torch.equal(before[name], after[name])}
+    assert kept == {name for name in after if ".embeddings." in name or ".layer.0." in name}, kept
+
+
+def record_training(name, start, model_class, batches, hyper):
+    """Writes what a case expects of training the model of the case `start`; the weights after it."""
+    directory, results = HERE / name, []
     for dtype in (torch.float32, torch.float64):
-        model = load(directory, architecture[1], dtype)
-        results.append((first_batch(model, batches[0]), train(model, batches, HYPER)))
+        model = load(HERE / start, model_class, dtype)
+        freeze(model, hyper.get("freeze_layers", 0))
+        results.append((first_batch(model, batches[0]), train(model, batches, hyper)))
     ((logits, loss, gradients), (after, record)), ((logits64, _, gradients64), (after64, _)) = results
     check_noise(name, "logits", noise({"logits": logits64}, {"logits": logits}))
     check_noise(name, "gradients", noise(gradients64, gradients, ["key.bias"]))
     check_noise(name, "weights", noise(after64, after, ["key.bias"]))
     write_json(directory / "batches.json", batches)
-    hyper = {**HYPER, "total_steps": len(batches)}
-    expected = {"model": name, "hyper": hyper, "logits": logits.tolist(), "loss": loss, **record}
+    hyper = {**hyper, "total_steps": len(batches)}
+    expected = {"model": start, "hyper": hyper, "logits": logits.tolist(), "loss": loss, **record}
     write_json(directory / "expected.json", expected)
     write_tensors(directory / "gradients.safetensors", gradients)
     write_tensors(directory / "after10.safetensors", after)
-    (directory / "model.safetensors").chmod(0o644)
-    saved = set(load_file(directory / "model.safetensors"))
-    assert saved == set(after), saved ^ set(after)
+    return after
 
 
 def make_accumulate():
@@ -288,3 +319,4 @@ if __name__ == "__main__":
     for case in CASES:
         make_case(case)
     make_accumulate()
+    make_frozen()

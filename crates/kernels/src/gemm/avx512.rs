@@ -90,9 +90,9 @@ impl Tile {
     }
 
     /// # Safety
-    /// C is valid over `ROWS` rows of `columns` elements.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
+    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F.
+    // Always inlined, as a call would send the sums through memory; the callers have the target feature.
+    #[inline(always)]
     pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {
         // SAFETY: as the caller promises; beyond `columns` the masks are 0.
         unsafe {

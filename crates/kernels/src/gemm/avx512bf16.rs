@@ -14,13 +14,15 @@ pub(super) struct Kernel;
 
 /// Groups of a panel interleaved before the next panel's: a run of the source's rows stays in the first-level cache.
 const PANELS_AT_ONCE: usize = 16;
+/// How many rows ahead interleaving asks for its source.
+const ROWS_AHEAD: usize = 8;
 
 impl MicroKernel for Kernel {
     type Element = u32;
     const MR: usize = 12;
     const NR: usize = 32;
     const GROUP: usize = 2;
-    const KC: usize = 192;
+    const KC: usize = 768;
 
     unsafe fn tile(groups: usize, a: Left<u32>, b: *const u32, tile: Tile, rows: usize) {
         // SAFETY: as the caller promises.
@@ -196,22 +198,33 @@ unsafe fn interleave<const WIDTH: usize>(
     );
     // SAFETY: loads are masked to the `count` elements of the rows there are, stores to the words of each group.
     unsafe {
+        let word = |first: *const f32, second: *const f32, load: __mmask16, both: __mmask16| {
+            let (low, high) = (_mm512_maskz_loadu_ps(load, first), _mm512_maskz_loadu_ps(load & both, second));
+            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_permutexvar_epi16(order, pairs)
+        };
+        let full = |part: usize| ((1u32 << (WIDTH - part).min(16)) - 1) as __mmask16;
         for g in 0..groups {
-            let (first, second) = (source.add(2 * g * stride), source.wrapping_add((2 * g + 1) * stride));
-            let both = 2 * g + 1 < depth;
-            for column in (0..count).step_by(WIDTH) {
+            let (mut first, mut second) = (source.add(2 * g * stride), source.wrapping_add((2 * g + 1) * stride));
+            let both = if 2 * g + 1 < depth { 0xffff } else { 0 };
+            let mut to = out.add(g * WIDTH);
+            for _ in 0..count / WIDTH {
                 for part in (0..WIDTH).step_by(16) {
-                    let width = (WIDTH - part).min(16);
-                    let left = count.saturating_sub(column + part).min(width);
+                    // The rows of the groups to come lie far apart: nothing else asks for them early.
+                    _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(ROWS_AHEAD * stride + part).cast());
+                    _mm_prefetch::<_MM_HINT_T0>(second.wrapping_add(ROWS_AHEAD * stride + part).cast());
+                    let pairs = word(first.wrapping_add(part), second.wrapping_add(part), full(part), both);
+                    _mm512_mask_storeu_epi32(to.add(part).cast(), full(part), pairs);
+                }
+                (first, second) = (first.wrapping_add(WIDTH), second.wrapping_add(WIDTH));
+                to = to.wrapping_add(groups * WIDTH);
+            }
+            if !count.is_multiple_of(WIDTH) {
+                for part in (0..WIDTH).step_by(16) {
+                    let left = (count % WIDTH).saturating_sub(part).min(16);
                     let load = ((1u32 << left) - 1) as __mmask16;
-                    let at = column + part;
-                    let low = _mm512_maskz_loadu_ps(load, first.wrapping_add(at));
-                    let high = _mm512_maskz_loadu_ps(if both { load } else { 0 }, second.wrapping_add(at));
-                    let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-                    let pairs = _mm512_permutexvar_epi16(order, pairs);
-                    let store = ((1u32 << width) - 1) as __mmask16;
-                    let to = out.add((column / WIDTH * groups + g) * WIDTH + part);
-                    _mm512_mask_storeu_epi32(to.cast(), store, pairs);
+                    let pairs = word(first.wrapping_add(part), second.wrapping_add(part), load, both);
+                    _mm512_mask_storeu_epi32(to.add(part).cast(), full(part), pairs);
                 }
             }
         }

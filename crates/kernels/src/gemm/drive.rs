@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
-use super::scratch::{A_PANELS, B_PANELS, with_scratch};
+use super::scratch::{A_PANELS, B_PANELS, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Tile};
 use crate::activation::{bias_activation_row, bias_row};
 use crate::isa::Isa;
@@ -50,6 +50,62 @@ pub(super) fn drive<K: MicroKernel>(
     epilogue: Epilogue<'_>,
 ) {
     let (m, n, k) = (a.rows, b.columns(), a.columns);
+    let parallel = m * n * k >= PARALLEL_FROM;
+    let threads = if parallel { rayon::current_num_threads() } else { 1 };
+    let plan = Plan::new(MC.min(m).div_ceil(K::MR), n.div_ceil(NC), threads);
+    match b {
+        // Several tasks need each block of B: it is packed once for all of them.
+        Right::Matrix(matrix) if plan.splits > 1 || m > MC => {
+            let size = K::NR * k.div_ceil(K::GROUP);
+            with_scratch(&WHOLE_B, n.div_ceil(K::NR) * size, |panels: &mut [K::Element]| {
+                for_each_chunk(panels, size, threads, |panel, out| {
+                    let first = panel * K::NR;
+                    // SAFETY: the columns are inside `matrix`; `K` runs on this processor.
+                    unsafe { K::pack_b(matrix, 0..k, first, K::NR.min(n - first), out) };
+                });
+                nest::<K>(isa, a, Right::Packed { panels, columns: n }, c, epilogue, threads);
+            });
+        }
+        _ => nest::<K>(isa, a, b, c, epilogue, threads),
+    }
+}
+
+/// How C is cut into tasks.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    /// Blocks of columns.
+    blocks: usize,
+    /// Ranges of panels of rows.
+    splits: usize,
+}
+
+impl Plan {
+    /// Few wide blocks leave threads idle: the rows are cut too, in whole panels.
+    fn new(panels: usize, blocks: usize, threads: usize) -> Self {
+        let splits =
+            (8 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
+        Self { blocks, splits: splits.max(1) }
+    }
+}
+
+/// Calls `work` with the number and the elements of every chunk of `size`.
+fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: impl Fn(usize, &mut [E]) + Sync) {
+    if threads > 1 {
+        data.par_chunks_mut(size.max(1)).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    } else {
+        data.chunks_mut(size.max(1)).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    }
+}
+
+fn nest<K: MicroKernel>(
+    isa: Isa,
+    a: Matrix<'_>,
+    b: Right<'_, K::Element>,
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+    threads: usize,
+) {
+    let (m, n, k) = (a.rows, b.columns(), a.columns);
     let accumulate = matches!(epilogue, Epilogue::Accumulate | Epilogue::Gradient { accumulate: true, .. });
     if k == 0 && !accumulate {
         c.fill(0.0);
@@ -69,12 +125,11 @@ pub(super) fn drive<K: MicroKernel>(
         return;
     }
     let c = SharedMut::new(c);
-    let parallel = m * n * k >= PARALLEL_FROM;
-    let threads = if parallel { rayon::current_num_threads() } else { 1 };
-    let (groups, blocks) = (k.div_ceil(K::GROUP), n.div_ceil(NC));
+    let groups = k.div_ceil(K::GROUP);
     for row in (0..m).step_by(MC) {
         let rows = MC.min(m - row);
         let panels = rows.div_ceil(K::MR);
+        let Plan { blocks, splits } = Plan::new(panels, n.div_ceil(NC), threads);
         // Sums of squares a panel and block: added up in this order however the tasks are cut.
         let mut panel_squares = vec![0f64; if squares.is_some() { panels * blocks } else { 0 }];
         let shared_squares = SharedMut::new(&mut panel_squares);
@@ -82,20 +137,13 @@ pub(super) fn drive<K: MicroKernel>(
         let size = K::MR * row_stride.unwrap_or(groups);
         with_scratch(&A_PANELS, panels * size, |packed_a: &mut [K::Element]| {
             let per_task = panels.div_ceil(8 * threads).max(1);
-            let pack = |(task, out): (usize, &mut [K::Element])| {
+            for_each_chunk(packed_a, size * per_task, threads, |task, out| {
                 let first = row + task * per_task * K::MR;
                 let count = (per_task * K::MR).min(row + rows - first);
                 // SAFETY: rows `first..first + count` of `a` are in bounds; `K` runs on this processor.
                 unsafe { K::pack_a(a, first, count, out) };
-            };
-            if threads > 1 {
-                packed_a.par_chunks_mut((size * per_task).max(1)).enumerate().for_each(pack);
-            } else {
-                packed_a.chunks_mut((size * per_task).max(1)).enumerate().for_each(pack);
-            }
+            });
             let packed_a = &*packed_a;
-            // Few wide blocks leave threads idle: cut the rows too, in whole panels.
-            let splits = (8 * threads).div_ceil(blocks).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
             let panels_per_split = panels.div_ceil(splits);
             let task = |task: usize| {
                 let (block, split) = (task % blocks, task / blocks);
@@ -189,23 +237,23 @@ impl<E: Word> Part<'_, E> {
                         unsafe { K::pack_b(b, elements, first, count, out) };
                     }
                 }
-                for column_panel in 0..column_panels {
-                    let j = column_panel * K::NR;
-                    let b_panel = match b {
-                        Right::Matrix(_) => packed_b[column_panel * K::NR * depth..].as_ptr(),
-                        Right::Packed { panels, .. } => {
-                            panels[((column + j) / K::NR * groups + start) * K::NR..].as_ptr()
-                        }
+                for panel in self.panels.clone() {
+                    let i = panel * K::MR;
+                    let height = K::MR.min(rows - i);
+                    let at = match row_stride {
+                        Some(row_stride) => i * row_stride + start,
+                        None => i * groups + start * K::MR,
                     };
-                    let width = K::NR.min(columns - j);
-                    for panel in self.panels.clone() {
-                        let i = panel * K::MR;
-                        let height = K::MR.min(rows - i);
-                        let at = match row_stride {
-                            Some(row_stride) => i * row_stride + start,
-                            None => i * groups + start * K::MR,
+                    let left = Left { first: a[at..].as_ptr(), row_stride };
+                    for column_panel in 0..column_panels {
+                        let j = column_panel * K::NR;
+                        let b_panel = match b {
+                            Right::Matrix(_) => packed_b[column_panel * K::NR * depth..].as_ptr(),
+                            Right::Packed { panels, .. } => {
+                                panels[((column + j) / K::NR * groups + start) * K::NR..].as_ptr()
+                            }
                         };
-                        let left = Left { first: a[at..].as_ptr(), row_stride };
+                        let width = K::NR.min(columns - j);
                         // SAFETY: A and B hold `depth_here` groups, and the tile's `height` rows of `width` columns lie in C.
                         unsafe {
                             let c = origin.add(i * stride + column + j);

@@ -8,7 +8,9 @@ use crate::word::Word;
 thread_local! {
     /// Panels of A.
     pub(super) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
-    /// Panels of B.
+    /// Panels of all of B, for every thread to read.
+    pub(super) static WHOLE_B: Buffer = const { RefCell::new(Vec::new()) };
+    /// Panels of the block of B that a task works on.
     pub(super) static B_PANELS: Buffer = const { RefCell::new(Vec::new()) };
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use proptest::prelude::*;
 
 use super::{Recipe, RecipeError, difference};
-use gyeol_engine::config::{EvaluateEvery, Schedule};
+use gyeol_engine::config::{EvaluateEvery, FreezeLayers, Schedule};
 use gyeol_eval::Metric;
 
 const SMALL: &str = r#"
@@ -51,6 +51,7 @@ fn the_resolved_recipe_loads_to_an_equal_one_with_the_same_fingerprint() {
     let sets = [
         "metric=macro_f1",
         "model.dropout=0.1",
+        "model.freeze_layers=1/3",
         "train.evaluate_every=50",
         "data.label_names=[\"부정\", \"긍정\"]",
         "loss.kind=cross_entropy",
@@ -81,6 +82,23 @@ fn a_set_overrides_the_file_and_the_last_of_two_wins() {
     assert_eq!((recipe.train.schedule, recipe.train.evaluate_every), (Schedule::Cosine, EvaluateEvery::Epoch));
     assert_eq!((recipe.metric, recipe.data.text.as_str()), (Some(Metric::MacroF1), "sentence"));
     assert_eq!(recipe.model.base, "monologg/koelectra-base-v3-discriminator");
+}
+
+#[test]
+fn layers_to_freeze_are_a_number_or_a_share() {
+    let frozen = |sets: &[&str]| parse(SMALL, sets).unwrap().model.freeze_layers;
+    let third = FreezeLayers::Share { numerator: 1, denominator: 3 };
+    assert_eq!(frozen(&[]), FreezeLayers::Count(0));
+    assert_eq!(frozen(&["model.freeze_layers=4"]), FreezeLayers::Count(4));
+    assert_eq!(frozen(&["model.freeze_layers=1/3"]), third);
+    assert_eq!(frozen(&["model.freeze_layers=\" 1 / 3 \""]), third);
+    let fingerprint = |set| parse(SMALL, &[set]).unwrap().fingerprint().unwrap();
+    assert_ne!(fingerprint("model.freeze_layers=0"), fingerprint("model.freeze_layers=4"));
+    for wrong in ["-1", "0.5", "true", "third", "1/", "/3", "-1/3", "1/3/4", "99999999999/3"] {
+        let set = format!("model.freeze_layers={wrong}");
+        let expected = "model.freeze_layers: expected a number of layers, or a share of them such as \"1/3\"";
+        assert_eq!(refusal(&[&set]), format!("--set {set}: {expected}"));
+    }
 }
 
 #[test]

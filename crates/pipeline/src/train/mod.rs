@@ -258,6 +258,7 @@ fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cp
 /// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.
 pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
     let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), prepared.outputs(), true)?;
+    model.freeze(prepared.frozen);
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {
         Init::Random => {
