@@ -2,7 +2,7 @@
 
 use gyeol_kernels::{Dropout, Span};
 
-use crate::device::Act;
+use crate::device::{Act, Kept};
 use crate::random::mix;
 
 /// Hands out places in the activation arena, each starting on a cache line.
@@ -16,7 +16,12 @@ impl Planner {
     pub(crate) fn act(&mut self, len: usize) -> Act {
         let span = Span::new(self.top, len);
         self.top += len.next_multiple_of(16);
-        Act(span)
+        Act::single(span)
+    }
+
+    /// Room for `rows` of `width` that only products of linear layers read.
+    pub(crate) fn operand(&mut self, rows: usize, width: usize) -> Act {
+        Act { kept: Kept::Operand(width), ..self.act(rows * Act::operand_row(width)) }
     }
 
     /// Numbers handed out so far.

@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use gyeol_kernels::{Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Weight, peak};
+use gyeol_kernels::{Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Rows, Weight, peak};
 
 /// How long one product is repeated.
 const SECONDS: f64 = 0.4;
@@ -78,13 +78,13 @@ fn products(kernels: &Fast, operands: Operands, shape: Linear, tokens: usize) ->
     let copies = PackedWeight { forward: &forward, backward: &backward };
     let weight = Weight { values: &w, packed: (operands == Operands::Bf16).then_some(copies) };
     let times = [
-        ("forward", seconds(|| kernels.linear(shape, &x, weight, &bias, &mut y))),
-        ("input gradient", seconds(|| kernels.linear_backward_input(shape, &dy, weight, &mut dx, false))),
+        ("forward", seconds(|| kernels.linear(shape, Rows::Single(&x), weight, &bias, &mut y))),
+        ("input gradient", seconds(|| kernels.linear_backward_input(shape, Rows::Single(&dy), weight, &mut dx, false))),
         (
             "weight gradient",
             seconds(|| {
                 let gradient = LinearGradient { weight: &mut dw, bias: &mut db, accumulate: false };
-                kernels.linear_backward_weight(shape, operands, &dy, &x, gradient);
+                kernels.linear_backward_weight(shape, operands, Rows::Single(&dy), Rows::Single(&x), gradient);
             }),
         ),
     ];

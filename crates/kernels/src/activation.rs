@@ -101,8 +101,28 @@ multiversion! {
     }
 }
 
+#[inline(always)]
+fn apply<F: Function>(x: &mut [f32]) {
+    for x in x {
+        *x = F::both(*x).0;
+    }
+}
+
 multiversion! {
-    fn backward_part(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+    /// `row = activation(row)`.
+    pub(crate) fn activation_row(activation: Activation, row: &mut [f32]) {
+        match activation {
+            Activation::Gelu => apply::<Gelu>(row),
+            Activation::GeluTanh => apply::<GeluTanh>(row),
+            Activation::Relu => apply::<Relu>(row),
+            Activation::Tanh => apply::<Tanh>(row),
+        }
+    }
+}
+
+multiversion! {
+    /// `gradient *= activation′(x)`, and `out = activation(x)`.
+    pub(crate) fn activation_gradient_row(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
         match activation {
             Activation::Gelu => backward::<Gelu>(x, gradient, out),
             Activation::GeluTanh => backward::<GeluTanh>(x, gradient, out),
@@ -118,7 +138,7 @@ pub(crate) fn activation_backward(isa: Isa, activation: Activation, x: &[f32], g
     x.par_chunks(ELEMENTS_PER_TASK)
         .zip(gradient.par_chunks_mut(ELEMENTS_PER_TASK))
         .zip(out.par_chunks_mut(ELEMENTS_PER_TASK))
-        .for_each(|((x, gradient), out)| backward_part(isa, activation, x, gradient, out));
+        .for_each(|((x, gradient), out)| activation_gradient_row(isa, activation, x, gradient, out));
 }
 
 #[cfg(test)]

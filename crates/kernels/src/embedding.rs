@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
+use crate::rounded::{Rows, rounded_stride};
 use crate::shared::SharedMut;
 use crate::{COLUMNS_PER_TASK, ELEMENTS_PER_TASK};
 
@@ -91,11 +92,22 @@ multiversion! {
     }
 }
 
+multiversion! {
+    fn add_rounded_columns(x: &[u16], stride: usize, start: usize, sums: &mut [f32]) {
+        for row in x.chunks_exact(stride) {
+            for (sum, x) in sums.iter_mut().zip(&row[start..]) {
+                *sum += f32::from_bits(u32::from(*x) << 16);
+            }
+        }
+    }
+}
+
 /// `sums[j] += Σᵢ x[i, j]`: the gradient of a bias.
-pub(crate) fn add_column_sums(isa: Isa, x: &[f32], sums: &mut [f32]) {
+pub(crate) fn add_column_sums(isa: Isa, x: Rows<'_>, sums: &mut [f32]) {
     let width = sums.len();
-    sums.par_chunks_mut(COLUMNS_PER_TASK).enumerate().for_each(|(block, sums)| {
-        add_columns(isa, x, width, block * COLUMNS_PER_TASK, sums);
+    sums.par_chunks_mut(COLUMNS_PER_TASK).enumerate().for_each(|(block, sums)| match x {
+        Rows::Single(x) => add_columns(isa, x, width, block * COLUMNS_PER_TASK, sums),
+        Rows::Rounded(x) => add_rounded_columns(isa, x, rounded_stride(width), block * COLUMNS_PER_TASK, sums),
     });
 }
 

@@ -11,6 +11,7 @@ use crate::embedding::{self, TokenRows};
 use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdamStep, LazyRows};
+use crate::rounded::{Rows, RowsMut, rounded_stride};
 use crate::{norm, packed, reference};
 
 /// The shape of a linear layer: weight `[outputs, inputs]`, as checkpoints store it.
@@ -94,31 +95,45 @@ pub struct NormSaved<'a> {
 /// The operations of the encoder family on the host. See the module's conventions.
 pub trait Kernels: Send + Sync {
     /// `y = x·Wᵀ + b`.
-    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
 
-    /// `x_before = x·Wᵀ + b`, `y = activation(x_before)`.
+    /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
+    /// and [`Kernels::activation_backward`] read `before`.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn linear_activation(
         &self,
         shape: Linear,
         activation: Activation,
-        x: &[f32],
+        x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        before: &mut [f32],
-        y: &mut [f32],
+        before: RowsMut<'_>,
+        y: RowsMut<'_>,
     );
 
     /// `dx = dy·W`, or `dx += dy·W`.
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool);
+    fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool);
+
+    /// `gradient = (dy·W) ∘ activation′(before)`, and `y = activation(before)` again; all three kept in the same way.
+    #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
+    fn linear_backward_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        dy: Rows<'_>,
+        weight: Weight<'_>,
+        before: Rows<'_>,
+        gradient: RowsMut<'_>,
+        y: RowsMut<'_>,
+    );
 
     /// `dW = dyᵀ·x` or `dW += dyᵀ·x`, `db += Σ dy`; returns Σ dW² as it then stands.
     fn linear_backward_weight(
         &self,
         shape: Linear,
         operands: Operands,
-        dy: &[f32],
-        x: &[f32],
+        dy: Rows<'_>,
+        x: Rows<'_>,
         gradient: LinearGradient<'_>,
     ) -> f64;
 
@@ -252,8 +267,8 @@ impl Fast {
 }
 
 impl Fast {
-    fn forward(&self, shape: Linear, x: &[f32], weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
-        let x = of_width(x, shape.inputs);
+    fn forward(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
+        let x = matrix(x, shape.inputs);
         match weight.packed {
             Some(packed) => gemm_packed(self.0, x, packed.forward, shape.outputs, y, epilogue),
             None => {
@@ -262,10 +277,18 @@ impl Fast {
             }
         }
     }
+
+    fn backward(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], epilogue: Epilogue<'_>) {
+        let dy = matrix(dy, shape.outputs);
+        match weight.packed {
+            Some(packed) => gemm_packed(self.0, dy, packed.backward, shape.inputs, dx, epilogue),
+            None => gemm(self.0, dy, Matrix::new(weight.values, shape.outputs, shape.inputs), dx, epilogue),
+        }
+    }
 }
 
 impl Kernels for Fast {
-    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
         self.forward(shape, x, weight, y, Epilogue::Bias(bias));
     }
 
@@ -273,21 +296,47 @@ impl Kernels for Fast {
         &self,
         shape: Linear,
         activation: Activation,
-        x: &[f32],
+        x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        before: &mut [f32],
-        y: &mut [f32],
+        before: RowsMut<'_>,
+        y: RowsMut<'_>,
     ) {
-        self.forward(shape, x, weight, before, Epilogue::BiasActivation { bias, activation, out: y });
+        match (before, y) {
+            (RowsMut::Single(before), RowsMut::Single(out)) => {
+                self.forward(shape, x, weight, before, Epilogue::BiasActivation { bias, activation, out });
+            }
+            (RowsMut::Rounded(before), RowsMut::Rounded(out)) => {
+                self.forward(shape, x, weight, &mut [], Epilogue::ActivateRounded { bias, activation, before, out });
+            }
+            _ => unreachable!("both are kept in the same way"),
+        }
     }
 
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
-        let dy = of_width(dy, shape.outputs);
-        let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::None };
-        match weight.packed {
-            Some(packed) => gemm_packed(self.0, dy, packed.backward, shape.inputs, dx, epilogue),
-            None => gemm(self.0, dy, Matrix::new(weight.values, shape.outputs, shape.inputs), dx, epilogue),
+    fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
+        self.backward(shape, dy, weight, dx, if accumulate { Epilogue::Accumulate } else { Epilogue::None });
+    }
+
+    fn linear_backward_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        dy: Rows<'_>,
+        weight: Weight<'_>,
+        before: Rows<'_>,
+        gradient: RowsMut<'_>,
+        y: RowsMut<'_>,
+    ) {
+        match (before, gradient, y) {
+            (Rows::Single(before), RowsMut::Single(gradient), RowsMut::Single(y)) => {
+                self.backward(shape, dy, weight, gradient, Epilogue::None);
+                activation_backward(self.0, activation, before, gradient, y);
+            }
+            (Rows::Rounded(before), RowsMut::Rounded(gradient), RowsMut::Rounded(out)) => {
+                let epilogue = Epilogue::ActivationGradient { activation, before, gradient, out };
+                self.backward(shape, dy, weight, &mut [], epilogue);
+            }
+            _ => unreachable!("all three are kept in the same way"),
         }
     }
 
@@ -295,18 +344,18 @@ impl Kernels for Fast {
         &self,
         shape: Linear,
         operands: Operands,
-        dy: &[f32],
-        x: &[f32],
+        dy: Rows<'_>,
+        x: Rows<'_>,
         gradient: LinearGradient<'_>,
     ) -> f64 {
-        let (dy_t, x) = (of_width(dy, shape.outputs).transposed(), of_width(x, shape.inputs));
+        embedding::add_column_sums(self.0, dy, gradient.bias);
+        let (dy_t, x) = (matrix(dy, shape.outputs).transposed(), matrix(x, shape.inputs));
         let mut squares = 0.0;
         let epilogue = Epilogue::Gradient { accumulate: gradient.accumulate, squares: &mut squares };
         match operands {
             Operands::F32 => gemm(self.0, dy_t, x, gradient.weight, epilogue),
             Operands::Bf16 => gemm_bf16(self.0, dy_t, x, gradient.weight, epilogue),
         }
-        embedding::add_column_sums(self.0, dy, gradient.bias);
         squares
     }
 
@@ -427,9 +476,9 @@ impl Kernels for Fast {
 pub struct Scalar;
 
 impl Kernels for Scalar {
-    fn linear(&self, shape: Linear, x: &[f32], weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
         y.chunks_exact_mut(shape.outputs).for_each(|row| row.copy_from_slice(bias));
-        let [x, w] = reference::rounded(weight.operands(), [x, weight.values]);
+        let [x, w] = reference::rounded(weight.operands(), [&x.to_single(shape.inputs), weight.values]);
         let w = Matrix::new(&w, shape.outputs, shape.inputs);
         reference::gemm(of_width(&x, shape.inputs), w.transposed(), y, true);
     }
@@ -438,32 +487,56 @@ impl Kernels for Scalar {
         &self,
         shape: Linear,
         activation: Activation,
-        x: &[f32],
+        x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        before: &mut [f32],
-        y: &mut [f32],
+        mut before: RowsMut<'_>,
+        mut y: RowsMut<'_>,
     ) {
-        self.linear(shape, x, weight, bias, before);
-        y.iter_mut().zip(before).for_each(|(y, &mut x)| *y = reference::activate(activation, x));
+        let x = x.to_single(shape.inputs);
+        let mut values = vec![0.0; x.len() / shape.inputs * shape.outputs];
+        self.linear(shape, Rows::Single(&x), weight, bias, &mut values);
+        values.iter_mut().for_each(|x| *x = before.kept(*x));
+        before.store(&values, shape.outputs);
+        values.iter_mut().for_each(|x| *x = reference::activate(activation, *x));
+        y.store(&values, shape.outputs);
     }
 
-    fn linear_backward_input(&self, shape: Linear, dy: &[f32], weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
-        let [dy, w] = reference::rounded(weight.operands(), [dy, weight.values]);
+    fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
+        let [dy, w] = reference::rounded(weight.operands(), [&dy.to_single(shape.outputs), weight.values]);
         let w = Matrix::new(&w, shape.outputs, shape.inputs);
         reference::gemm(of_width(&dy, shape.outputs), w, dx, accumulate);
+    }
+
+    fn linear_backward_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        dy: Rows<'_>,
+        weight: Weight<'_>,
+        before: Rows<'_>,
+        mut gradient: RowsMut<'_>,
+        mut y: RowsMut<'_>,
+    ) {
+        let before = before.to_single(shape.inputs);
+        let (mut product, mut activated) = (vec![0.0; before.len()], vec![0.0; before.len()]);
+        self.linear_backward_input(shape, dy, weight, &mut product, false);
+        self.activation_backward(activation, &before, &mut product, &mut activated);
+        gradient.store(&product, shape.inputs);
+        y.store(&activated, shape.inputs);
     }
 
     fn linear_backward_weight(
         &self,
         shape: Linear,
         operands: Operands,
-        dy: &[f32],
-        x: &[f32],
+        dy: Rows<'_>,
+        x: Rows<'_>,
         gradient: LinearGradient<'_>,
     ) -> f64 {
-        reference::add_column_sums(dy, gradient.bias);
-        let [dy, x] = reference::rounded(operands, [dy, x]);
+        let (dy, x) = (dy.to_single(shape.outputs), x.to_single(shape.inputs));
+        reference::add_column_sums(&dy, gradient.bias);
+        let [dy, x] = reference::rounded(operands, [&dy, &x]);
         let dy_t = of_width(&dy, shape.outputs).transposed();
         reference::gemm(dy_t, of_width(&x, shape.inputs), gradient.weight, gradient.accumulate);
         reference::sum_of_squares(gradient.weight)
@@ -584,4 +657,12 @@ impl Kernels for Scalar {
 /// As many rows of `width` as fill the slice.
 fn of_width(x: &[f32], width: usize) -> Matrix<'_> {
     Matrix::new(x, x.len() / width, width)
+}
+
+/// Rows of `width` as a matrix.
+fn matrix(rows: Rows<'_>, width: usize) -> Matrix<'_> {
+    match rows {
+        Rows::Single(values) => of_width(values, width),
+        Rows::Rounded(halves) => Matrix::rounded(halves, halves.len() / rounded_stride(width), width),
+    }
 }

@@ -17,6 +17,7 @@ mod optimiser;
 mod packed;
 mod peak;
 mod reference;
+mod rounded;
 mod shared;
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub use kernels::{
 };
 pub use optimiser::{AdamStep, LazyRows};
 pub use peak::peak;
+pub use rounded::{Rows, RowsMut, halves, halves_mut, rounded_stride};
 pub use word::Word;
 
 /// Elements one task of an element-wise kernel takes: large enough to hide the cost of handing it out. Also the unit in

@@ -7,7 +7,7 @@ mod host;
 
 use std::borrow::Cow;
 
-use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Queries, Span};
+use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Queries, Span, rounded_stride};
 
 pub use host::{Cpu, Host, Reference};
 
@@ -17,13 +17,42 @@ pub struct Param(pub Span);
 
 /// An intermediate value: a range of the activation arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Act(pub Span);
+pub struct Act {
+    /// Its place, in numbers of single precision.
+    pub span: Span,
+    /// How a device may keep it.
+    pub kept: Kept,
+}
+
+/// How an intermediate value may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// In single precision.
+    #[default]
+    Single,
+    /// In rows of this width, as products in the device's operands take them: nothing else reads it.
+    Operand(usize),
+}
 
 impl Act {
-    /// Its first `len` numbers.
-    pub(crate) fn part(self, len: usize) -> Act {
-        debug_assert!(len <= self.0.len, "a part is no longer than the whole");
-        Act(Span::new(self.0.start, len))
+    /// Room for `len` numbers of single precision.
+    pub(crate) fn single(span: Span) -> Act {
+        Act { span, kept: Kept::Single }
+    }
+
+    /// Numbers that a row of an operand of `width` takes at most, however a device keeps it.
+    pub(crate) fn operand_row(width: usize) -> usize {
+        width.max(rounded_stride(width) / 2)
+    }
+
+    /// Its first `rows` rows of `width`.
+    pub(crate) fn rows(self, rows: usize, width: usize) -> Act {
+        let row = match self.kept {
+            Kept::Single => width,
+            Kept::Operand(_) => Self::operand_row(width),
+        };
+        debug_assert!(rows * row <= self.span.len, "a part is no longer than the whole");
+        Act { span: Span::new(self.span.start, rows * row), ..self }
     }
 }
 
@@ -164,13 +193,24 @@ pub trait Device: Send {
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act);
     /// `y = x·Wᵀ + b`.
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act);
-    /// `before = x·Wᵀ + b`, `y = activation(before)`.
+    /// `before = x·Wᵀ + b`, `y = activation(before)`; both are kept alike, and only the backward operations of the
+    /// activation read `before`.
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act);
     /// `dx = dy·W`, or with `accumulate` added to.
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool);
     /// Gradients of weight and bias; that of the weight is overwritten the first time after
     /// [`Device::zero_gradients`], so that it need not be cleared.
     fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act);
+    /// `gradient = (dy·W) ∘ activation′(before)`; recomputes `y`.
+    fn linear_backward_activation(
+        &mut self,
+        p: &LinearParams,
+        activation: Activation,
+        dy: Act,
+        before: Act,
+        gradient: Act,
+        y: Act,
+    );
     /// `gradient *= activation′(before)`; recomputes `y`.
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
     /// Self-attention of each sequence, at least for `queries`.

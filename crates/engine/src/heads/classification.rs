@@ -74,7 +74,7 @@ impl ClassificationHead {
         stream: Option<DropoutStream>,
     ) {
         let [input, hidden] = self.sites(stream);
-        let dx = dx.part(x.0.len);
+        let dx = dx.rows(1, x.span.len);
         d.linear_backward_weight(&self.out, acts.doutputs, acts.hidden);
         d.linear_backward_input(&self.out, acts.doutputs, acts.dhidden, false);
         if let Some(dropout) = hidden {

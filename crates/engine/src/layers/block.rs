@@ -106,14 +106,15 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn plan(planner: &mut Planner, tokens: usize, shape: ScratchShape, training: bool) -> Self {
-        let activated = planner.act(tokens * shape.intermediate);
+        let activated = planner.operand(tokens, shape.intermediate);
+        let wide = if training { planner.operand(tokens, shape.intermediate) } else { Act::default() };
         let mut gradient = |width: usize| if training { planner.act(tokens * width) } else { Act::default() };
         Self {
             activated,
             stream: gradient(shape.hidden),
             branch: gradient(shape.hidden),
             residual: gradient(shape.hidden),
-            wide: gradient(shape.intermediate),
+            wide,
             qkv: gradient(3 * shape.hidden),
             embedding: gradient(shape.embedding),
             embedding_pair: (gradient(shape.embedding), gradient(shape.embedding)),
@@ -143,7 +144,7 @@ impl Block {
             },
             attention_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
             attended: planner.act(rows * hidden),
-            up: planner.act(rows * self.up.shape.outputs),
+            up: planner.operand(rows, self.up.shape.outputs),
             output_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
             out: planner.act(rows * hidden),
         }
@@ -169,7 +170,7 @@ impl Block {
             }
             None => (acts.context, x),
         };
-        let activated = scratch.activated.part(acts.rows * self.up.shape.outputs);
+        let activated = scratch.activated.rows(acts.rows, self.up.shape.outputs);
         d.linear(&self.attention_output, context, acts.attention_norm.x);
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
         d.add_norm(&self.attention_norm, acts.attention_norm, Some(residual), dropout, acts.attended);
@@ -193,14 +194,12 @@ impl Block {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         let hidden = self.heads.hidden();
         let [dstream, branch, residual] =
-            [scratch.stream, scratch.branch, scratch.residual].map(|act| act.part(acts.rows * hidden));
-        let [wide, activated] =
-            [scratch.wide, scratch.activated].map(|act| act.part(acts.rows * self.up.shape.outputs));
+            [scratch.stream, scratch.branch, scratch.residual].map(|act| act.rows(acts.rows, hidden));
+        let [wide, activated] = [scratch.wide, scratch.activated].map(|act| act.rows(acts.rows, self.up.shape.outputs));
 
         let dropout = site(Site::FeedForwardOutput, self.hidden_dropout);
         d.add_norm_backward(&self.output_norm, acts.output_norm, dropout, dstream, branch, residual);
-        d.linear_backward_input(&self.down, branch, wide, false);
-        d.activation_backward(self.activation, acts.up, wide, activated);
+        d.linear_backward_activation(&self.down, self.activation, branch, acts.up, wide, activated);
         d.linear_backward_weight(&self.down, branch, activated);
         d.linear_backward_input(&self.up, wide, residual, true);
         d.linear_backward_weight(&self.up, wide, acts.attended);
@@ -215,7 +214,7 @@ impl Block {
             // copied aside as the two places overlap.
             d.scatter_first(residual, hidden, scratch.branch);
             if below == Below::Trained {
-                let aside = scratch.residual.part(acts.rows * hidden);
+                let aside = scratch.residual.rows(acts.rows, hidden);
                 d.copy(dstream, aside);
                 d.scatter_first(aside, hidden, scratch.stream);
             }

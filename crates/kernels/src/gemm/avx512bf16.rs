@@ -7,8 +7,9 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::avx512::for_rows;
-use super::matrix::Matrix;
+use super::matrix::{Elements, Matrix};
 use super::{Left, MicroKernel, Tile};
+use crate::rounded::rounded_stride;
 
 pub(super) struct Kernel;
 
@@ -34,11 +35,17 @@ impl MicroKernel for Kernel {
         }
     }
 
-    /// A row-major A only needs rounding: the kernel takes its pairs as they lie. The transpose of one is interleaved into
-    /// panels.
+    /// A row-major A only needs rounding, if that: the kernel takes its pairs as they lie. The transpose of one is
+    /// interleaved into panels.
     fn row_stride(a: Matrix<'_>) -> Option<usize> {
-        // An odd number of cache lines: the rows of a tile then fall on different sets of the first-level cache.
-        (a.column_stride == 1).then(|| (a.columns.div_ceil(32) | 1) * 16)
+        (a.column_stride == 1).then(|| rounded_stride(a.columns) / 2)
+    }
+
+    fn in_place(a: Matrix<'_>) -> Option<&[u32]> {
+        let Elements::Rounded(data) = a.data else { return None };
+        // SAFETY: any two halves are a word.
+        let (before, words, _) = unsafe { data.align_to::<u32>() };
+        (a.column_stride == 1 && before.is_empty()).then_some(words)
     }
 
     unsafe fn pack_a(a: Matrix<'_>, first: usize, count: usize, out: &mut [u32]) {
@@ -46,20 +53,29 @@ impl MicroKernel for Kernel {
         debug_assert!(first + count <= a.rows);
         // SAFETY: the rows exist, and the strides of a `Matrix` stay inside its slice.
         unsafe {
-            let source = a.data.as_ptr().wrapping_add(first * a.row_stride);
             if let Some(stride) = Self::row_stride(a) {
                 debug_assert!(out.len() >= count * stride);
                 for (row, out) in out.chunks_exact_mut(stride).take(count).enumerate() {
-                    round(source.add(row * a.row_stride), a.columns, out.as_mut_ptr());
+                    let at = (first + row) * a.row_stride;
+                    match a.data {
+                        Elements::Single(data) => round(data.as_ptr().add(at), a.columns, out.as_mut_ptr()),
+                        Elements::Rounded(data) => {
+                            let row = &data[at..at + a.columns];
+                            std::ptr::copy_nonoverlapping(row.as_ptr(), out.as_mut_ptr().cast(), row.len());
+                            if let (true, Some(last)) = (row.len() % 2 == 1, row.last()) {
+                                out[groups - 1] = u32::from(*last);
+                            }
+                        }
+                    }
                 }
             } else {
                 assert_eq!(a.row_stride, 1, "a matrix is contiguous along one of its dimensions");
                 debug_assert!(out.len() >= count.div_ceil(12) * 12 * groups);
-                let mut done = 0;
+                let mut at = first;
                 for out in out.chunks_mut((PANELS_AT_ONCE * 12 * groups).max(1)) {
-                    let count = (count - done).min(PANELS_AT_ONCE * 12);
-                    interleave::<12>(source.add(done), a.column_stride, count, a.columns, groups, out.as_mut_ptr());
-                    done += count;
+                    let block = Block { stride: a.column_stride, count: (first + count - at).min(PANELS_AT_ONCE * 12) };
+                    block.interleave::<12>(a.data, at, a.columns, out);
+                    at += block.count;
                 }
             }
         }
@@ -68,13 +84,9 @@ impl MicroKernel for Kernel {
     unsafe fn pack_b(b: Matrix<'_>, depth: Range<usize>, first: usize, count: usize, out: &mut [u32]) {
         debug_assert!(depth.end <= b.rows && first + count <= b.columns);
         assert_eq!(b.column_stride, 1, "weights come packed; any other right operand is row-major");
-        let groups = depth.len().div_ceil(2);
-        debug_assert!(out.len() >= groups * 32);
+        let block = Block { stride: b.row_stride, count };
         // SAFETY: the block exists, and the strides of a `Matrix` stay inside its slice.
-        unsafe {
-            let source = b.data.as_ptr().add(depth.start * b.row_stride + first);
-            interleave::<32>(source, b.row_stride, count, depth.len(), groups, out.as_mut_ptr());
-        }
+        unsafe { block.interleave::<32>(b.data, depth.start * b.row_stride + first, depth.len(), out) }
     }
 }
 
@@ -177,43 +189,97 @@ unsafe fn round(source: *const f32, depth: usize, out: *mut u32) {
     }
 }
 
-/// Packs `depth` rows of `count` contiguous elements, `stride` apart, into panels `[groups][WIDTH]` of the pairs that two
-/// rows make, zero padded.
-///
-/// # Safety
-/// The rows and the panels are valid, `groups` is half of `depth` rounded up, and the processor has AVX512_BF16.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn interleave<const WIDTH: usize>(
-    source: *const f32,
+/// What two rows of a source have in the same 16 columns, as pairs.
+trait Source: Copy {
+    /// # Safety
+    /// The elements of `load` are valid from `first` on, and those of `load & both` from `second` on; the processor has
+    /// AVX512_BF16.
+    unsafe fn pairs(first: *const Self, second: *const Self, load: __mmask16, both: __mmask16) -> __m512i;
+}
+
+impl Source for f32 {
+    #[inline(always)]
+    unsafe fn pairs(first: *const f32, second: *const f32, load: __mmask16, both: __mmask16) -> __m512i {
+        #[rustfmt::skip]
+        const ORDER: [u16; 32] = [
+            0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31,
+        ];
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (low, high) = (_mm512_maskz_loadu_ps(load, first), _mm512_maskz_loadu_ps(load & both, second));
+            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_permutexvar_epi16(_mm512_loadu_si512(ORDER.as_ptr().cast()), pairs)
+        }
+    }
+}
+
+impl Source for u16 {
+    #[inline(always)]
+    unsafe fn pairs(first: *const u16, second: *const u16, load: __mmask16, both: __mmask16) -> __m512i {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(load, first.cast()));
+            let high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(load & both, second.cast()));
+            _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+        }
+    }
+}
+
+/// Columns of a source whose rows pair up two by two.
+#[derive(Clone, Copy)]
+struct Block {
+    /// Elements from row to row.
     stride: usize,
+    /// Columns.
     count: usize,
+}
+
+impl Block {
+    /// Packs `depth` rows from element `at` on into panels `[groups][WIDTH]` of the pairs that two rows make, zero padded.
+    ///
+    /// # Safety
+    /// The rows and the panels are valid, and the processor has AVX512_BF16.
+    unsafe fn interleave<const WIDTH: usize>(self, data: Elements<'_>, at: usize, depth: usize, out: &mut [u32]) {
+        let (groups, out) = (depth.div_ceil(2), out.as_mut_ptr());
+        // SAFETY: as the caller promises.
+        unsafe {
+            match data {
+                Elements::Single(data) => {
+                    interleave::<f32, WIDTH>(data.as_ptr().wrapping_add(at), self, depth, groups, out);
+                }
+                Elements::Rounded(data) => {
+                    interleave::<u16, WIDTH>(data.as_ptr().wrapping_add(at), self, depth, groups, out);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// See [`Block::interleave`]; `groups` is half of `depth` rounded up.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn interleave<S: Source, const WIDTH: usize>(
+    source: *const S,
+    block: Block,
     depth: usize,
     groups: usize,
     out: *mut u32,
 ) {
-    #[rustfmt::skip]
-    let order = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
-        23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0,
-    );
-    // SAFETY: loads are masked to the `count` elements of the rows there are, stores to the words of each group.
-    unsafe {
-        let word = |first: *const f32, second: *const f32, load: __mmask16, both: __mmask16| {
-            let (low, high) = (_mm512_maskz_loadu_ps(load, first), _mm512_maskz_loadu_ps(load & both, second));
-            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_permutexvar_epi16(order, pairs)
-        };
-        let full = |part: usize| ((1u32 << (WIDTH - part).min(16)) - 1) as __mmask16;
-        for g in 0..groups {
-            let (mut first, mut second) = (source.add(2 * g * stride), source.wrapping_add((2 * g + 1) * stride));
-            let both = if 2 * g + 1 < depth { 0xffff } else { 0 };
-            let mut to = out.add(g * WIDTH);
+    let Block { stride, count } = block;
+    let full = |part: usize| ((1u32 << (WIDTH - part).min(16)) - 1) as __mmask16;
+    for g in 0..groups {
+        let (mut first, mut second) = (source.wrapping_add(2 * g * stride), source.wrapping_add((2 * g + 1) * stride));
+        let both = if 2 * g + 1 < depth { 0xffff } else { 0 };
+        let mut to = out.wrapping_add(g * WIDTH);
+        // SAFETY: loads are masked to the `count` elements of the rows there are, stores to the words of each group.
+        unsafe {
             for _ in 0..count / WIDTH {
                 for part in (0..WIDTH).step_by(16) {
                     // The rows of the groups to come lie far apart: nothing else asks for them early.
                     _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(ROWS_AHEAD * stride + part).cast());
                     _mm_prefetch::<_MM_HINT_T0>(second.wrapping_add(ROWS_AHEAD * stride + part).cast());
-                    let pairs = word(first.wrapping_add(part), second.wrapping_add(part), full(part), both);
+                    let pairs = S::pairs(first.wrapping_add(part), second.wrapping_add(part), full(part), both);
                     _mm512_mask_storeu_epi32(to.add(part).cast(), full(part), pairs);
                 }
                 (first, second) = (first.wrapping_add(WIDTH), second.wrapping_add(WIDTH));
@@ -223,7 +289,7 @@ unsafe fn interleave<const WIDTH: usize>(
                 for part in (0..WIDTH).step_by(16) {
                     let left = (count % WIDTH).saturating_sub(part).min(16);
                     let load = ((1u32 << left) - 1) as __mmask16;
-                    let pairs = word(first.wrapping_add(part), second.wrapping_add(part), load, both);
+                    let pairs = S::pairs(first.wrapping_add(part), second.wrapping_add(part), load, both);
                     _mm512_mask_storeu_epi32(to.add(part).cast(), full(part), pairs);
                 }
             }

@@ -5,11 +5,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
-use super::scratch::{A_PANELS, B_PANELS, WHOLE_B, with_scratch};
+use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Tile};
-use crate::activation::{bias_activation_row, bias_row};
+use crate::activation::{Activation, activation_gradient_row, activation_row, bias_activation_row, bias_row};
 use crate::isa::Isa;
 use crate::optimiser::squares_part;
+use crate::packed::{round_halves, widen};
+use crate::rounded::rounded_stride;
 use crate::shared::SharedMut;
 use crate::word::Word;
 
@@ -97,6 +99,85 @@ fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: im
     }
 }
 
+/// What is done with a row of a block of C once its sum is complete: [`Epilogue`] as tasks share it.
+#[derive(Clone, Copy)]
+enum Finish<'a> {
+    Nothing,
+    Bias(&'a [f32]),
+    BiasActivation(&'a [f32], Activation, SharedMut<'a>),
+    Squares,
+    ActivateRounded(&'a [f32], Activation, [SharedMut<'a, u16>; 2]),
+    ActivationGradient(&'a [u16], Activation, [SharedMut<'a, u16>; 2]),
+}
+
+impl<'a> Finish<'a> {
+    /// Whether the block only passes through a buffer.
+    fn consumes(&self) -> bool {
+        matches!(self, Finish::ActivateRounded(..) | Finish::ActivationGradient(..))
+    }
+
+    /// Asks for what finishing `count` rows from row `first` on will read: it was written long ago.
+    fn prefetch(&self, first: usize, count: usize, column: usize, n: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Finish::ActivationGradient(before, ..) = *self {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            for i in first..first + count {
+                let row = before.as_ptr().wrapping_add(i * rounded_stride(n) + column);
+                for line in (0..NC).step_by(32) {
+                    // SAFETY: a prefetch of any address is harmless.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
+                }
+            }
+        }
+    }
+
+    /// Finishes `values`, which lie in row `i` from column `column` on, of `n`; returns the sum of their squares if that
+    /// is asked for. `spare` has room for two more rows if the block only passes through a buffer.
+    ///
+    /// # Safety
+    /// One task owns these elements of every result.
+    unsafe fn row(&self, isa: Isa, values: &mut [f32], spare: &mut [f32], [i, column, n]: [usize; 3]) -> f64 {
+        let columns = column..column + values.len();
+        let rounded = |results: [SharedMut<'a, u16>; 2]| {
+            let odd = usize::from(columns.end == n && n % 2 == 1);
+            // SAFETY: as the caller promises; an odd row is followed by room for a zero.
+            results.map(|all| unsafe { all.slice(i * rounded_stride(n) + column, values.len() + odd) })
+        };
+        match *self {
+            Finish::Nothing => {}
+            Finish::Bias(bias) => bias_row(isa, &bias[columns], values),
+            Finish::BiasActivation(bias, activation, out) => {
+                // SAFETY: as the caller promises.
+                let out = unsafe { out.slice(i * n + column, values.len()) };
+                bias_activation_row(isa, activation, &bias[columns], values, out);
+            }
+            Finish::Squares => return squares_part(isa, values),
+            Finish::ActivateRounded(bias, activation, results) => {
+                let [before, out] = rounded(results);
+                out[values.len()..].fill(0);
+                bias_row(isa, &bias[columns], values);
+                // The function is applied to what is kept, as the backward pass will apply it.
+                round_halves::<true>(isa, values, &mut before[..values.len()]);
+                activation_row(isa, activation, values);
+                round_halves::<false>(isa, values, &mut out[..values.len()]);
+            }
+            Finish::ActivationGradient(before, activation, results) => {
+                let [gradient, out] = rounded(results);
+                gradient[values.len()..].fill(0);
+                out[values.len()..].fill(0);
+                let before = &before[i * rounded_stride(n)..][columns];
+                let (x, rest) = spare.split_at_mut(values.len());
+                let activated = &mut rest[..values.len()];
+                widen(isa, before, x);
+                activation_gradient_row(isa, activation, x, values, activated);
+                round_halves::<false>(isa, values, &mut gradient[..values.len()]);
+                round_halves::<false>(isa, activated, &mut out[..values.len()]);
+            }
+        }
+        0.0
+    }
+}
+
 fn nest<K: MicroKernel>(
     isa: Isa,
     a: Matrix<'_>,
@@ -107,18 +188,23 @@ fn nest<K: MicroKernel>(
 ) {
     let (m, n, k) = (a.rows, b.columns(), a.columns);
     let accumulate = matches!(epilogue, Epilogue::Accumulate | Epilogue::Gradient { accumulate: true, .. });
-    if k == 0 && !accumulate {
-        c.fill(0.0);
-    }
     let mut squares: Option<&mut f64> = None;
-    let (bias, activation, out) = match epilogue {
-        Epilogue::None | Epilogue::Accumulate => (None, None, None),
-        Epilogue::Bias(bias) => (Some(bias), None, None),
-        Epilogue::BiasActivation { bias, activation, out } => (Some(bias), Some(activation), Some(SharedMut::new(out))),
+    let finish = match epilogue {
+        Epilogue::None | Epilogue::Accumulate => Finish::Nothing,
+        Epilogue::Bias(bias) => Finish::Bias(bias),
+        Epilogue::BiasActivation { bias, activation, out } => {
+            Finish::BiasActivation(bias, activation, SharedMut::new(out))
+        }
         Epilogue::Gradient { squares: total, .. } => {
             *total = 0.0;
             squares = Some(total);
-            (None, None, None)
+            Finish::Squares
+        }
+        Epilogue::ActivateRounded { bias, activation, before, out } => {
+            Finish::ActivateRounded(bias, activation, [before, out].map(SharedMut::new))
+        }
+        Epilogue::ActivationGradient { activation, before, gradient, out } => {
+            Finish::ActivationGradient(before, activation, [gradient, out].map(SharedMut::new))
         }
     };
     if m == 0 || n == 0 {
@@ -130,61 +216,71 @@ fn nest<K: MicroKernel>(
         let rows = MC.min(m - row);
         let panels = rows.div_ceil(K::MR);
         let Plan { blocks, splits } = Plan::new(panels, n.div_ceil(NC), threads);
+        let panels_per_split = panels.div_ceil(splits);
         // Sums of squares a panel and block: added up in this order however the tasks are cut.
         let mut panel_squares = vec![0f64; if squares.is_some() { panels * blocks } else { 0 }];
         let shared_squares = SharedMut::new(&mut panel_squares);
         let row_stride = K::row_stride(a);
-        let size = K::MR * row_stride.unwrap_or(groups);
-        with_scratch(&A_PANELS, panels * size, |packed_a: &mut [K::Element]| {
-            let per_task = panels.div_ceil(8 * threads).max(1);
-            for_each_chunk(packed_a, size * per_task, threads, |task, out| {
-                let first = row + task * per_task * K::MR;
-                let count = (per_task * K::MR).min(row + rows - first);
-                // SAFETY: rows `first..first + count` of `a` are in bounds; `K` runs on this processor.
-                unsafe { K::pack_a(a, first, count, out) };
-            });
-            let packed_a = &*packed_a;
-            let panels_per_split = panels.div_ceil(splits);
+        let compute = |packed_a: &[K::Element]| {
             let task = |task: usize| {
                 let (block, split) = (task % blocks, task / blocks);
                 let column = block * NC;
                 let columns = NC.min(n - column);
-                let panel_range = (split * panels_per_split).min(panels)..((split + 1) * panels_per_split).min(panels);
-                let panels = panel_range.clone();
-                let part = Part { a: packed_a, row_stride, groups, panels, rows, column, columns, stride: n };
-                // SAFETY: tasks cover disjoint (row, column) blocks of C and `out`; `K` runs on this processor.
-                unsafe { part.product::<K>(b, c.get().add(row * n), accumulate) };
-                if bias.is_none() && squares.is_none() {
-                    return;
-                }
-                for panel in panel_range {
-                    let mut sum = 0.0;
-                    for i in panel * K::MR..((panel + 1) * K::MR).min(rows) {
-                        let at = (row + i) * n + column;
-                        // SAFETY: as above.
-                        let c_row = unsafe { c.slice(at, columns) };
-                        match (bias, activation, out) {
-                            (Some(bias), Some(activation), Some(out)) => {
-                                // SAFETY: as above.
-                                let out = unsafe { out.slice(at, columns) };
-                                bias_activation_row(isa, activation, &bias[column..column + columns], c_row, out);
+                let range = (split * panels_per_split).min(panels)..((split + 1) * panels_per_split).min(panels);
+                let first = range.start * K::MR;
+                let last = (range.end * K::MR).min(rows);
+                let room = if finish.consumes() { last.saturating_sub(first) * NC } else { 0 };
+                let spare = if finish.consumes() { 2 * NC } else { 0 };
+                with_scratch(&C_BLOCK, room + spare, |buffer: &mut [f32]| {
+                    let (buffer, spare) = buffer.split_at_mut(room);
+                    let (origin, stride) = if finish.consumes() {
+                        (buffer.as_mut_ptr().wrapping_sub(first * NC + column), NC)
+                    } else {
+                        (c.get().wrapping_add(row * n), n)
+                    };
+                    let part =
+                        Part { a: packed_a, row_stride, groups, panels: range.clone(), rows, column, columns, stride };
+                    // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result; `K` runs on this
+                    // processor.
+                    unsafe {
+                        part.product::<K>(b, origin, accumulate);
+                        for panel in range {
+                            let mut sum = 0.0;
+                            finish.prefetch(row + (panel + 1) * K::MR, K::MR, column, n);
+                            for i in panel * K::MR..((panel + 1) * K::MR).min(rows) {
+                                let values = origin.wrapping_add(i * stride + column);
+                                let values = std::slice::from_raw_parts_mut(values, columns);
+                                sum += finish.row(isa, values, spare, [row + i, column, n]);
                             }
-                            (Some(bias), ..) => bias_row(isa, &bias[column..column + columns], c_row),
-                            _ => sum += squares_part(isa, c_row),
+                            if let Finish::Squares = finish {
+                                shared_squares.slice(panel * blocks + block, 1)[0] = sum;
+                            }
                         }
                     }
-                    if squares.is_some() {
-                        // SAFETY: one task owns this panel of this block.
-                        unsafe { shared_squares.slice(panel * blocks + block, 1)[0] = sum };
-                    }
-                }
+                });
             };
             if threads > 1 {
                 (0..blocks * splits).into_par_iter().with_max_len(1).for_each(task);
             } else {
                 (0..blocks * splits).for_each(task);
             }
-        });
+        };
+        match (K::in_place(a), row_stride) {
+            (Some(rows_of_a), Some(row_stride)) => compute(&rows_of_a[row * row_stride..]),
+            _ => {
+                let size = K::MR * row_stride.unwrap_or(groups);
+                with_scratch(&A_PANELS, panels * size, |packed_a: &mut [K::Element]| {
+                    let per_task = panels.div_ceil(8 * threads).max(1);
+                    for_each_chunk(packed_a, size * per_task, threads, |task, out| {
+                        let first = row + task * per_task * K::MR;
+                        let count = (per_task * K::MR).min(row + rows - first);
+                        // SAFETY: rows `first..first + count` of `a` are in bounds; `K` runs on this processor.
+                        unsafe { K::pack_a(a, first, count, out) };
+                    });
+                    compute(packed_a);
+                });
+            }
+        }
         if let Some(total) = &mut squares {
             **total += panel_squares.iter().sum::<f64>();
         }
@@ -215,7 +311,8 @@ impl<E: Word> Part<'_, E> {
             if !accumulate {
                 for i in self.panels.start * K::MR..(self.panels.end * K::MR).min(rows) {
                     // SAFETY: the row lies in C.
-                    unsafe { std::slice::from_raw_parts_mut(origin.add(i * stride + column), columns) }.fill(0.0);
+                    unsafe { std::slice::from_raw_parts_mut(origin.wrapping_add(i * stride + column), columns) }
+                        .fill(0.0);
                 }
             }
             return;
@@ -256,7 +353,7 @@ impl<E: Word> Part<'_, E> {
                         let width = K::NR.min(columns - j);
                         // SAFETY: A and B hold `depth_here` groups, and the tile's `height` rows of `width` columns lie in C.
                         unsafe {
-                            let c = origin.add(i * stride + column + j);
+                            let c = origin.wrapping_add(i * stride + column + j);
                             K::tile(depth_here, left, b_panel, Tile { c, stride, accumulate, columns: width }, height);
                         }
                     }

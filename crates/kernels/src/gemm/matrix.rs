@@ -1,20 +1,45 @@
 //! Matrices as views of slices, in either orientation.
 
-/// A read-only matrix view: element (i, j) is `data[i * row_stride + j * column_stride]`.
+use crate::rounded::rounded_stride;
+
+/// A read-only matrix view: element (i, j) is number `i * row_stride + j * column_stride`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
-    pub(super) data: &'a [f32],
+    pub(super) data: Elements<'a>,
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Elements<'a> {
+    Single(&'a [f32]),
+    /// bfloat16.
+    Rounded(&'a [u16]),
+}
+
 impl<'a> Matrix<'a> {
     /// A row-major `[rows, columns]` matrix that fills `data`.
     pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(Some(data.len()), rows.checked_mul(columns), "a matrix fills its slice");
-        Self { data, rows, columns, row_stride: columns, column_stride: 1 }
+        Self { data: Elements::Single(data), rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// A row-major `[rows, columns]` matrix of bfloat16 with rows [`rounded_stride`] apart.
+    pub(crate) fn rounded(data: &'a [u16], rows: usize, columns: usize) -> Self {
+        let row_stride = rounded_stride(columns);
+        assert_eq!(Some(data.len()), rows.checked_mul(row_stride), "a matrix fills its slice");
+        Self { data: Elements::Rounded(data), rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// The element in row `i` and column `j`.
+    pub(crate) fn at(self, i: usize, j: usize) -> f32 {
+        let at = i * self.row_stride + j * self.column_stride;
+        match self.data {
+            Elements::Single(data) => data[at],
+            Elements::Rounded(data) => f32::from_bits(u32::from(data[at]) << 16),
+        }
     }
 
     /// Rows and columns.
@@ -22,9 +47,15 @@ impl<'a> Matrix<'a> {
         [self.rows, self.columns]
     }
 
-    /// The element in row `i` and column `j`.
-    pub(crate) fn at(self, i: usize, j: usize) -> f32 {
-        self.data[i * self.row_stride + j * self.column_stride]
+    /// The elements of a matrix in single precision.
+    ///
+    /// # Panics
+    /// If it is rounded.
+    pub(super) fn single(self) -> &'a [f32] {
+        match self.data {
+            Elements::Single(data) => data,
+            Elements::Rounded(_) => unreachable!("products in single precision take no rounded operands"),
+        }
     }
 
     /// The same elements with rows and columns exchanged.

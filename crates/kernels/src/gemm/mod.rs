@@ -22,6 +22,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
+use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
 pub(crate) use matrix::Matrix;
@@ -43,6 +44,29 @@ pub(crate) enum Epilogue<'a> {
         activation: Activation,
         /// Receives the activated values, `[rows, columns]`.
         out: &'a mut [f32],
+    },
+    /// `before` = A·B + bias, `out` = activation(`before`), both rounded to bfloat16, rows
+    /// [`rounded_stride`](crate::rounded::rounded_stride) apart; there is no C.
+    ActivateRounded {
+        /// One value a column.
+        bias: &'a [f32],
+        /// The function applied.
+        activation: Activation,
+        /// Receives what it is applied to.
+        before: &'a mut [u16],
+        /// Receives the activated values.
+        out: &'a mut [u16],
+    },
+    /// `gradient` = A·B ∘ activation′(`before`), `out` = activation(`before`), all in rounded rows; there is no C.
+    ActivationGradient {
+        /// The function that was applied.
+        activation: Activation,
+        /// What it was applied to.
+        before: &'a [u16],
+        /// Receives the gradient.
+        gradient: &'a mut [u16],
+        /// Receives the activated values again.
+        out: &'a mut [u16],
     },
     /// C = A·B, or C += A·B with `accumulate`, and the sum of the squares of C.
     Gradient {
@@ -104,15 +128,27 @@ fn drive_bf16(isa: Isa, a: Matrix<'_>, b: Right<'_, u32>, c: &mut [f32], epilogu
 
 fn check(a: Matrix<'_>, depth: usize, columns: usize, c: &[f32], epilogue: &Epilogue<'_>) {
     assert_eq!(a.columns, depth, "inner dimensions agree");
-    assert_eq!(Some(c.len()), a.rows.checked_mul(columns), "C has the rows of A and the columns of B");
+    let whole = a.rows.checked_mul(columns);
+    let rounded = a.rows.checked_mul(rounded_stride(columns));
     match epilogue {
         Epilogue::Bias(bias) => assert_eq!(bias.len(), columns, "one bias a column"),
         Epilogue::BiasActivation { bias, out, .. } => {
             assert_eq!(bias.len(), columns, "one bias a column");
             assert_eq!(out.len(), c.len(), "the activated values are laid out as C");
         }
+        Epilogue::ActivateRounded { bias, before, out, .. } => {
+            assert_eq!(bias.len(), columns, "one bias a column");
+            assert!([before.len(), out.len()].iter().all(|&len| Some(len) == rounded), "rounded rows");
+            return;
+        }
+        Epilogue::ActivationGradient { before, gradient, out, .. } => {
+            let lengths = [before.len(), gradient.len(), out.len()];
+            assert!(lengths.iter().all(|&len| Some(len) == rounded), "rounded rows");
+            return;
+        }
         Epilogue::None | Epilogue::Accumulate | Epilogue::Gradient { .. } => {}
     }
+    assert_eq!(Some(c.len()), whole, "C has the rows of A and the columns of B");
 }
 
 /// A register-tiled inner product of packed panels, and the packing.
@@ -139,6 +175,11 @@ trait MicroKernel {
 
     /// Elements from row to row of a packed A, if it is not packed in panels.
     fn row_stride(_a: Matrix<'_>) -> Option<usize> {
+        None
+    }
+
+    /// A itself, if its rows lie as [`MicroKernel::row_stride`] has them.
+    fn in_place(_a: Matrix<'_>) -> Option<&[Self::Element]> {
         None
     }
 

@@ -27,7 +27,7 @@ pub(super) unsafe fn rows_of_a<const WIDTH: usize>(
         let height = WIDTH.min(count - panel * WIDTH);
         // SAFETY: the row exists, and the strides of a `Matrix` stay inside its slice.
         unsafe {
-            let source = a.data.as_ptr().add((first + panel * WIDTH) * a.row_stride);
+            let source = a.single().as_ptr().add((first + panel * WIDTH) * a.row_stride);
             if a.column_stride == 1 {
                 transpose(source, a.row_stride, height, a.columns, out.as_mut_ptr());
             } else {
@@ -52,7 +52,7 @@ pub(super) unsafe fn columns_of_b<const WIDTH: usize>(
     debug_assert!(depth.end <= b.rows && first + count <= b.columns && out.len() >= depth.len() * WIDTH);
     // SAFETY: the first element exists, and the strides of a `Matrix` stay inside its slice.
     unsafe {
-        let source = b.data.as_ptr().add(depth.start * b.row_stride + first * b.column_stride);
+        let source = b.single().as_ptr().add(depth.start * b.row_stride + first * b.column_stride);
         if b.row_stride == 1 {
             transpose(source, b.column_stride, count, depth.len(), out.as_mut_ptr());
         } else {

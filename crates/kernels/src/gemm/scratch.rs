@@ -8,6 +8,8 @@ use crate::word::Word;
 thread_local! {
     /// Panels of A.
     pub(super) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
+    /// A block of C that only its epilogue reads.
+    pub(super) static C_BLOCK: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of all of B, for every thread to read.
     pub(super) static WHOLE_B: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of the block of B that a task works on.

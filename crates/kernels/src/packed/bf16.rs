@@ -5,7 +5,7 @@ use crate::isa::{Isa, multiversion};
 /// The bits of `x` as a bfloat16, rounded to nearest even. Subnormal numbers become zeros of their sign, as the
 /// instructions of AVX512_BF16 make them, and a NaN stays a (quiet) NaN.
 #[inline(always)]
-pub(super) fn bf16_bits(x: f32) -> u16 {
+pub(crate) fn bf16_bits(x: f32) -> u16 {
     let bits = x.to_bits();
     let upper = bits >> 16;
     let rounded = bits.wrapping_add(0x7fff + (upper & 1)) >> 16;
@@ -41,6 +41,31 @@ multiversion! {
         beyond.fill(0);
         if let [last] = last {
             beyond[0] = u32::from(bf16_bits(*last));
+        }
+    }
+}
+
+/// `row` in bfloat16; with `BACK` it holds the rounded values afterwards.
+pub(crate) fn round_halves<const BACK: bool>(isa: Isa, row: &mut [f32], halves: &mut [u16]) {
+    assert_eq!(row.len(), halves.len(), "a half an element");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
+        Isa::Avx512Bf16 => unsafe { super::avx512::round_halves::<BACK>(row, halves) },
+        _ => {
+            halves.iter_mut().zip(&*row).for_each(|(half, &x)| *half = bf16_bits(x));
+            if BACK {
+                widen(isa, halves, row);
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// `halves` in single precision.
+    pub(crate) fn widen(halves: &[u16], row: &mut [f32]) {
+        for (x, &half) in row.iter_mut().zip(halves) {
+            *x = f32::from_bits(u32::from(half) << 16);
         }
     }
 }
@@ -82,6 +107,16 @@ mod tests {
                 let mut got = vec![u32::MAX; want.len()];
                 round_row(isa, &row, &mut got);
                 prop_assert_eq!(&got, &want, "{}", isa.name());
+                let mut halves = vec![0; row.len()];
+                let (mut same, mut back) = (row.clone(), row.clone());
+                round_halves::<false>(isa, &mut same, &mut halves);
+                round_halves::<true>(isa, &mut back, &mut halves);
+                prop_assert!(same.iter().zip(&row).all(|(a, b)| a.to_bits() == b.to_bits()));
+                prop_assert!(back.iter().zip(&halves).all(|(x, &half)| x.to_bits() == u32::from(half) << 16));
+                prop_assert!(halves.iter().zip(&row).all(|(&half, &x)| half == bf16_bits(x)), "{}", isa.name());
+                let mut wide = vec![0.0; row.len()];
+                widen(isa, &halves, &mut wide);
+                prop_assert!(wide.iter().zip(&halves).all(|(x, &half)| x.to_bits() == u32::from(half) << 16));
             }
         }
     }

@@ -15,7 +15,7 @@ mod bf16;
 
 use rayon::prelude::*;
 
-pub(crate) use bf16::round_to_bf16;
+pub(crate) use bf16::{bf16_bits, round_halves, round_to_bf16, widen};
 
 use crate::isa::Isa;
 use crate::kernels::Linear;
@@ -152,7 +152,6 @@ pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], back
 
 #[cfg(test)]
 mod tests {
-    use super::bf16::bf16_bits;
     use super::*;
     use crate::arena::Arena;
     use crate::testing::{isas, random};

@@ -1,5 +1,6 @@
 //! The host as a device: arenas in memory, and whichever set of kernels it is given.
 
+mod keeping;
 mod parameters;
 
 use std::borrow::Cow;
@@ -12,12 +13,14 @@ use gyeol_kernels::{
 use super::{
     Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, Store, TokenIndices,
 };
+use keeping::Keeping;
 use parameters::Parameters;
 
 /// The host's memory with one set of kernels.
 #[derive(Debug)]
 pub struct Host<K> {
     kernels: K,
+    keeping: Keeping,
     parameters: Parameters,
     activations: Arena,
     batch: TokenIndices,
@@ -52,6 +55,7 @@ impl<K: Kernels> Host<K> {
     fn with(kernels: K, operands: Operands) -> Self {
         Self {
             kernels,
+            keeping: Keeping(operands),
             parameters: Parameters::new(operands),
             activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
@@ -71,10 +75,10 @@ impl<K: Kernels> Device for Host<K> {
 
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError> {
         if self.activations.len() < len {
-            // The old arena is given back first: both at once may not fit. Twice the room, as memory is only occupied
+            // The old arena is given back first: both at once may not fit. Room for much more, as memory is only occupied
             // once touched and every new arena has to be touched anew.
             self.activations = Arena::zeros(0).expect("nothing always fits");
-            self.activations = parameters::arena("the activations of a batch", len.saturating_mul(2))
+            self.activations = parameters::arena("the activations of a batch", len.saturating_mul(4))
                 .or_else(|_| parameters::arena("the activations of a batch", len))?;
         }
         Ok(())
@@ -93,11 +97,11 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn read(&self, from: Act, out: &mut [f32]) {
-        out.copy_from_slice(self.activations.view(from.0));
+        out.copy_from_slice(self.activations.view(from.span));
     }
 
     fn write(&mut self, to: Act, values: &[f32]) {
-        self.activations.view_mut(to.0).copy_from_slice(values);
+        self.activations.view_mut(to.span).copy_from_slice(values);
     }
 
     fn set_batch(&mut self, indices: TokenIndices) {
@@ -109,14 +113,14 @@ impl<K: Kernels> Device for Host<K> {
 
     fn embed(&mut self, p: &EmbeddingParams, out: Act) {
         let tables = [p.words, p.positions, p.segments].map(|table| self.parameters.weights(table));
-        self.kernels.embed(Self::rows(&self.batch), tables, p.width, self.activations.view_mut(out.0));
+        self.kernels.embed(Self::rows(&self.batch), tables, p.width, self.activations.view_mut(out.span));
     }
 
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act) {
         self.parameters.touch(&self.batch.words);
         let mut gradients = self.parameters.gradients([p.words, p.positions, p.segments]);
         let tables = gradients.each_mut().map(|table| &mut table[..]);
-        self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.0), p.width, tables);
+        self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.span), p.width, tables);
         for (table, padding) in gradients.into_iter().zip([Some(p.word_padding), p.position_padding]) {
             if let Some(row) = padding {
                 table[row * p.width..(row + 1) * p.width].fill(0.0);
@@ -125,35 +129,61 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
-        let ([x], [y]) = self.activations.views([x.0], [y.0]);
+        let ([x_values], [y]) = self.activations.views([self.keeping.place(x)], [y.span]);
+        let x = self.keeping.rows(x, x_values);
         self.kernels.linear(p.shape, x, self.parameters.weight(p), self.parameters.weights(p.bias), y);
     }
 
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act) {
-        let ([x], [before, y]) = self.activations.views([x.0], [before.0, y.0]);
-        let (weight, bias) = (self.parameters.weight(p), self.parameters.weights(p.bias));
+        let places = [before, y].map(|act| self.keeping.place(act));
+        let ([x_values], [before_values, y_values]) = self.activations.views([self.keeping.place(x)], places);
+        let (keeping, parameters) = (self.keeping, &self.parameters);
+        let (x, before) = (keeping.rows(x, x_values), keeping.rows_mut(before, before_values));
+        let (weight, bias) = (parameters.weight(p), parameters.weights(p.bias));
+        let y = keeping.rows_mut(y, y_values);
         self.kernels.linear_activation(p.shape, activation, x, weight, bias, before, y);
     }
 
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool) {
-        let ([dy], [dx]) = self.activations.views([dy.0], [dx.0]);
+        let ([dy_values], [dx]) = self.activations.views([self.keeping.place(dy)], [dx.span]);
+        let dy = self.keeping.rows(dy, dy_values);
         self.kernels.linear_backward_input(p.shape, dy, self.parameters.weight(p), dx, accumulate);
     }
 
+    fn linear_backward_activation(
+        &mut self,
+        p: &LinearParams,
+        activation: Activation,
+        dy: Act,
+        before: Act,
+        gradient: Act,
+        y: Act,
+    ) {
+        let (read, written) =
+            ([dy, before].map(|act| self.keeping.place(act)), [gradient, y].map(|act| self.keeping.place(act)));
+        let ([dy_values, before_values], [gradient_values, y_values]) = self.activations.views(read, written);
+        let (keeping, parameters) = (self.keeping, &self.parameters);
+        let (dy, before) = (keeping.rows(dy, dy_values), keeping.rows(before, before_values));
+        let (gradient, y) = (keeping.rows_mut(gradient, gradient_values), keeping.rows_mut(y, y_values));
+        self.kernels.linear_backward_activation(p.shape, activation, dy, parameters.weight(p), before, gradient, y);
+    }
+
     fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act) {
-        let (dy, x) = (self.activations.view(dy.0), self.activations.view(x.0));
+        let (dy_values, x_values) =
+            (self.activations.view(self.keeping.place(dy)), self.activations.view(self.keeping.place(x)));
+        let (dy, x) = (self.keeping.rows(dy, dy_values), self.keeping.rows(x, x_values));
         self.parameters.linear_gradient(p, |operands, gradient| {
             self.kernels.linear_backward_weight(p.shape, operands, dy, x, gradient)
         });
     }
 
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act) {
-        let ([before], [gradient, y]) = self.activations.views([before.0], [gradient.0, y.0]);
+        let ([before], [gradient, y]) = self.activations.views([before.span], [gradient.span, y.span]);
         self.kernels.activation_backward(activation, before, gradient, y);
     }
 
     fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
-        let ([qkv], [out, lse]) = self.activations.views([qkv.0], [out.0, lse.0]);
+        let ([qkv], [out, lse]) = self.activations.views([qkv.span], [out.span, lse.span]);
         self.kernels.attention(shape, queries, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
@@ -167,14 +197,14 @@ impl<K: Kernels> Device for Host<K> {
         dout: Act,
         dqkv: Act,
     ) {
-        let ([qkv, lse, dout], [dqkv]) = self.activations.views([qkv.0, lse.0, dout.0], [dqkv.0]);
+        let ([qkv, lse, dout], [dqkv]) = self.activations.views([qkv.span, lse.span, dout.span], [dqkv.span]);
         self.kernels.attention_backward(shape, queries, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act) {
         let (gamma, beta) = (self.parameters.weights(p.gamma), self.parameters.weights(p.beta));
         let ([residual_rows], [x, rstd, y]) =
-            self.activations.views([residual.unwrap_or_default().0], [x.x.0, x.rstd.0, y.0]);
+            self.activations.views([residual.unwrap_or_default().span], [x.x.span, x.rstd.span, y.span]);
         self.kernels.add_norm(x, residual.map(|_| residual_rows), gamma, beta, p.eps, dropout, y, rstd);
     }
 
@@ -188,28 +218,28 @@ impl<K: Kernels> Device for Host<K> {
         dresidual: Act,
     ) {
         let ([normalised, rstd, dy], [dx, dresidual]) =
-            self.activations.views([saved.x.0, saved.rstd.0, dy.0], [dx.0, dresidual.0]);
+            self.activations.views([saved.x.span, saved.rstd.span, dy.span], [dx.span, dresidual.span]);
         let (gamma, [dgamma, dbeta]) = self.parameters.weights_and_gradients(p.gamma, [p.gamma, p.beta]);
         let saved = NormSaved { normalised, rstd };
         self.kernels.add_norm_backward(dy, saved, gamma, dropout, dx, dresidual, dgamma, dbeta);
     }
 
     fn dropout(&mut self, dropout: Dropout, x: Act) {
-        self.kernels.dropout(dropout, self.activations.view_mut(x.0));
+        self.kernels.dropout(dropout, self.activations.view_mut(x.span));
     }
 
     fn copy(&mut self, from: Act, to: Act) {
-        let ([from], [to]) = self.activations.views([from.0], [to.0]);
+        let ([from], [to]) = self.activations.views([from.span], [to.span]);
         to.copy_from_slice(from);
     }
 
     fn gather_first(&mut self, x: Act, width: usize, out: Act) {
-        let ([x], [out]) = self.activations.views([x.0], [out.0]);
+        let ([x], [out]) = self.activations.views([x.span], [out.span]);
         self.kernels.gather_rows(x, &self.starts, width, out);
     }
 
     fn scatter_first(&mut self, dout: Act, width: usize, dx: Act) {
-        let ([dout], [dx]) = self.activations.views([dout.0], [dx.0]);
+        let ([dout], [dx]) = self.activations.views([dout.span], [dx.span]);
         self.kernels.scatter_rows(dout, &self.starts, width, dx);
     }
 

@@ -1,0 +1,37 @@
+//! How intermediate values lie in the activation arena: those that only products read are rounded where products are
+//! computed in bfloat16.
+
+use gyeol_kernels::{Operands, Rows, RowsMut, Span, halves, halves_mut, rounded_stride};
+
+use super::super::{Act, Kept};
+
+/// The host's way of keeping operands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keeping(pub(super) Operands);
+
+impl Keeping {
+    /// What `act` occupies of its room.
+    pub(super) fn place(self, act: Act) -> Span {
+        let Kept::Operand(width) = act.kept else { return act.span };
+        let rows = act.span.len / Act::operand_row(width);
+        let row = match self.0 {
+            Operands::F32 => width,
+            Operands::Bf16 => rounded_stride(width) / 2,
+        };
+        Span::new(act.span.start, rows * row)
+    }
+
+    fn rounds(self, act: Act) -> bool {
+        self.0 == Operands::Bf16 && act.kept != Kept::Single
+    }
+
+    /// `values`, the view of [`Keeping::place`], as the kernels take them.
+    pub(super) fn rows(self, act: Act, values: &[f32]) -> Rows<'_> {
+        if self.rounds(act) { Rows::Rounded(halves(values)) } else { Rows::Single(values) }
+    }
+
+    /// As [`Keeping::rows`], to be written.
+    pub(super) fn rows_mut(self, act: Act, values: &mut [f32]) -> RowsMut<'_> {
+        if self.rounds(act) { RowsMut::Rounded(halves_mut(values)) } else { RowsMut::Single(values) }
+    }
+}
