@@ -19,7 +19,7 @@ tidy:
 golden PYTHON="python3":
     cargo xtask golden --python {{PYTHON}}
 
-# Ratios, with the raw runs kept: `just bench train --model DIR --data CSV`, `just bench kernels`, `just bench startup`
+# Ratios, with the raw runs kept: `just bench train --model DIR --data CSV`, `just bench kernels`; docs/benchmarks says which there are
 bench *ARGS:
     cargo xtask bench {{ARGS}}
 
