@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::document::{Document, absolute, file_name, number};
@@ -16,7 +16,9 @@ use super::turns::{Figures, Turns, model_and_data};
 use crate::process;
 
 /// What of the report is kept: figures, never paths of the machine.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 11] = [
+    "counted_tokens_per_second",
+    "counted_samples_per_second",
     "tokens_per_second",
     "samples_per_second",
     "train_seconds",
@@ -51,6 +53,9 @@ pub(crate) struct Options {
     /// Optimiser steps of a run
     #[arg(long, default_value_t = 50)]
     steps: u64,
+    /// First steps left out of the figures of both sides: they touch memory for the first time
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    warmup: u64,
     /// Rows of a batch
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -88,8 +93,12 @@ fn shared(options: &Options) -> Document {
 
 fn peer_arguments(options: &Options) -> Vec<String> {
     let mut arguments = model_and_data(&options.model, &options.data, &options.text);
-    let numbers =
-        [("--batch", options.batch as u64), ("--steps", options.steps), ("--max-length", options.max_length as u64)];
+    let numbers = [
+        ("--batch", options.batch as u64),
+        ("--steps", options.steps),
+        ("--warmup", options.warmup),
+        ("--max-length", options.max_length as u64),
+    ];
     arguments.extend(["--label".to_owned(), options.label.clone()]);
     arguments.extend(numbers.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_string()]));
     arguments
@@ -107,17 +116,43 @@ fn run_gyeol(gyeol: &Path, options: &Options) -> Result<(Document, Figures)> {
         command.args(["--set", set]);
     }
     let printed = process::capture(&mut command)?;
-    let report: Document = serde_json::from_str(&printed)
+    let mut report: Document = serde_json::from_str(&printed)
         .with_context(|| format!("gyeol train --json printed no document: {printed:?}"))?;
-    let figures = figures(&report)?;
+    let journal = journal(&home.path().join("runs"))?;
+    let figures = figures(&report, &journal, options)?;
+    let speed = [("counted_tokens_per_second", figures.tokens), ("counted_samples_per_second", figures.samples)];
+    report.extend(speed.map(|(key, value)| (key.to_owned(), value.into())));
     Ok((report.into_iter().filter(|(key, _)| KEPT.contains(&key.as_str())).collect(), figures))
 }
 
-/// The figures of a report of `gyeol train`.
-fn figures(report: &Document) -> Result<Figures> {
+/// The journal of the only run in the directory `runs`.
+fn journal(runs: &Path) -> Result<String> {
+    let unreadable = || format!("{}: the run cannot be read", runs.display());
+    let mut entries = fs::read_dir(runs).with_context(unreadable)?;
+    let run = entries.find_map(|entry| entry.ok().filter(|entry| entry.path().is_dir())).with_context(unreadable)?;
+    fs::read_to_string(run.path().join("events.jsonl")).with_context(unreadable)
+}
+
+/// The figures of a run: speed from the times in its journal after the warm-up, memory from its report.
+fn figures(report: &Document, journal: &str, options: &Options) -> Result<Figures> {
+    let (mut begin, mut end, mut tokens, mut steps) = (None, None, 0.0, 0u64);
+    for line in journal.lines() {
+        let event: Document = serde_json::from_str(line).context("events.jsonl is no JSON")?;
+        if event.get("event").and_then(|event| event.as_str()) != Some("step") {
+            continue;
+        }
+        let (step, time) = (number(&event, "step")? as u64, number(&event, "time")?);
+        if step == options.warmup {
+            begin = Some(time);
+        } else if step > options.warmup {
+            (end, tokens, steps) = (Some(time), tokens + number(&event, "tokens")?, steps + 1);
+        }
+    }
+    let (Some(begin), Some(end)) = (begin, end) else { bail!("the journal holds no steps after the warm-up") };
+    let seconds = end - begin;
     Ok(Figures {
-        tokens: number(report, "tokens_per_second")?,
-        samples: number(report, "samples_per_second")?,
+        tokens: tokens / seconds,
+        samples: (steps * options.batch as u64) as f64 / seconds,
         memory: number(report, "peak_rss_bytes")? / MIB,
     })
 }
@@ -157,16 +192,26 @@ mod tests {
     }
 
     #[test]
-    fn the_report_is_read_in_the_units_of_the_peers() {
-        let report =
-            r#"{"tokens_per_second": 900.5, "samples_per_second": 50, "peak_rss_bytes": 1048576, "isa": "avx2"}"#;
-        let figures = figures(&serde_json::from_str(report).unwrap()).unwrap();
-        assert_eq!(figures, Figures { tokens: 900.5, samples: 50.0, memory: 1.0 });
+    fn speed_is_that_of_the_steps_after_the_warm_up() {
+        let report = serde_json::from_str(r#"{"peak_rss_bytes": 1048576, "isa": "avx2"}"#).unwrap();
+        let step = |step: u64, time: f64, tokens: u64| {
+            format!("{}\n", serde_json::json!({"time": time, "event": "step", "step": step, "tokens": tokens}))
+        };
+        let journal: String = [
+            "{\"time\": 0.5, \"event\": \"started\"}\n".to_owned(),
+            step(1, 9.0, 1000),
+            step(2, 10.0, 1000),
+            step(3, 10.5, 300),
+            step(4, 12.0, 500),
+        ]
+        .concat();
+        let figures = figures(&report, &journal, &options()).unwrap();
+        assert_eq!(figures, Figures { tokens: 400.0, samples: 32.0, memory: 1.0 });
     }
 
     #[test]
     fn both_sides_are_given_the_same_batches() {
         let arguments = peer_arguments(&options()).join(" ");
-        assert!(arguments.ends_with("--label label --batch 32 --steps 50 --max-length 128"), "{arguments}");
+        assert!(arguments.ends_with("--label label --batch 32 --steps 50 --warmup 2 --max-length 128"), "{arguments}");
     }
 }
