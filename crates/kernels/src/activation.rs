@@ -1,4 +1,4 @@
-//! Element-wise activations, their derivatives, and the bias they are fused with.
+//! Element-wise activations and their derivatives.
 
 use rayon::prelude::*;
 
@@ -64,9 +64,8 @@ impl Function for Tanh {
 }
 
 #[inline(always)]
-fn bias_then<F: Function>(bias: &[f32], x: &mut [f32], out: &mut [f32]) {
-    for ((x, out), bias) in x.iter_mut().zip(out).zip(bias) {
-        *x += bias;
+fn apply_to<F: Function>(x: &[f32], out: &mut [f32]) {
+    for (x, out) in x.iter().zip(out) {
         *out = F::both(*x).0;
     }
 }
@@ -81,22 +80,13 @@ fn backward<F: Function>(x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
 }
 
 multiversion! {
-    /// `row += bias`.
-    pub(crate) fn bias_row(bias: &[f32], row: &mut [f32]) {
-        for (x, bias) in row.iter_mut().zip(bias) {
-            *x += bias;
-        }
-    }
-}
-
-multiversion! {
-    /// `row += bias; out = activation(row)`.
-    pub(crate) fn bias_activation_row(activation: Activation, bias: &[f32], row: &mut [f32], out: &mut [f32]) {
+    /// `out = activation(x)`.
+    pub(crate) fn activation_into_row(activation: Activation, x: &[f32], out: &mut [f32]) {
         match activation {
-            Activation::Gelu => bias_then::<Gelu>(bias, row, out),
-            Activation::GeluTanh => bias_then::<GeluTanh>(bias, row, out),
-            Activation::Relu => bias_then::<Relu>(bias, row, out),
-            Activation::Tanh => bias_then::<Tanh>(bias, row, out),
+            Activation::Gelu => apply_to::<Gelu>(x, out),
+            Activation::GeluTanh => apply_to::<GeluTanh>(x, out),
+            Activation::Relu => apply_to::<Relu>(x, out),
+            Activation::Tanh => apply_to::<Tanh>(x, out),
         }
     }
 }

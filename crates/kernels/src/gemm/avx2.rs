@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::matrix::Matrix;
-use super::{Left, MicroKernel, Tile, edge, pack};
+use super::{Left, MicroKernel, Start, Tile, edge, pack};
 
 pub(super) struct Kernel;
 
@@ -19,9 +19,9 @@ impl MicroKernel for Kernel {
         // SAFETY: as the caller promises.
         unsafe {
             if rows == 6 && to.columns == 16 {
-                tile(groups, a.first, b, to.c, to.stride, to.accumulate);
+                tile(groups, a.first, b, to.c, to.stride, to.start);
             } else {
-                edge::<96>(to, rows, 16, |c| tile(groups, a.first, b, c, 16, false));
+                edge::<96>(to, rows, 16, |c| tile(groups, a.first, b, c, 16, Start::Zero));
             }
         }
     }
@@ -40,7 +40,7 @@ impl MicroKernel for Kernel {
 /// # Safety
 /// The panels hold `groups` groups, C the whole tile, and the processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile(groups: usize, mut a: *const f32, mut b: *const f32, c: *mut f32, stride: usize, accumulate: bool) {
+unsafe fn tile(groups: usize, mut a: *const f32, mut b: *const f32, c: *mut f32, stride: usize, start: Start) {
     // SAFETY: as the caller promises.
     unsafe {
         let mut sum = [[_mm256_setzero_ps(); 2]; 6];
@@ -58,7 +58,11 @@ unsafe fn tile(groups: usize, mut a: *const f32, mut b: *const f32, c: *mut f32,
         for (row, sum) in sum.iter().enumerate() {
             for (half, &value) in sum.iter().enumerate() {
                 let target = c.add(row * stride + 8 * half);
-                let value = if accumulate { _mm256_add_ps(_mm256_loadu_ps(target), value) } else { value };
+                let value = match start {
+                    Start::Zero => value,
+                    Start::C => _mm256_add_ps(_mm256_loadu_ps(target), value),
+                    Start::Bias(bias) => _mm256_add_ps(_mm256_loadu_ps(bias.add(8 * half)), value),
+                };
                 _mm256_storeu_ps(target, value);
             }
         }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::matrix::Matrix;
-use super::{Left, MicroKernel, Tile, pack};
+use super::{Left, MicroKernel, Start, Tile, pack};
 
 /// Calls `$kernel::<ROWS>` for the height of a tile: the last rows of a product cost what they are.
 macro_rules! for_rows {
@@ -58,7 +58,7 @@ impl MicroKernel for Kernel {
 unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const f32, mut b: *const f32, tile: Tile) {
     // SAFETY: the panels hold `groups` groups, as the caller promises.
     unsafe {
-        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sum = [tile.first_sums(); ROWS];
         tile.prefetch::<ROWS>();
         for _ in 0..groups {
             let b0 = _mm512_loadu_ps(b);
@@ -91,16 +91,32 @@ impl Tile {
 
     /// # Safety
     /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F.
+    /// The sums of a row before the first product; what is in C is added at the end.
+    ///
+    /// # Safety
+    /// A bias is valid over the columns, and the processor has AVX-512 F.
+    #[inline(always)]
+    pub(super) unsafe fn first_sums(self) -> [__m512; 2] {
+        // SAFETY: as the caller promises; beyond `columns` the masks are 0.
+        unsafe {
+            let Start::Bias(bias) = self.start else { return [_mm512_setzero_ps(); 2] };
+            let mask = ((1u64 << self.columns) - 1) as u32;
+            let high = _mm512_maskz_loadu_ps((mask >> 16) as __mmask16, bias.wrapping_add(16));
+            [_mm512_maskz_loadu_ps(mask as __mmask16, bias), high]
+        }
+    }
+
     // Always inlined, as a call would send the sums through memory; the callers have the target feature.
     #[inline(always)]
     pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {
         // SAFETY: as the caller promises; beyond `columns` the masks are 0.
         unsafe {
+            let accumulate = matches!(self.start, Start::C);
             if self.columns == 32 {
                 for (row, sum) in sum.iter().enumerate() {
                     for (half, &value) in sum.iter().enumerate() {
                         let target = self.c.add(row * self.stride + 16 * half);
-                        let value = if self.accumulate { _mm512_add_ps(_mm512_loadu_ps(target), value) } else { value };
+                        let value = if accumulate { _mm512_add_ps(_mm512_loadu_ps(target), value) } else { value };
                         _mm512_storeu_ps(target, value);
                     }
                 }
@@ -112,7 +128,7 @@ impl Tile {
                     let mask = (mask >> (16 * half)) as __mmask16;
                     let target = self.c.wrapping_add(row * self.stride + 16 * half);
                     let old = _mm512_maskz_loadu_ps(mask, target);
-                    let value = if self.accumulate { _mm512_add_ps(old, value) } else { value };
+                    let value = if accumulate { _mm512_add_ps(old, value) } else { value };
                     _mm512_mask_storeu_ps(target, mask, value);
                 }
             }

@@ -96,7 +96,7 @@ impl MicroKernel for Kernel {
 unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const u32, mut b: *const u32, tile: Tile) {
     // SAFETY: the panels hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
     unsafe {
-        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sum = [tile.first_sums(); ROWS];
         tile.prefetch::<ROWS>();
         for _ in 0..groups {
             let [b0, b1] = [0, 16].map(|at| pairs(b.add(at)));
@@ -126,7 +126,7 @@ unsafe fn products_of_rows<const ROWS: usize>(
 ) {
     // SAFETY: the rows and the panel hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
     unsafe {
-        let mut sum = [[_mm512_setzero_ps(); 2]; ROWS];
+        let mut sum = [tile.first_sums(); ROWS];
         tile.prefetch::<ROWS>();
         // Every third row has a pointer, the others lie one and two strides further: few enough for the registers.
         let mut thirds = [a, a.wrapping_add(3 * stride), a.wrapping_add(6 * stride), a.wrapping_add(9 * stride)];

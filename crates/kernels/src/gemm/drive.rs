@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::matrix::Matrix;
 use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
-use super::{Epilogue, Left, MicroKernel, Tile};
-use crate::activation::{Activation, activation_gradient_row, activation_row, bias_activation_row, bias_row};
+use super::{Epilogue, Left, MicroKernel, Start, Tile};
+use crate::activation::{Activation, activation_gradient_row, activation_into_row, activation_row};
 use crate::isa::Isa;
 use crate::optimiser::squares_part;
 use crate::packed::{round_halves, widen};
@@ -103,10 +103,9 @@ fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: im
 #[derive(Clone, Copy)]
 enum Finish<'a> {
     Nothing,
-    Bias(&'a [f32]),
-    BiasActivation(&'a [f32], Activation, SharedMut<'a>),
+    Activation(Activation, SharedMut<'a>),
     Squares,
-    ActivateRounded(&'a [f32], Activation, [SharedMut<'a, u16>; 2]),
+    ActivateRounded(Activation, [SharedMut<'a, u16>; 2]),
     ActivationGradient(&'a [u16], Activation, [SharedMut<'a, u16>; 2]),
 }
 
@@ -145,17 +144,15 @@ impl<'a> Finish<'a> {
         };
         match *self {
             Finish::Nothing => {}
-            Finish::Bias(bias) => bias_row(isa, &bias[columns], values),
-            Finish::BiasActivation(bias, activation, out) => {
+            Finish::Activation(activation, out) => {
                 // SAFETY: as the caller promises.
                 let out = unsafe { out.slice(i * n + column, values.len()) };
-                bias_activation_row(isa, activation, &bias[columns], values, out);
+                activation_into_row(isa, activation, values, out);
             }
             Finish::Squares => return squares_part(isa, values),
-            Finish::ActivateRounded(bias, activation, results) => {
+            Finish::ActivateRounded(activation, results) => {
                 let [before, out] = rounded(results);
                 out[values.len()..].fill(0);
-                bias_row(isa, &bias[columns], values);
                 // The function is applied to what is kept, as the backward pass will apply it.
                 round_halves::<true>(isa, values, &mut before[..values.len()]);
                 activation_row(isa, activation, values);
@@ -189,11 +186,16 @@ fn nest<K: MicroKernel>(
     let (m, n, k) = (a.rows, b.columns(), a.columns);
     let accumulate = matches!(epilogue, Epilogue::Accumulate | Epilogue::Gradient { accumulate: true, .. });
     let mut squares: Option<&mut f64> = None;
+    let mut start = if accumulate { First::C } else { First::Zero };
     let finish = match epilogue {
         Epilogue::None | Epilogue::Accumulate => Finish::Nothing,
-        Epilogue::Bias(bias) => Finish::Bias(bias),
+        Epilogue::Bias(bias) => {
+            start = First::Bias(bias);
+            Finish::Nothing
+        }
         Epilogue::BiasActivation { bias, activation, out } => {
-            Finish::BiasActivation(bias, activation, SharedMut::new(out))
+            start = First::Bias(bias);
+            Finish::Activation(activation, SharedMut::new(out))
         }
         Epilogue::Gradient { squares: total, .. } => {
             *total = 0.0;
@@ -201,7 +203,8 @@ fn nest<K: MicroKernel>(
             Finish::Squares
         }
         Epilogue::ActivateRounded { bias, activation, before, out } => {
-            Finish::ActivateRounded(bias, activation, [before, out].map(SharedMut::new))
+            start = First::Bias(bias);
+            Finish::ActivateRounded(activation, [before, out].map(SharedMut::new))
         }
         Epilogue::ActivationGradient { activation, before, gradient, out } => {
             Finish::ActivationGradient(before, activation, [gradient, out].map(SharedMut::new))
@@ -243,7 +246,10 @@ fn nest<K: MicroKernel>(
                     // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result; `K` runs on this
                     // processor.
                     unsafe {
-                        part.product::<K>(b, origin, accumulate);
+                        part.product::<K>(b, origin, start);
+                        if let Finish::Nothing = finish {
+                            return;
+                        }
                         for panel in range {
                             let mut sum = 0.0;
                             finish.prefetch(row + (panel + 1) * K::MR, K::MR, column, n);
@@ -287,6 +293,14 @@ fn nest<K: MicroKernel>(
     }
 }
 
+/// What C starts from: [`Start`] for all of it.
+#[derive(Clone, Copy)]
+enum First<'a> {
+    Zero,
+    C,
+    Bias(&'a [f32]),
+}
+
 /// A block of C: the rows of `panels`, the columns `column..column + columns`.
 struct Part<'a, E> {
     /// All of A in panels `[panel][groups][MR]`, or in rows.
@@ -305,14 +319,16 @@ struct Part<'a, E> {
 impl<E: Word> Part<'_, E> {
     /// # Safety
     /// C from `origin` is valid and ours over this part.
-    unsafe fn product<K: MicroKernel<Element = E>>(&self, b: Right<'_, E>, origin: *mut f32, accumulate: bool) {
+    unsafe fn product<K: MicroKernel<Element = E>>(&self, b: Right<'_, E>, origin: *mut f32, first: First<'_>) {
         let Self { a, row_stride, groups, rows, column, columns, stride, .. } = *self;
         if groups == 0 {
-            if !accumulate {
-                for i in self.panels.start * K::MR..(self.panels.end * K::MR).min(rows) {
-                    // SAFETY: the row lies in C.
-                    unsafe { std::slice::from_raw_parts_mut(origin.wrapping_add(i * stride + column), columns) }
-                        .fill(0.0);
+            for i in self.panels.start * K::MR..(self.panels.end * K::MR).min(rows) {
+                // SAFETY: the row lies in C.
+                let row = unsafe { std::slice::from_raw_parts_mut(origin.wrapping_add(i * stride + column), columns) };
+                match first {
+                    First::Zero => row.fill(0.0),
+                    First::C => {}
+                    First::Bias(bias) => row.copy_from_slice(&bias[column..column + columns]),
                 }
             }
             return;
@@ -324,7 +340,6 @@ impl<E: Word> Part<'_, E> {
         with_scratch(&B_PANELS, room, |packed_b: &mut [E]| {
             for start in (0..groups).step_by(depth) {
                 let depth_here = depth.min(groups - start);
-                let accumulate = accumulate || start > 0;
                 if let Right::Matrix(b) = b {
                     for (panel, out) in packed_b.chunks_mut(K::NR * depth).enumerate() {
                         let first = column + panel * K::NR;
@@ -351,10 +366,15 @@ impl<E: Word> Part<'_, E> {
                             }
                         };
                         let width = K::NR.min(columns - j);
+                        let sums = match first {
+                            First::Bias(bias) if start == 0 => Start::Bias(bias[column + j..].as_ptr()),
+                            First::Zero if start == 0 => Start::Zero,
+                            _ => Start::C,
+                        };
                         // SAFETY: A and B hold `depth_here` groups, and the tile's `height` rows of `width` columns lie in C.
                         unsafe {
                             let c = origin.wrapping_add(i * stride + column + j);
-                            K::tile(depth_here, left, b_panel, Tile { c, stride, accumulate, columns: width }, height);
+                            K::tile(depth_here, left, b_panel, Tile { c, stride, start: sums, columns: width }, height);
                         }
                     }
                 }

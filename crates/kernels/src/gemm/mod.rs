@@ -169,8 +169,8 @@ trait MicroKernel {
     /// C tile (+)= A `[rows, groups]` · B panel `[groups][NR]`.
     ///
     /// # Safety
-    /// A holds `rows` (1 to `MR`) rows and the panel `groups` groups, C is valid over the tile (1 to `NR` columns), and the
-    /// processor has the instruction set.
+    /// A holds `rows` (1 to `MR`) rows and the panel `groups` groups, C is valid over the tile (1 to `NR` columns), a bias
+    /// over its columns, and the processor has the instruction set.
     unsafe fn tile(groups: usize, a: Left<Self::Element>, b: *const Self::Element, tile: Tile, rows: usize);
 
     /// Elements from row to row of a packed A, if it is not packed in panels.
@@ -209,23 +209,49 @@ struct Left<E> {
 struct Tile {
     c: *mut f32,
     stride: usize,
-    /// Whether it is added to what is there.
-    accumulate: bool,
+    start: Start,
     columns: usize,
+}
+
+/// What the sums of a tile start from.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    /// Zero.
+    Zero,
+    /// What is in C.
+    C,
+    /// A value a column.
+    Bias(*const f32),
+}
+
+impl Start {
+    /// `sum` with what it starts from, in column `column`; `c` is what is in C.
+    ///
+    /// # Safety
+    /// A bias holds the column.
+    unsafe fn add(self, sum: f32, c: f32, column: usize) -> f32 {
+        match self {
+            Start::Zero => sum,
+            Start::C => c + sum,
+            // SAFETY: as the caller promises.
+            Start::Bias(bias) => sum + unsafe { *bias.add(column) },
+        }
+    }
 }
 
 /// A tile at the edge of C by way of a buffer of full size (`SIZE` elements, `width` a row), for kernels without masks.
 ///
 /// # Safety
-/// C is valid over `rows` rows of the tile.
+/// C is valid over `rows` rows of the tile, a bias over its columns.
 unsafe fn edge<const SIZE: usize>(to: Tile, rows: usize, width: usize, tile: impl FnOnce(*mut f32)) {
     let mut buffer = [0f32; SIZE];
     tile(buffer.as_mut_ptr());
     for row in 0..rows {
         // SAFETY: as the caller promises.
         let target = unsafe { std::slice::from_raw_parts_mut(to.c.add(row * to.stride), to.columns) };
-        for (target, &value) in target.iter_mut().zip(&buffer[row * width..]) {
-            *target = if to.accumulate { *target + value } else { value };
+        for (column, (target, &value)) in target.iter_mut().zip(&buffer[row * width..]).enumerate() {
+            // SAFETY: as the caller promises.
+            *target = unsafe { to.start.add(value, *target, column) };
         }
     }
 }

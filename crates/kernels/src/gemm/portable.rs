@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::matrix::Matrix;
-use super::{Left, MicroKernel, Tile, edge, pack};
+use super::{Left, MicroKernel, Start, Tile, edge, pack};
 
 pub(super) struct Kernel;
 
@@ -18,9 +18,9 @@ impl MicroKernel for Kernel {
         // SAFETY: as the caller promises.
         unsafe {
             if rows == 4 && to.columns == 8 {
-                tile(groups, a.first, b, to.c, to.stride, to.accumulate);
+                tile(groups, a.first, b, to.c, to.stride, to.start);
             } else {
-                edge::<32>(to, rows, 8, |c| tile(groups, a.first, b, c, 8, false));
+                edge::<32>(to, rows, 8, |c| tile(groups, a.first, b, c, 8, Start::Zero));
             }
         }
     }
@@ -38,7 +38,7 @@ impl MicroKernel for Kernel {
 
 /// # Safety
 /// The panels hold `groups` groups and C the whole tile.
-unsafe fn tile(groups: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize, accumulate: bool) {
+unsafe fn tile(groups: usize, a: *const f32, b: *const f32, c: *mut f32, stride: usize, start: Start) {
     // SAFETY: as the caller promises.
     unsafe {
         let a = std::slice::from_raw_parts(a.cast::<[f32; 4]>(), groups);
@@ -53,8 +53,8 @@ unsafe fn tile(groups: usize, a: *const f32, b: *const f32, c: *mut f32, stride:
         }
         for (row, sum) in sum.iter().enumerate() {
             let target = &mut *c.add(row * stride).cast::<[f32; 8]>();
-            for (target, &value) in target.iter_mut().zip(sum) {
-                *target = if accumulate { *target + value } else { value };
+            for (column, (target, &value)) in target.iter_mut().zip(sum).enumerate() {
+                *target = start.add(value, *target, column);
             }
         }
     }

@@ -1,0 +1,262 @@
+//! The operations a model is made of, slices in and slices out, and their two implementations.
+//!
+//! Every matrix is row-major; `rows` is the number of tokens (or of gathered rows). A `…_backward` takes the gradient of
+//! the result and writes the gradients of the operands; gradients of parameters are added to unless it says otherwise, all
+//! others overwritten.
+
+mod fast;
+mod scalar;
+
+use crate::activation::Activation;
+use crate::attention::{Heads, Queries};
+use crate::dropout::Dropout;
+use crate::embedding::{self, TokenRows};
+use crate::gemm::Matrix;
+use crate::isa::Operands;
+use crate::optimiser::{self, AdamStep, LazyRows};
+use crate::rounded::{Rows, RowsMut};
+
+pub use fast::Fast;
+pub use scalar::Scalar;
+
+/// The shape of a linear layer: weight `[outputs, inputs]`, as checkpoints store it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linear {
+    /// Features in.
+    pub inputs: usize,
+    /// Features out.
+    pub outputs: usize,
+}
+
+/// A linear layer's weight, `[outputs, inputs]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight<'a> {
+    /// Single precision, row-major.
+    pub values: &'a [f32],
+    /// In [`Operands::Bf16`]: the copies its products read.
+    pub packed: Option<PackedWeight<'a>>,
+}
+
+impl Weight<'_> {
+    /// The format its products are computed in.
+    pub fn operands(self) -> Operands {
+        if self.packed.is_some() { Operands::Bf16 } else { Operands::F32 }
+    }
+}
+
+/// The copies of a weight in bfloat16, as [`Kernels::pack`] writes them.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedWeight<'a> {
+    /// For `x·Wᵀ`.
+    pub forward: &'a [u32],
+    /// For `dy·W`; empty where only inference is meant.
+    pub backward: &'a [u32],
+}
+
+/// Where the gradients of a linear layer go.
+#[derive(Debug)]
+pub struct LinearGradient<'a> {
+    /// `[outputs, inputs]`.
+    pub weight: &'a mut [f32],
+    /// `[outputs]`, added to.
+    pub bias: &'a mut [f32],
+    /// Whether `weight` holds what the gradient is added to; otherwise it is overwritten.
+    pub accumulate: bool,
+}
+
+/// What AdamW reads and writes, each slice as long as the others.
+#[derive(Debug)]
+pub struct AdamSlices<'a> {
+    /// The weights.
+    pub weights: &'a mut [f32],
+    /// Their gradients.
+    pub gradients: &'a [f32],
+    /// First moments.
+    pub first: &'a mut [f32],
+    /// Second moments.
+    pub second: &'a mut [f32],
+}
+
+/// A table that [`LazyRows`] updates, with its moments.
+#[derive(Debug)]
+pub struct RowSlices<'a> {
+    /// The weights.
+    pub weights: &'a mut [f32],
+    /// First moments.
+    pub first: &'a mut [f32],
+    /// Second moments.
+    pub second: &'a mut [f32],
+}
+
+/// Operands of a LayerNorm backward pass that the forward pass saved.
+#[derive(Debug, Clone, Copy)]
+pub struct NormSaved<'a> {
+    /// The normalised values, `[rows, hidden]`.
+    pub normalised: &'a [f32],
+    /// 1/σ of each row.
+    pub rstd: &'a [f32],
+}
+
+/// The operations of the encoder family on the host. See the module's conventions.
+pub trait Kernels: Send + Sync {
+    /// `y = x·Wᵀ + b`.
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
+
+    /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
+    /// and [`Kernels::activation_backward`] read `before`.
+    #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
+    fn linear_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        x: Rows<'_>,
+        weight: Weight<'_>,
+        bias: &[f32],
+        before: RowsMut<'_>,
+        y: RowsMut<'_>,
+    );
+
+    /// `dx = dy·W`, or `dx += dy·W`.
+    fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool);
+
+    /// `gradient = (dy·W) ∘ activation′(before)`, and `y = activation(before)` again; all three kept in the same way.
+    #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
+    fn linear_backward_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        dy: Rows<'_>,
+        weight: Weight<'_>,
+        before: Rows<'_>,
+        gradient: RowsMut<'_>,
+        y: RowsMut<'_>,
+    );
+
+    /// `dW = dyᵀ·x` or `dW += dyᵀ·x`, `db += Σ dy`; returns Σ dW² as it then stands.
+    fn linear_backward_weight(
+        &self,
+        shape: Linear,
+        operands: Operands,
+        dy: Rows<'_>,
+        x: Rows<'_>,
+        gradient: LinearGradient<'_>,
+    ) -> f64;
+
+    /// Writes the copies of a weight `[outputs, inputs]` that products in [`Operands::Bf16`] read, each as long as
+    /// [`Linear::forward_words`] and [`Linear::backward_words`] say; `backward` may be empty.
+    fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]);
+
+    /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
+    fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
+
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head, at least for `queries`: `qkv` `[tokens, 3·hidden]`,
+    /// `lse` `[tokens, heads]`.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
+    fn attention(
+        &self,
+        shape: Heads,
+        queries: Queries,
+        qkv: &[f32],
+        cu_seqlens: &[u32],
+        dropout: Option<Dropout>,
+        out: &mut [f32],
+        lse: &mut [f32],
+    );
+
+    /// The gradient of `qkv` from that of `out`, which is 0 beyond `queries`.
+    #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
+    fn attention_backward(
+        &self,
+        shape: Heads,
+        queries: Queries,
+        qkv: &[f32],
+        cu_seqlens: &[u32],
+        dropout: Option<Dropout>,
+        lse: &[f32],
+        dout: &[f32],
+        dqkv: &mut [f32],
+    );
+
+    /// `y = LayerNorm(dropout(x) + residual)`; `x` is left normalised, `rstd` holds 1/σ.
+    #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
+    fn add_norm(
+        &self,
+        x: &mut [f32],
+        residual: Option<&[f32]>,
+        gamma: &[f32],
+        beta: &[f32],
+        eps: f32,
+        dropout: Option<Dropout>,
+        y: &mut [f32],
+        rstd: &mut [f32],
+    );
+
+    /// From `dy`: `dx` of the branch, `dresidual` of the residual; `dgamma`, `dbeta` added to.
+    #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
+    fn add_norm_backward(
+        &self,
+        dy: &[f32],
+        saved: NormSaved<'_>,
+        gamma: &[f32],
+        dropout: Option<Dropout>,
+        dx: &mut [f32],
+        dresidual: &mut [f32],
+        dgamma: &mut [f32],
+        dbeta: &mut [f32],
+    );
+
+    /// The sum of a word, a position and a segment row a token.
+    fn embed(&self, rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out: &mut [f32]);
+
+    /// Adds each row of `dout` to the gradients of the rows its token took.
+    fn embed_backward(&self, rows: TokenRows<'_>, dout: &[f32], width: usize, gradients: [&mut [f32]; 3]);
+
+    /// Multiplies values (forward) or gradients (backward) by their dropout factors.
+    fn dropout(&self, dropout: Dropout, x: &mut [f32]);
+
+    /// `out[i] = x[rows[i]]`.
+    fn gather_rows(&self, x: &[f32], rows: &[u32], width: usize, out: &mut [f32]) {
+        embedding::gather_rows(x, rows, width, out);
+    }
+
+    /// `dx = 0` but for `dx[rows[i]] = dout[i]`; `rows` are distinct.
+    fn scatter_rows(&self, dout: &[f32], rows: &[u32], width: usize, dx: &mut [f32]) {
+        embedding::scatter_rows(dout, rows, width, dx);
+    }
+
+    /// One AdamW step over equally long slices.
+    fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]);
+
+    /// [`Kernels::adamw`] over a weight `[outputs, inputs]`, and [`Kernels::pack`] of what comes out.
+    fn adamw_packed(
+        &self,
+        step: AdamStep,
+        shape: Linear,
+        state: AdamSlices<'_>,
+        forward: &mut [u32],
+        backward: &mut [u32],
+    );
+
+    /// [`Kernels::adamw`] over a table of which only the touched rows have a gradient, which is zero afterwards; the
+    /// others are left to [`Kernels::catch_up`].
+    fn adamw_rows(&self, step: AdamStep, rows: &mut LazyRows, table: RowSlices<'_>, gradients: &mut [f32]);
+
+    /// Brings the rows `ids` of a table, or all of them, to the present.
+    fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>);
+
+    /// Σ g² over the touched rows of a table.
+    fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64;
+
+    /// Σ x².
+    fn sum_of_squares(&self, x: &[f32]) -> f64;
+
+    /// Sets every element to 0.
+    fn zero(&self, x: &mut [f32]) {
+        optimiser::zero(x);
+    }
+}
+
+/// As many rows of `width` as fill the slice.
+fn of_width(x: &[f32], width: usize) -> Matrix<'_> {
+    Matrix::new(x, x.len() / width, width)
+}

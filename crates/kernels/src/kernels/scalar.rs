@@ -1,0 +1,195 @@
+//! The scalar twins as one set.
+
+use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
+use crate::activation::Activation;
+use crate::attention::{Heads, Queries};
+use crate::dropout::Dropout;
+use crate::embedding::TokenRows;
+use crate::gemm::Matrix;
+use crate::isa::{Isa, Operands};
+use crate::optimiser::{AdamStep, LazyRows};
+use crate::rounded::{Rows, RowsMut};
+use crate::{packed, reference};
+
+/// The scalar twins as one set of kernels: what the fast ones are tested against, a whole model included.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scalar;
+
+impl Kernels for Scalar {
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
+        y.chunks_exact_mut(shape.outputs).for_each(|row| row.copy_from_slice(bias));
+        let [x, w] = reference::rounded(weight.operands(), [&x.to_single(shape.inputs), weight.values]);
+        let w = Matrix::new(&w, shape.outputs, shape.inputs);
+        reference::gemm(of_width(&x, shape.inputs), w.transposed(), y, true);
+    }
+
+    fn linear_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        x: Rows<'_>,
+        weight: Weight<'_>,
+        bias: &[f32],
+        mut before: RowsMut<'_>,
+        mut y: RowsMut<'_>,
+    ) {
+        let x = x.to_single(shape.inputs);
+        let mut values = vec![0.0; x.len() / shape.inputs * shape.outputs];
+        self.linear(shape, Rows::Single(&x), weight, bias, &mut values);
+        values.iter_mut().for_each(|x| *x = before.kept(*x));
+        before.store(&values, shape.outputs);
+        values.iter_mut().for_each(|x| *x = reference::activate(activation, *x));
+        y.store(&values, shape.outputs);
+    }
+
+    fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
+        let [dy, w] = reference::rounded(weight.operands(), [&dy.to_single(shape.outputs), weight.values]);
+        let w = Matrix::new(&w, shape.outputs, shape.inputs);
+        reference::gemm(of_width(&dy, shape.outputs), w, dx, accumulate);
+    }
+
+    fn linear_backward_activation(
+        &self,
+        shape: Linear,
+        activation: Activation,
+        dy: Rows<'_>,
+        weight: Weight<'_>,
+        before: Rows<'_>,
+        mut gradient: RowsMut<'_>,
+        mut y: RowsMut<'_>,
+    ) {
+        let before = before.to_single(shape.inputs);
+        let (mut product, mut activated) = (vec![0.0; before.len()], vec![0.0; before.len()]);
+        self.linear_backward_input(shape, dy, weight, &mut product, false);
+        self.activation_backward(activation, &before, &mut product, &mut activated);
+        gradient.store(&product, shape.inputs);
+        y.store(&activated, shape.inputs);
+    }
+
+    fn linear_backward_weight(
+        &self,
+        shape: Linear,
+        operands: Operands,
+        dy: Rows<'_>,
+        x: Rows<'_>,
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
+        let (dy, x) = (dy.to_single(shape.outputs), x.to_single(shape.inputs));
+        reference::add_column_sums(&dy, gradient.bias);
+        let [dy, x] = reference::rounded(operands, [&dy, &x]);
+        let dy_t = of_width(&dy, shape.outputs).transposed();
+        reference::gemm(dy_t, of_width(&x, shape.inputs), gradient.weight, gradient.accumulate);
+        reference::sum_of_squares(gradient.weight)
+    }
+
+    fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]) {
+        packed::pack(Isa::Portable, shape, weight, forward, backward);
+    }
+
+    fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]) {
+        reference::activation_backward(activation, before, gradient, y);
+    }
+
+    fn attention(
+        &self,
+        shape: Heads,
+        _queries: Queries,
+        qkv: &[f32],
+        cu_seqlens: &[u32],
+        dropout: Option<Dropout>,
+        out: &mut [f32],
+        lse: &mut [f32],
+    ) {
+        reference::attention(shape, qkv, cu_seqlens, dropout, out, lse);
+    }
+
+    fn attention_backward(
+        &self,
+        shape: Heads,
+        _queries: Queries,
+        qkv: &[f32],
+        cu_seqlens: &[u32],
+        dropout: Option<Dropout>,
+        _lse: &[f32],
+        dout: &[f32],
+        dqkv: &mut [f32],
+    ) {
+        reference::attention_backward(shape, qkv, cu_seqlens, dropout, dout, dqkv);
+    }
+
+    fn add_norm(
+        &self,
+        x: &mut [f32],
+        residual: Option<&[f32]>,
+        gamma: &[f32],
+        beta: &[f32],
+        eps: f32,
+        dropout: Option<Dropout>,
+        y: &mut [f32],
+        rstd: &mut [f32],
+    ) {
+        reference::add_norm(x, residual, gamma, beta, eps, dropout, y, rstd);
+    }
+
+    fn add_norm_backward(
+        &self,
+        dy: &[f32],
+        saved: NormSaved<'_>,
+        gamma: &[f32],
+        dropout: Option<Dropout>,
+        dx: &mut [f32],
+        dresidual: &mut [f32],
+        dgamma: &mut [f32],
+        dbeta: &mut [f32],
+    ) {
+        let NormSaved { normalised, rstd } = saved;
+        reference::add_norm_backward(dy, normalised, rstd, gamma, dropout, dx, dresidual, dgamma, dbeta);
+    }
+
+    fn embed(&self, rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out: &mut [f32]) {
+        reference::embed(rows, tables, width, out);
+    }
+
+    fn embed_backward(&self, rows: TokenRows<'_>, dout: &[f32], width: usize, gradients: [&mut [f32]; 3]) {
+        reference::embed_backward(rows, dout, width, gradients);
+    }
+
+    fn dropout(&self, dropout: Dropout, x: &mut [f32]) {
+        reference::dropout(dropout, x);
+    }
+
+    fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
+        reference::adamw(step, weights, gradients, first, second);
+    }
+
+    fn sum_of_squares(&self, x: &[f32]) -> f64 {
+        reference::sum_of_squares(x)
+    }
+
+    fn adamw_packed(
+        &self,
+        step: AdamStep,
+        shape: Linear,
+        state: AdamSlices<'_>,
+        forward: &mut [u32],
+        backward: &mut [u32],
+    ) {
+        self.adamw(step, state.weights, state.gradients, state.first, state.second);
+        self.pack(shape, state.weights, forward, backward);
+    }
+
+    fn adamw_rows(&self, step: AdamStep, rows: &mut LazyRows, table: RowSlices<'_>, gradients: &mut [f32]) {
+        rows.step(Isa::Portable, step, table.weights, gradients, table.first, table.second);
+    }
+
+    fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>) {
+        match ids {
+            Some(ids) => rows.catch_up(Isa::Portable, ids, table.weights, table.first, table.second),
+            None => rows.settle(Isa::Portable, table.weights, table.first, table.second),
+        }
+    }
+
+    fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64 {
+        rows.sum_of_squares(Isa::Portable, gradients)
+    }
+}
