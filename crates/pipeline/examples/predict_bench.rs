@@ -5,8 +5,8 @@
 //! predict_bench PRECISION DIR CSV COLUMN ROWS MAX_LENGTH    opens it and predicts the first rows of a table
 //! ```
 //!
-//! PRECISION is `f32`, `bf16` or `auto`. Prints one JSON line. Samples and real tokens a second are those of tokenising and computing together, after a first pass
-//! over a few rows; reading the table does not count.
+//! PRECISION is `f32`, `bf16` or `auto`. Prints one JSON line. Samples and real tokens a second are those of
+//! tokenising and computing together, after a first pass over a few rows; reading the table does not count.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

@@ -74,14 +74,6 @@ impl Arithmetic {
     }
 }
 
-impl From<Isa> for Arithmetic {
-    /// What `auto` comes to.
-    fn from(isa: Isa) -> Self {
-        let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
-        Self { isa, operands }
-    }
-}
-
 impl fmt::Display for Arithmetic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} on {}", self.precision(), self.isa())
@@ -105,9 +97,6 @@ mod tests {
         assert_eq!(of(Precision::Auto, Isa::Avx512), AVX512);
         assert_eq!(of(Precision::Auto, Isa::Avx512Bf16), BF16);
         assert_eq!(of(Precision::Bf16, Isa::Avx512Bf16), BF16);
-        for isa in Isa::ALL {
-            assert_eq!(Arithmetic::from(isa), of(Precision::Auto, isa), "{}", isa.name());
-        }
     }
 
     #[test]

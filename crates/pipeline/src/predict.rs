@@ -16,7 +16,7 @@ use crate::runs::{Run, Runs, Status};
 use crate::train::id_column;
 use crate::{Arithmetic, Error, Watcher};
 
-/// Texts of one forward pass.
+/// Most texts of one forward pass; their tokens bound it first, unless they are very short.
 const BATCH_SIZE: usize = 512;
 
 /// What the command line may say against the model's own settings.
@@ -104,7 +104,7 @@ impl Predictor {
     ///
     /// # Errors
     /// If it is no checkpoint with a head, or its parts do not fit.
-    pub fn open(dir: &Path, arithmetic: impl Into<Arithmetic>) -> Result<Self, Error> {
+    pub fn open(dir: &Path, arithmetic: Arithmetic) -> Result<Self, Error> {
         let config = EncoderConfig::read(dir)?;
         let tokeniser = Tokeniser::open(dir)?;
         check_vocabulary(&config, &tokeniser, &dir.display().to_string())?;
@@ -115,7 +115,7 @@ impl Predictor {
         };
         let outputs = config.num_labels();
         let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-        let mut model = Model::new(arithmetic.into().device(), config, outputs, false)?;
+        let mut model = Model::new(arithmetic.device(), config, outputs, false)?;
         let report = model.load(&weights, dir, 0)?;
         if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
             let problem = format!("it has no trained head ({tensor} is missing or of another size); train it first");

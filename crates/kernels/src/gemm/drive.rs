@@ -19,7 +19,7 @@ use crate::word::Word;
 const NC: usize = 128;
 /// Rows of C computed before the next rows of A are packed: bounds the buffer.
 const MC: usize = 3072;
-/// Rows of C, in panels, that a task computes at most: with a block of the inner dimension they fit the second-level cache.
+/// Rows of C, in panels, that a task computes at most: what passes through a buffer fits the second-level cache.
 const PANELS_PER_TASK: usize = 64;
 /// Below this many multiplications a product runs on the calling thread.
 const PARALLEL_FROM: usize = 1 << 18;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use gyeol_engine::Isa;
+use gyeol_engine::config::Precision;
 
 use super::*;
 
@@ -42,7 +43,8 @@ fn an_interruption_ends_every_phase_at_its_end() {
     let settings = r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#;
     fs::write(directory.path().join("tokenizer_config.json"), settings).unwrap();
 
-    let mut predictor = Predictor::open(directory.path(), Isa::fastest()).unwrap();
+    let arithmetic = Arithmetic::new(Precision::Auto, Isa::fastest(), "--precision").unwrap();
+    let mut predictor = Predictor::open(directory.path(), arithmetic).unwrap();
     let options = PredictOptions { text: Some("review".to_owned()), ..PredictOptions::default() };
     let mut stopped_in = Vec::new();
     for patience in 0.. {
