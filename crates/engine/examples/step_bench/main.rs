@@ -21,7 +21,7 @@ use gyeol_data::Targets;
 use gyeol_engine::config::{LossKind, Precision, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
-use gyeol_engine::{Action, Evaluation, Isa, Model, Observer, StepReport, TrainPaths, TrainSet, Trainer};
+use gyeol_engine::{Action, Evaluation, Isa, Model, Observer, StepReport, TrainError, TrainPaths, TrainSet, Trainer};
 use gyeol_kernels::peak;
 use serde_json::json;
 
@@ -60,7 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = Instant::now();
     let measure_peak = || peak(isa, operands, || clock.elapsed().as_secs_f64());
     let before = measure_peak();
-    let seconds = train(Cpu::new(isa, operands), &config, &rows, batch)?;
+    // On a worker of the pool, as `gyeol train` does it.
+    let seconds = rayon::scope(|_| train(Cpu::new(isa, operands), &config, &rows, batch))?;
     // Before and after, as a processor's clock moves; the higher peak makes the lower share.
     let peak = before.zip(measure_peak()).map(|(before, after)| before.max(after));
 
@@ -90,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Trains on all rows once, in their order, and returns the seconds of each step.
-fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Result<Vec<f64>, Box<dyn Error>> {
+fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Result<Vec<f64>, TrainError> {
     let mut model = Model::new(device, config.clone(), CLASSES as usize, true)?;
     model.randomise(SEED);
     let targets = Targets::Classes((0..rows.tokens.len() as u32).map(|row| row % CLASSES).collect());

@@ -76,10 +76,11 @@ unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const f32, mut b: *
 }
 
 impl Tile {
-    /// Asks for the rows of C early: they are needed once the sums are complete.
+    /// Asks for the rows of C early, where they are read once the sums are complete.
     #[inline]
     pub(super) fn prefetch<const ROWS: usize>(self) {
-        for row in 0..ROWS {
+        let rows = if matches!(self.start, Start::C) { ROWS } else { 0 };
+        for row in 0..rows {
             let row = self.c.wrapping_add(row * self.stride);
             // SAFETY: a prefetch of any address is harmless.
             unsafe {
@@ -89,8 +90,6 @@ impl Tile {
         }
     }
 
-    /// # Safety
-    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F.
     /// The sums of a row before the first product; what is in C is added at the end.
     ///
     /// # Safety
@@ -106,6 +105,8 @@ impl Tile {
         }
     }
 
+    /// # Safety
+    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F.
     // Always inlined, as a call would send the sums through memory; the callers have the target feature.
     #[inline(always)]
     pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {

@@ -23,7 +23,7 @@ impl MicroKernel for Kernel {
     const MR: usize = 12;
     const NR: usize = 32;
     const GROUP: usize = 2;
-    const KC: usize = 768;
+    const KC: usize = 1152;
 
     unsafe fn tile(groups: usize, a: Left<u32>, b: *const u32, tile: Tile, rows: usize) {
         // SAFETY: as the caller promises.

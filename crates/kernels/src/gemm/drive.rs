@@ -20,7 +20,7 @@ const NC: usize = 128;
 /// Rows of C computed before the next rows of A are packed: bounds the buffer.
 const MC: usize = 3072;
 /// Rows of C, in panels, that a task computes at most: what passes through a buffer fits the second-level cache.
-const PANELS_PER_TASK: usize = 64;
+const PANELS_PER_TASK: usize = 256;
 /// Below this many multiplications a product runs on the calling thread.
 const PARALLEL_FROM: usize = 1 << 18;
 
@@ -85,7 +85,7 @@ impl Plan {
     /// Few wide blocks leave threads idle: the rows are cut too, in whole panels.
     fn new(panels: usize, blocks: usize, threads: usize) -> Self {
         let splits =
-            (8 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
+            (4 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
         Self { blocks, splits: splits.max(1) }
     }
 }
@@ -230,39 +230,43 @@ fn nest<K: MicroKernel>(
                 let column = block * NC;
                 let columns = NC.min(n - column);
                 let range = (split * panels_per_split).min(panels)..((split + 1) * panels_per_split).min(panels);
-                let first = range.start * K::MR;
-                let last = (range.end * K::MR).min(rows);
-                let room = if finish.consumes() { last.saturating_sub(first) * NC } else { 0 };
+                let size = K::MR * NC;
+                // What only passes through is kept until its last block of the inner dimension is added: the first, mostly.
+                let kept = if depth_of::<K>(groups) < groups { range.len() } else { 1 };
+                let room = if finish.consumes() { kept * size } else { 0 };
                 let spare = if finish.consumes() { 2 * NC } else { 0 };
                 with_scratch(&C_BLOCK, room + spare, |buffer: &mut [f32]| {
                     let (buffer, spare) = buffer.split_at_mut(room);
-                    let (origin, stride) = if finish.consumes() {
-                        (buffer.as_mut_ptr().wrapping_sub(first * NC + column), NC)
+                    let c = if finish.consumes() {
+                        let panel_step = if kept == 1 { 0 } else { size };
+                        let first = buffer.as_mut_ptr().wrapping_sub(range.start * panel_step);
+                        Block { first, panel_step, stride: NC }
                     } else {
-                        (c.get().wrapping_add(row * n), n)
+                        Block { first: c.get().wrapping_add(row * n + column), panel_step: K::MR * n, stride: n }
                     };
-                    let part =
-                        Part { a: packed_a, row_stride, groups, panels: range.clone(), rows, column, columns, stride };
-                    // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result; `K` runs on this
-                    // processor.
-                    unsafe {
-                        part.product::<K>(b, origin, start);
+                    let part = Part { a: packed_a, row_stride, groups, panels: range, rows, column, columns, c };
+                    let finish_panel = |panel: usize| {
                         if let Finish::Nothing = finish {
                             return;
                         }
-                        for panel in range {
-                            let mut sum = 0.0;
-                            finish.prefetch(row + (panel + 1) * K::MR, K::MR, column, n);
-                            for i in panel * K::MR..((panel + 1) * K::MR).min(rows) {
-                                let values = origin.wrapping_add(i * stride + column);
-                                let values = std::slice::from_raw_parts_mut(values, columns);
-                                sum += finish.row(isa, values, spare, [row + i, column, n]);
-                            }
-                            if let Finish::Squares = finish {
-                                shared_squares.slice(panel * blocks + block, 1)[0] = sum;
-                            }
+                        let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
+                        finish.prefetch(row + first + K::MR, K::MR, column, n);
+                        let mut sum = 0.0;
+                        for i in 0..height {
+                            // SAFETY: the row was just computed; tasks cover disjoint (row, column) blocks of C and of
+                            // every result.
+                            sum += unsafe {
+                                let values = std::slice::from_raw_parts_mut(c.row(panel, i), columns);
+                                finish.row(isa, values, spare, [row + first + i, column, n])
+                            };
                         }
-                    }
+                        if let Finish::Squares = finish {
+                            // SAFETY: one task owns the panel of this block of columns.
+                            unsafe { shared_squares.slice(panel * blocks + block, 1)[0] = sum };
+                        }
+                    };
+                    // SAFETY: C is valid over the part, and no other task touches it; `K` runs on this processor.
+                    unsafe { part.product::<K>(b, start, finish_panel) };
                 });
             };
             if threads > 1 {
@@ -301,6 +305,30 @@ enum First<'a> {
     Bias(&'a [f32]),
 }
 
+/// Where a task's block of C lies.
+#[derive(Clone, Copy)]
+struct Block {
+    /// The first element of panel 0, which may be another task's.
+    first: *mut f32,
+    /// Elements from panel to panel; 0 where each takes the place of the one before.
+    panel_step: usize,
+    /// Elements from row to row.
+    stride: usize,
+}
+
+impl Block {
+    /// The first element of a row of a panel.
+    fn row(self, panel: usize, row: usize) -> *mut f32 {
+        self.first.wrapping_add(panel * self.panel_step + row * self.stride)
+    }
+}
+
+/// Groups in a block of the inner dimension: as even as they can be, as a short last one would pay for reading C all the
+/// same.
+fn depth_of<K: MicroKernel>(groups: usize) -> usize {
+    groups.div_ceil(groups.div_ceil(K::KC).max(1))
+}
+
 /// A block of C: the rows of `panels`, the columns `column..column + columns`.
 struct Part<'a, E> {
     /// All of A in panels `[panel][groups][MR]`, or in rows.
@@ -312,30 +340,39 @@ struct Part<'a, E> {
     rows: usize,
     column: usize,
     columns: usize,
-    /// Elements between rows of C.
-    stride: usize,
+    c: Block,
 }
 
 impl<E: Word> Part<'_, E> {
+    /// Computes the part, and calls `finish` with each panel once its sums are complete and still in the first-level cache.
+    ///
     /// # Safety
-    /// C from `origin` is valid and ours over this part.
-    unsafe fn product<K: MicroKernel<Element = E>>(&self, b: Right<'_, E>, origin: *mut f32, first: First<'_>) {
-        let Self { a, row_stride, groups, rows, column, columns, stride, .. } = *self;
+    /// C is valid and ours over this part, and the processor has the instruction set of `K`.
+    unsafe fn product<K: MicroKernel<Element = E>>(
+        &self,
+        b: Right<'_, E>,
+        first: First<'_>,
+        mut finish: impl FnMut(usize),
+    ) {
+        let Self { a, row_stride, groups, rows, column, columns, c, .. } = *self;
+        let height = |panel: usize| K::MR.min(rows - panel * K::MR);
         if groups == 0 {
-            for i in self.panels.start * K::MR..(self.panels.end * K::MR).min(rows) {
-                // SAFETY: the row lies in C.
-                let row = unsafe { std::slice::from_raw_parts_mut(origin.wrapping_add(i * stride + column), columns) };
-                match first {
-                    First::Zero => row.fill(0.0),
-                    First::C => {}
-                    First::Bias(bias) => row.copy_from_slice(&bias[column..column + columns]),
+            for panel in self.panels.clone() {
+                for i in 0..height(panel) {
+                    // SAFETY: the row lies in C.
+                    let row = unsafe { std::slice::from_raw_parts_mut(c.row(panel, i), columns) };
+                    match first {
+                        First::Zero => row.fill(0.0),
+                        First::C => {}
+                        First::Bias(bias) => row.copy_from_slice(&bias[column..column + columns]),
+                    }
                 }
+                finish(panel);
             }
             return;
         }
         let column_panels = columns.div_ceil(K::NR);
-        // Blocks of the inner dimension as even as they can be: a short last one would pay for reading C all the same.
-        let depth = groups.div_ceil(groups.div_ceil(K::KC));
+        let depth = depth_of::<K>(groups);
         let room = if matches!(b, Right::Matrix(_)) { column_panels * K::NR * depth } else { 0 };
         with_scratch(&B_PANELS, room, |packed_b: &mut [E]| {
             for start in (0..groups).step_by(depth) {
@@ -350,11 +387,9 @@ impl<E: Word> Part<'_, E> {
                     }
                 }
                 for panel in self.panels.clone() {
-                    let i = panel * K::MR;
-                    let height = K::MR.min(rows - i);
                     let at = match row_stride {
-                        Some(row_stride) => i * row_stride + start,
-                        None => i * groups + start * K::MR,
+                        Some(row_stride) => panel * K::MR * row_stride + start,
+                        None => (panel * groups + start) * K::MR,
                     };
                     let left = Left { first: a[at..].as_ptr(), row_stride };
                     for column_panel in 0..column_panels {
@@ -365,17 +400,18 @@ impl<E: Word> Part<'_, E> {
                                 panels[((column + j) / K::NR * groups + start) * K::NR..].as_ptr()
                             }
                         };
-                        let width = K::NR.min(columns - j);
                         let sums = match first {
                             First::Bias(bias) if start == 0 => Start::Bias(bias[column + j..].as_ptr()),
                             First::Zero if start == 0 => Start::Zero,
                             _ => Start::C,
                         };
-                        // SAFETY: A and B hold `depth_here` groups, and the tile's `height` rows of `width` columns lie in C.
-                        unsafe {
-                            let c = origin.wrapping_add(i * stride + column + j);
-                            K::tile(depth_here, left, b_panel, Tile { c, stride, start: sums, columns: width }, height);
-                        }
+                        let c = c.row(panel, 0).wrapping_add(j);
+                        let tile = Tile { c, stride: self.c.stride, start: sums, columns: K::NR.min(columns - j) };
+                        // SAFETY: A and B hold `depth_here` groups, and the tile lies in C.
+                        unsafe { K::tile(depth_here, left, b_panel, tile, height(panel)) };
+                    }
+                    if start + depth_here == groups {
+                        finish(panel);
                     }
                 }
             }

@@ -14,7 +14,7 @@ use super::{
     Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, Store, TokenIndices,
 };
 use keeping::Keeping;
-use parameters::Parameters;
+use parameters::{Parameters, Update};
 
 /// The host's memory with one set of kernels.
 #[derive(Debug)]
@@ -65,6 +65,17 @@ impl<K: Kernels> Host<K> {
 
     fn rows(batch: &TokenIndices) -> TokenRows<'_> {
         TokenRows { words: &batch.words, positions: &batch.positions, segments: &batch.segments }
+    }
+}
+
+/// Computes a product, and the update that waits for it on another thread meanwhile: one waits for memory while the other
+/// computes.
+fn beside<K: Kernels>(kernels: &K, update: Option<Update<'_>>, product: impl FnOnce() + Send) {
+    match update {
+        Some(update) => {
+            rayon::join(product, || update.apply(kernels));
+        }
+        None => product(),
     }
 }
 
@@ -130,18 +141,19 @@ impl<K: Kernels> Device for Host<K> {
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
         let ([x_values], [y]) = self.activations.views([self.keeping.place(x)], [y.span]);
-        let x = self.keeping.rows(x, x_values);
-        self.kernels.linear(p.shape, x, self.parameters.weight(p), self.parameters.weights(p.bias), y);
+        let (kernels, x) = (&self.kernels, self.keeping.rows(x, x_values));
+        let (weight, bias, next) = self.parameters.read(kernels, p);
+        beside(kernels, next, || kernels.linear(p.shape, x, weight, bias, y));
     }
 
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act) {
         let places = [before, y].map(|act| self.keeping.place(act));
         let ([x_values], [before_values, y_values]) = self.activations.views([self.keeping.place(x)], places);
-        let (keeping, parameters) = (self.keeping, &self.parameters);
+        let (keeping, kernels) = (self.keeping, &self.kernels);
         let (x, before) = (keeping.rows(x, x_values), keeping.rows_mut(before, before_values));
-        let (weight, bias) = (parameters.weight(p), parameters.weights(p.bias));
         let y = keeping.rows_mut(y, y_values);
-        self.kernels.linear_activation(p.shape, activation, x, weight, bias, before, y);
+        let (weight, bias, next) = self.parameters.read(kernels, p);
+        beside(kernels, next, || kernels.linear_activation(p.shape, activation, x, weight, bias, before, y));
     }
 
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool) {

@@ -1,12 +1,15 @@
 //! A model's parameters in the host's memory: master weights, gradients and moments in arenas of one layout, and the
 //! copies that products in bfloat16 read, kept up to date by the optimiser.
 //!
-//! Three kinds of section get their gradients in different ways. A linear weight's is overwritten by the first product
-//! after it was cleared, which also knows its sum of squares. Of the word table only the rows of a batch have one: the
-//! updates of all others wait until they are read. Everything else, small, is cleared, added to and read plainly.
+//! Three kinds of section get their gradients and updates in different ways. A linear weight's gradient is overwritten by
+//! the first product after it was cleared, which also knows its sum of squares; its update waits for the next forward
+//! pass, where it runs beside the product of the layer before: one is bound by memory, the other by arithmetic. Of the
+//! word table only the rows of a batch have a gradient: the updates of all others wait until they are read. Everything
+//! else, small, is cleared, added to and updated plainly.
 
 use gyeol_kernels::{
-    AdamSlices, AdamStep, Arena, Kernels, LazyRows, LinearGradient, Operands, PackedWeight, RowSlices, Span, Weight,
+    AdamSlices, AdamStep, Arena, Kernels, LazyRows, Linear, LinearGradient, Operands, PackedWeight, RowSlices, Span,
+    Weight,
 };
 
 use super::super::{AllocationError, Exactness, Layout, LinearParams, Param, Store};
@@ -45,9 +48,11 @@ struct LinearState {
     written: bool,
     /// Σ of the squares of its weight's gradient.
     squares: f64,
+    /// The update of its weight that waits; its gradient is the one in the arena until then.
+    waiting: Option<AdamStep>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct PackedSpans {
     forward: Span,
     backward: Span,
@@ -116,7 +121,7 @@ impl Parameters {
                 (forward, backward) = (forward + words[0], backward + words[1]);
                 spans
             });
-            self.linears.push(LinearState { params, packed, written: false, squares: 0.0 });
+            self.linears.push(LinearState { params, packed, written: false, squares: 0.0, waiting: None });
         }
         self.sections = sections(layout);
         self.words_span = layout.embeddings.words.0;
@@ -158,6 +163,43 @@ impl Parameters {
     /// Makes up for the updates that wait.
     pub(super) fn settle<K: Kernels>(&mut self, kernels: &K) {
         self.catch_up(kernels, None);
+        for linear in 0..self.linears.len() {
+            self.update(kernels, linear);
+        }
+    }
+
+    /// Makes up for the update of a linear weight, if it waits.
+    fn update<K: Kernels>(&mut self, kernels: &K, linear: usize) {
+        if let Some(update) = self.split([Span::default(); 2], PackedSpans::default(), linear).2 {
+            update.apply(kernels);
+        }
+    }
+
+    /// Views of what is read, and the update of the linear weight of another layer, if there is one and it waits.
+    fn split(
+        &mut self,
+        read: [Span; 2],
+        packed: PackedSpans,
+        linear: usize,
+    ) -> ([&[f32]; 2], PackedWeight<'_>, Option<Update<'_>>) {
+        let waiting = self.linears.get_mut(linear).and_then(|linear| Some((linear.waiting.take()?, linear)));
+        let weight = waiting.as_ref().map_or(Span::default(), |(_, linear)| linear.params.weight.0);
+        let written = waiting.as_ref().and_then(|(_, linear)| linear.packed).unwrap_or_default();
+        let (read, [weights]) = self.weights.views(read, [weight]);
+        let ([forward], [forward_written]) = self.forward.views([packed.forward], [written.forward]);
+        let ([backward], [backward_written]) = self.backward.views([packed.backward], [written.backward]);
+        let update = waiting.map(|(step, linear)| Update {
+            step,
+            shape: linear.params.shape,
+            state: AdamSlices {
+                weights,
+                gradients: self.gradients.view(weight),
+                first: self.first.view_mut(weight),
+                second: self.second.view_mut(weight),
+            },
+            packed: linear.packed.is_some().then_some([forward_written, backward_written]),
+        });
+        (read, PackedWeight { forward, backward }, update)
     }
 
     /// Makes the parameters what a pass over the tokens `words` reads.
@@ -187,12 +229,27 @@ impl Parameters {
         self.weights.view(param.0)
     }
 
+    /// The weight of a layer as the last forward pass read it.
     pub(super) fn weight(&self, p: &LinearParams) -> Weight<'_> {
         let packed = self.linears[p.index].packed.map(|spans| PackedWeight {
             forward: self.forward.view(spans.forward),
             backward: self.backward.view(spans.backward),
         });
         Weight { values: self.weights.view(p.weight.0), packed }
+    }
+
+    /// Weight and bias of a layer for the forward pass, and the update of the weight of the layer after it, if it waits:
+    /// the caller applies it beside the product.
+    pub(super) fn read<K: Kernels>(
+        &mut self,
+        kernels: &K,
+        p: &LinearParams,
+    ) -> (Weight<'_>, &[f32], Option<Update<'_>>) {
+        self.update(kernels, p.index);
+        let packed = self.linears[p.index].packed;
+        let ([values, bias], copies, next) =
+            self.split([p.weight.0, p.bias.0], packed.unwrap_or_default(), p.index + 1);
+        (Weight { values, packed: packed.map(|_| copies) }, bias, next)
     }
 
     /// Notes that the gradients of these rows of the word table are to be written.
@@ -221,6 +278,7 @@ impl Parameters {
         compute: impl FnOnce(Operands, LinearGradient<'_>) -> f64,
     ) {
         let linear = &mut self.linears[p.index];
+        debug_assert!(linear.waiting.is_none(), "a forward pass comes between an update and the next gradient");
         let operands = if linear.packed.is_some() { Operands::Bf16 } else { Operands::F32 };
         let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
         linear.squares = compute(operands, LinearGradient { weight, bias, accumulate: linear.written });
@@ -249,7 +307,8 @@ impl Parameters {
         self.sections.iter().map(squares).sum()
     }
 
-    /// One AdamW step over `part`, which cuts neither a linear weight nor the word table in two.
+    /// One AdamW step over `part`, which cuts neither a linear weight nor the word table in two. That of a linear weight
+    /// waits until it is next read.
     pub(super) fn adamw<K: Kernels>(&mut self, kernels: &K, step: AdamStep, part: Span) {
         for section in &self.sections {
             let start = section.span.start.max(part.start);
@@ -263,21 +322,33 @@ impl Parameters {
                 kernels.adamw_rows(step, rows, table, self.gradients.view_mut(span));
                 continue;
             }
-            let state = AdamSlices {
-                weights: self.weights.view_mut(span),
-                gradients: self.gradients.view(span),
-                first: self.first.view_mut(span),
-                second: self.second.view_mut(span),
-            };
-            let linear = if let Kind::Linear(linear) = section.kind { Some(&self.linears[linear]) } else { None };
-            match linear.and_then(|linear| Some((linear.params.shape, linear.packed?))) {
-                Some((shape, packed)) => {
-                    assert_eq!(span, section.span, "a weight is updated whole");
-                    let forward = self.forward.view_mut(packed.forward);
-                    kernels.adamw_packed(step, shape, state, forward, self.backward.view_mut(packed.backward));
-                }
-                None => kernels.adamw(step, state.weights, state.gradients, state.first, state.second),
+            if let Kind::Linear(linear) = section.kind {
+                assert_eq!(span, section.span, "a weight is updated whole");
+                self.linears[linear].waiting = Some(step);
+                continue;
             }
+            let [first, second] = [&mut self.first, &mut self.second].map(|moments| moments.view_mut(span));
+            kernels.adamw(step, self.weights.view_mut(span), self.gradients.view(span), first, second);
+        }
+    }
+}
+
+/// An update of a linear weight that waited, with all it reads and writes.
+#[derive(Debug)]
+pub(super) struct Update<'a> {
+    step: AdamStep,
+    shape: Linear,
+    state: AdamSlices<'a>,
+    /// The copies in both orders, where it is computed in bfloat16.
+    packed: Option<[&'a mut [u32]; 2]>,
+}
+
+impl Update<'_> {
+    pub(super) fn apply<K: Kernels>(self, kernels: &K) {
+        let Self { step, shape, state, packed } = self;
+        match packed {
+            Some([forward, backward]) => kernels.adamw_packed(step, shape, state, forward, backward),
+            None => kernels.adamw(step, state.weights, state.gradients, state.first, state.second),
         }
     }
 }
