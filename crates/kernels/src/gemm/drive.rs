@@ -7,10 +7,9 @@ use rayon::prelude::*;
 use super::matrix::Matrix;
 use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
-use crate::activation::{Activation, activation_gradient_row, activation_into_row, activation_row};
+use crate::activation::{Activation, activate_rounded_row, activation_gradient_rounded_row, activation_into_row};
 use crate::isa::Isa;
 use crate::optimiser::squares_part;
-use crate::packed::{round_halves, widen};
 use crate::rounded::rounded_stride;
 use crate::shared::SharedMut;
 use crate::word::Word;
@@ -19,8 +18,6 @@ use crate::word::Word;
 const NC: usize = 128;
 /// Rows of C computed before the next rows of A are packed: bounds the buffer.
 const MC: usize = 3072;
-/// Rows of C, in panels, that a task computes at most: what passes through a buffer fits the second-level cache.
-const PANELS_PER_TASK: usize = 256;
 /// Below this many multiplications a product runs on the calling thread.
 const PARALLEL_FROM: usize = 1 << 18;
 
@@ -84,8 +81,7 @@ struct Plan {
 impl Plan {
     /// Few wide blocks leave threads idle: the rows are cut too, in whole panels.
     fn new(panels: usize, blocks: usize, threads: usize) -> Self {
-        let splits =
-            (4 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8)).max(panels.div_ceil(PANELS_PER_TASK));
+        let splits = (4 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8));
         Self { blocks, splits: splits.max(1) }
     }
 }
@@ -131,11 +127,11 @@ impl<'a> Finish<'a> {
     }
 
     /// Finishes `values`, which lie in row `i` from column `column` on, of `n`; returns the sum of their squares if that
-    /// is asked for. `spare` has room for two more rows if the block only passes through a buffer.
+    /// is asked for.
     ///
     /// # Safety
     /// One task owns these elements of every result.
-    unsafe fn row(&self, isa: Isa, values: &mut [f32], spare: &mut [f32], [i, column, n]: [usize; 3]) -> f64 {
+    unsafe fn row(&self, isa: Isa, values: &[f32], [i, column, n]: [usize; 3]) -> f64 {
         let columns = column..column + values.len();
         let rounded = |results: [SharedMut<'a, u16>; 2]| {
             let odd = usize::from(columns.end == n && n % 2 == 1);
@@ -153,22 +149,16 @@ impl<'a> Finish<'a> {
             Finish::ActivateRounded(activation, results) => {
                 let [before, out] = rounded(results);
                 out[values.len()..].fill(0);
-                // The function is applied to what is kept, as the backward pass will apply it.
-                round_halves::<true>(isa, values, &mut before[..values.len()]);
-                activation_row(isa, activation, values);
-                round_halves::<false>(isa, values, &mut out[..values.len()]);
+                let (before, out) = (&mut before[..values.len()], &mut out[..values.len()]);
+                activate_rounded_row(isa, activation, values, before, out);
             }
             Finish::ActivationGradient(before, activation, results) => {
                 let [gradient, out] = rounded(results);
                 gradient[values.len()..].fill(0);
                 out[values.len()..].fill(0);
                 let before = &before[i * rounded_stride(n)..][columns];
-                let (x, rest) = spare.split_at_mut(values.len());
-                let activated = &mut rest[..values.len()];
-                widen(isa, before, x);
-                activation_gradient_row(isa, activation, x, values, activated);
-                round_halves::<false>(isa, values, &mut gradient[..values.len()]);
-                round_halves::<false>(isa, activated, &mut out[..values.len()]);
+                let (gradient, out) = (&mut gradient[..values.len()], &mut out[..values.len()]);
+                activation_gradient_rounded_row(isa, activation, before, values, gradient, out);
             }
         }
         0.0
@@ -234,9 +224,7 @@ fn nest<K: MicroKernel>(
                 // What only passes through is kept until its last block of the inner dimension is added: the first, mostly.
                 let kept = if depth_of::<K>(groups) < groups { range.len() } else { 1 };
                 let room = if finish.consumes() { kept * size } else { 0 };
-                let spare = if finish.consumes() { 2 * NC } else { 0 };
-                with_scratch(&C_BLOCK, room + spare, |buffer: &mut [f32]| {
-                    let (buffer, spare) = buffer.split_at_mut(room);
+                with_scratch(&C_BLOCK, room, |buffer: &mut [f32]| {
                     let c = if finish.consumes() {
                         let panel_step = if kept == 1 { 0 } else { size };
                         let first = buffer.as_mut_ptr().wrapping_sub(range.start * panel_step);
@@ -256,8 +244,8 @@ fn nest<K: MicroKernel>(
                             // SAFETY: the row was just computed; tasks cover disjoint (row, column) blocks of C and of
                             // every result.
                             sum += unsafe {
-                                let values = std::slice::from_raw_parts_mut(c.row(panel, i), columns);
-                                finish.row(isa, values, spare, [row + first + i, column, n])
+                                let values = std::slice::from_raw_parts(c.row(panel, i), columns);
+                                finish.row(isa, values, [row + first + i, column, n])
                             };
                         }
                         if let Finish::Squares = finish {

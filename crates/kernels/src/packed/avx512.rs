@@ -3,8 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::bf16::bf16_bits;
-use super::{PANEL, Tile};
+use super::{BLOCK, PANEL, Tile};
 
 /// Lanes of a register.
 const LANES: usize = 16;
@@ -32,33 +31,19 @@ pub(super) unsafe fn round_row(row: &[f32], words: &mut [u32]) {
     }
 }
 
-/// # Safety
-/// The processor has AVX-512 F, BW and BF16.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn round_halves<const BACK: bool>(row: &mut [f32], halves: &mut [u16]) {
-    let widen = |half: __m256i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)));
-    let (whole, rest) = row.as_chunks_mut::<{ 2 * LANES }>();
-    let (to, rest_to) = halves.as_chunks_mut::<{ 2 * LANES }>();
-    // Stores without masks: what is read again soon is forwarded from them, not from masked ones.
-    for (from, to) in whole.iter_mut().zip(to) {
-        // SAFETY: the chunks are two registers of singles and one of halves.
-        unsafe {
-            let low = _mm512_loadu_ps(from.as_ptr());
-            let high = _mm512_loadu_ps(from.as_ptr().add(LANES));
-            let pairs = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(to.as_mut_ptr().cast(), pairs);
-            if BACK {
-                _mm512_storeu_ps(from.as_mut_ptr(), widen(_mm512_castsi512_si256(pairs)));
-                let high = widen(_mm512_extracti64x4_epi64::<1>(pairs));
-                _mm512_storeu_ps(from.as_mut_ptr().add(LANES), high);
-            }
-        }
-    }
-    for (x, half) in rest.iter_mut().zip(rest_to) {
-        *half = bf16_bits(*x);
-        if BACK {
-            *x = f32::from_bits(u32::from(*half) << 16);
-        }
+/// See `round_block_plainly`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(crate) fn round_block(x: &[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]) {
+    // Widened from the register: half of a register that was just stored is not forwarded to a load.
+    let widen = |half: __m256i| _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half));
+    // SAFETY: a block is two registers of singles and one of halves, and any bits are both.
+    unsafe {
+        let low = _mm512_loadu_ps(x.as_ptr());
+        let high = _mm512_loadu_ps(x.as_ptr().add(LANES));
+        let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+        let back = [widen(_mm512_castsi512_si256(halves)), widen(_mm512_extracti64x4_epi64::<1>(halves))];
+        (std::mem::transmute::<__m512i, [u16; BLOCK]>(halves), std::mem::transmute::<[__m512i; 2], [f32; BLOCK]>(back))
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn bf16_bits(x: f32) -> u16 {
 /// `x` as the products in bfloat16 see it.
 #[inline(always)]
 pub(crate) fn round_to_bf16(x: f32) -> f32 {
-    f32::from_bits(u32::from(bf16_bits(x)) << 16)
+    widen(bf16_bits(x))
 }
 
 /// Neighbouring elements of `row` as words of two, the even one in the lower half; the last of an odd number pairs
@@ -45,29 +45,20 @@ multiversion! {
     }
 }
 
-/// `row` in bfloat16; with `BACK` it holds the rounded values afterwards.
-pub(crate) fn round_halves<const BACK: bool>(isa: Isa, row: &mut [f32], halves: &mut [u16]) {
-    assert_eq!(row.len(), halves.len(), "a half an element");
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
-        Isa::Avx512Bf16 => unsafe { super::avx512::round_halves::<BACK>(row, halves) },
-        _ => {
-            halves.iter_mut().zip(&*row).for_each(|(half, &x)| *half = bf16_bits(x));
-            if BACK {
-                widen(isa, halves, row);
-            }
-        }
-    }
+/// Elements that are rounded at once.
+pub(crate) const BLOCK: usize = 32;
+
+/// `x` in bfloat16, and what that leaves of it in single precision.
+#[inline(always)]
+pub(crate) fn round_block_plainly(x: &[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]) {
+    let halves = x.map(bf16_bits);
+    (halves, halves.map(widen))
 }
 
-multiversion! {
-    /// `halves` in single precision.
-    pub(crate) fn widen(halves: &[u16], row: &mut [f32]) {
-        for (x, &half) in row.iter_mut().zip(halves) {
-            *x = f32::from_bits(u32::from(half) << 16);
-        }
-    }
+/// `half` in single precision.
+#[inline(always)]
+pub(crate) fn widen(half: u16) -> f32 {
+    f32::from_bits(u32::from(half) << 16)
 }
 
 #[cfg(test)]
@@ -107,16 +98,6 @@ mod tests {
                 let mut got = vec![u32::MAX; want.len()];
                 round_row(isa, &row, &mut got);
                 prop_assert_eq!(&got, &want, "{}", isa.name());
-                let mut halves = vec![0; row.len()];
-                let (mut same, mut back) = (row.clone(), row.clone());
-                round_halves::<false>(isa, &mut same, &mut halves);
-                round_halves::<true>(isa, &mut back, &mut halves);
-                prop_assert!(same.iter().zip(&row).all(|(a, b)| a.to_bits() == b.to_bits()));
-                prop_assert!(back.iter().zip(&halves).all(|(x, &half)| x.to_bits() == u32::from(half) << 16));
-                prop_assert!(halves.iter().zip(&row).all(|(&half, &x)| half == bf16_bits(x)), "{}", isa.name());
-                let mut wide = vec![0.0; row.len()];
-                widen(isa, &halves, &mut wide);
-                prop_assert!(wide.iter().zip(&halves).all(|(x, &half)| x.to_bits() == u32::from(half) << 16));
             }
         }
     }

@@ -1,9 +1,12 @@
-//! Element-wise activations and their derivatives.
+//! Element-wise activations and their derivatives: of single precision here, of rounded rows in `rounded`.
+
+mod rounded;
 
 use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
 use crate::{ELEMENTS_PER_TASK, vecmath};
+pub(crate) use rounded::{activate_rounded_row, activation_gradient_rounded_row};
 
 /// An element-wise function of a layer's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,28 +94,9 @@ multiversion! {
     }
 }
 
-#[inline(always)]
-fn apply<F: Function>(x: &mut [f32]) {
-    for x in x {
-        *x = F::both(*x).0;
-    }
-}
-
-multiversion! {
-    /// `row = activation(row)`.
-    pub(crate) fn activation_row(activation: Activation, row: &mut [f32]) {
-        match activation {
-            Activation::Gelu => apply::<Gelu>(row),
-            Activation::GeluTanh => apply::<GeluTanh>(row),
-            Activation::Relu => apply::<Relu>(row),
-            Activation::Tanh => apply::<Tanh>(row),
-        }
-    }
-}
-
 multiversion! {
     /// `gradient *= activation′(x)`, and `out = activation(x)`.
-    pub(crate) fn activation_gradient_row(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
+    fn activation_gradient_row(activation: Activation, x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
         match activation {
             Activation::Gelu => backward::<Gelu>(x, gradient, out),
             Activation::GeluTanh => backward::<GeluTanh>(x, gradient, out),
