@@ -175,8 +175,10 @@ impl<D: Device> Model<D> {
         let in_turn = if training { self.frozen.min(depth - 1) } else { depth - 1 };
         let planned = depth - 1 - in_turn + in_turn.min(2);
         let every = Rows::All { tokens };
-        let blocks = self.network.blocks[..planned].iter().map(|block| block.plan(&mut planner, every)).collect();
-        let last = self.network.blocks[depth - 1].plan(&mut planner, Rows::First { tokens, sequences: batch.len() });
+        let blocks =
+            self.network.blocks[..planned].iter().map(|block| block.plan(&mut planner, every, training)).collect();
+        let first = Rows::First { tokens, sequences: batch.len() };
+        let last = self.network.blocks[depth - 1].plan(&mut planner, first, training);
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
             intermediate: self.config.intermediate_size,

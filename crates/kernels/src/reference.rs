@@ -191,6 +191,26 @@ pub(crate) fn attention(
     }
 }
 
+/// Keys and values of every token, and of the attention over them the rows of first tokens.
+pub(crate) fn attention_first(
+    shape: Heads,
+    x: &[f32],
+    cu_seqlens: &[u32],
+    weight: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+) {
+    let width = shape.hidden();
+    let tokens = x.len() / width;
+    let mut qkv = bias.repeat(tokens);
+    gemm(Matrix::new(x, tokens, width), Matrix::new(weight, 3 * width, width).transposed(), &mut qkv, true);
+    let (mut all, mut lse) = (vec![0.0; x.len()], vec![0.0; tokens * shape.heads]);
+    attention(shape, &qkv, cu_seqlens, None, &mut all, &mut lse);
+    for (out, &first) in out.chunks_exact_mut(width).zip(cu_seqlens) {
+        out.copy_from_slice(&all[first as usize * width..][..width]);
+    }
+}
+
 /// The fast twin without its saved outputs: this one differentiates the softmax directly.
 pub(crate) fn attention_backward(
     shape: Heads,

@@ -215,6 +215,9 @@ pub trait Device: Send {
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
     /// Self-attention of each sequence, at least for `queries`.
     fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
+    /// Self-attention of the first token of each sequence, from the layer's input: `p` projects it to queries, keys and
+    /// values. Without dropout and a backward operation. `scratch` is as long as [`Heads::first_scratch`] says.
+    fn attention_first(&mut self, shape: Heads, p: &LinearParams, x: Act, scratch: Act, out: Act);
     /// Gradient of `qkv`; that of the result is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(

@@ -68,11 +68,7 @@ impl Rows {
 #[derive(Debug, Clone)]
 pub(crate) struct BlockActs {
     rows: usize,
-    qkv: Act,
-    context: Act,
-    lse: Act,
-    /// The first rows of `context` and of the block's input, where only those go on.
-    first: Option<(Act, Act)>,
+    attention: AttentionActs,
     attention_norm: NormActs,
     attended: Act,
     up: Act,
@@ -80,7 +76,26 @@ pub(crate) struct BlockActs {
     pub(crate) out: Act,
 }
 
-impl BlockActs {
+/// How attention is computed, and what it leaves.
+#[derive(Debug, Clone, Copy)]
+enum AttentionActs {
+    /// Over queries, keys and values of every token.
+    Projected(Projected),
+    /// For the first token of each sequence from the block's input, where no backward pass follows; `input` receives the
+    /// first rows of that.
+    First { scratch: Act, context: Act, input: Act },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Projected {
+    qkv: Act,
+    context: Act,
+    lse: Act,
+    /// The first rows of `context` and of the block's input, where only those go on.
+    first: Option<(Act, Act)>,
+}
+
+impl Projected {
     /// The queries whose context goes on.
     fn queries(&self) -> Queries {
         if self.first.is_some() { Queries::First } else { Queries::All }
@@ -131,17 +146,27 @@ pub(crate) struct ScratchShape {
 }
 
 impl Block {
-    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows) -> BlockActs {
+    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows, training: bool) -> BlockActs {
         let (hidden, tokens, rows) = (self.heads.hidden(), which.tokens(), which.out());
+        let attention = match which {
+            Rows::First { sequences, .. } if !training => AttentionActs::First {
+                scratch: planner.act(self.heads.first_scratch(sequences)),
+                context: planner.act(rows * hidden),
+                input: planner.act(rows * hidden),
+            },
+            _ => AttentionActs::Projected(Projected {
+                qkv: planner.act(tokens * 3 * hidden),
+                context: planner.act(tokens * hidden),
+                lse: planner.act(tokens * self.heads.heads),
+                first: match which {
+                    Rows::All { .. } => None,
+                    Rows::First { .. } => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
+                },
+            }),
+        };
         BlockActs {
             rows,
-            qkv: planner.act(tokens * 3 * hidden),
-            context: planner.act(tokens * hidden),
-            lse: planner.act(tokens * self.heads.heads),
-            first: match which {
-                Rows::All { .. } => None,
-                Rows::First { .. } => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
-            },
+            attention,
             attention_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
             attended: planner.act(rows * hidden),
             up: planner.operand(rows, self.up.shape.outputs),
@@ -159,16 +184,22 @@ impl Block {
         stream: Option<DropoutStream>,
     ) {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
-        d.linear(&self.qkv, x, acts.qkv);
-        let dropout = site(Site::Attention, self.attention_dropout);
-        d.attention(self.heads, acts.queries(), acts.qkv, dropout, acts.context, acts.lse);
-        let (context, residual) = match acts.first {
-            Some((context, input)) => {
-                d.gather_first(acts.context, self.heads.hidden(), context);
+        let (context, residual) = match acts.attention {
+            AttentionActs::Projected(projected) => {
+                d.linear(&self.qkv, x, projected.qkv);
+                let dropout = site(Site::Attention, self.attention_dropout);
+                d.attention(self.heads, projected.queries(), projected.qkv, dropout, projected.context, projected.lse);
+                if let Some((context, input)) = projected.first {
+                    d.gather_first(projected.context, self.heads.hidden(), context);
+                    d.gather_first(x, self.heads.hidden(), input);
+                }
+                projected.first.unwrap_or((projected.context, x))
+            }
+            AttentionActs::First { scratch, context, input } => {
+                d.attention_first(self.heads, &self.qkv, x, scratch, context);
                 d.gather_first(x, self.heads.hidden(), input);
                 (context, input)
             }
-            None => (acts.context, x),
         };
         let activated = scratch.activated.rows(acts.rows, self.up.shape.outputs);
         d.linear(&self.attention_output, context, acts.attention_norm.x);
@@ -191,6 +222,9 @@ impl Block {
         stream: Option<DropoutStream>,
         below: Below,
     ) {
+        let AttentionActs::Projected(projected) = acts.attention else {
+            unreachable!("what only predicts has no backward pass");
+        };
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         let hidden = self.heads.hidden();
         let [dstream, branch, residual] =
@@ -207,9 +241,9 @@ impl Block {
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
         d.add_norm_backward(&self.attention_norm, acts.attention_norm, dropout, residual, branch, dstream);
         d.linear_backward_input(&self.attention_output, branch, residual, false);
-        let context = acts.first.map_or(acts.context, |(context, _)| context);
+        let context = projected.first.map_or(projected.context, |(context, _)| context);
         d.linear_backward_weight(&self.attention_output, branch, context);
-        let dcontext = if acts.first.is_some() {
+        let dcontext = if projected.first.is_some() {
             // Back among the rows of all tokens: of the context here, of the block's input in the stream, which is
             // copied aside as the two places overlap.
             d.scatter_first(residual, hidden, scratch.branch);
@@ -223,7 +257,8 @@ impl Block {
             residual
         };
         let dropout = site(Site::Attention, self.attention_dropout);
-        d.attention_backward(self.heads, acts.queries(), acts.qkv, dropout, acts.lse, dcontext, scratch.qkv);
+        let Projected { qkv, lse, .. } = projected;
+        d.attention_backward(self.heads, projected.queries(), qkv, dropout, lse, dcontext, scratch.qkv);
         if below == Below::Trained {
             d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
         }

@@ -1,9 +1,10 @@
 //! Multi-head self-attention over ragged sequences: one task some heads of a sequence, its scores in cache, nothing padded.
 //!
 //! [`head`] is the algorithm, on the scores of [`block`] and the small products of [`tile`]; [`lanes`] compiles them for
-//! every instruction set.
+//! every instruction set. [`first`] is a shorter way for the last block of a model that only predicts.
 
 mod block;
+mod first;
 mod head;
 mod lanes;
 mod tile;
@@ -19,6 +20,7 @@ use crate::dropout::Dropout;
 use crate::isa::Isa;
 use crate::shared::SharedMut;
 use block::{Layer, Task};
+pub(crate) use first::attention_first;
 use head::{Backward, Forward};
 use lanes::enter;
 

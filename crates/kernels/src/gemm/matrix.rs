@@ -1,5 +1,7 @@
 //! Matrices as views of slices, in either orientation.
 
+use std::ops::Range;
+
 use crate::rounded::rounded_stride;
 
 /// A read-only matrix view: element (i, j) is number `i * row_stride + j * column_stride`.
@@ -31,6 +33,12 @@ impl<'a> Matrix<'a> {
         let row_stride = rounded_stride(columns);
         assert_eq!(Some(data.len()), rows.checked_mul(row_stride), "a matrix fills its slice");
         Self { data: Elements::Rounded(data), rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// Some columns of a row-major matrix in single precision.
+    pub(crate) fn columns(self, columns: Range<usize>) -> Self {
+        assert!(self.column_stride == 1 && columns.end <= self.columns, "columns of the matrix");
+        Self { data: Elements::Single(&self.single()[columns.start..]), columns: columns.len(), ..self }
     }
 
     /// The element in row `i` and column `j`.

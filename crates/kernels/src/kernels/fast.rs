@@ -140,6 +140,19 @@ impl Kernels for Fast {
         attention::attention(self.0, shape, queries, qkv, cu_seqlens, dropout, out, lse);
     }
 
+    fn attention_first(
+        &self,
+        shape: Heads,
+        x: &[f32],
+        cu_seqlens: &[u32],
+        weight: &[f32],
+        bias: &[f32],
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        attention::attention_first(self.0, shape, x, cu_seqlens, weight, bias, scratch, out);
+    }
+
     fn attention_backward(
         &self,
         shape: Heads,

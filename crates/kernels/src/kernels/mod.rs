@@ -163,6 +163,21 @@ pub trait Kernels: Send + Sync {
         lse: &mut [f32],
     );
 
+    /// [`Kernels::attention`] of the first token of each sequence, without dropout and from the layer's input: `x`
+    /// `[tokens, hidden]`, `weight` `[3·hidden, hidden]`, `bias` `[3·hidden]`, `scratch` as long as
+    /// [`Heads::first_scratch`], `out` `[sequences, hidden]`. In single precision.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its result")]
+    fn attention_first(
+        &self,
+        shape: Heads,
+        x: &[f32],
+        cu_seqlens: &[u32],
+        weight: &[f32],
+        bias: &[f32],
+        scratch: &mut [f32],
+        out: &mut [f32],
+    );
+
     /// The gradient of `qkv` from that of `out`, which is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(

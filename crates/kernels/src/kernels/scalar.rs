@@ -103,6 +103,19 @@ impl Kernels for Scalar {
         reference::attention(shape, qkv, cu_seqlens, dropout, out, lse);
     }
 
+    fn attention_first(
+        &self,
+        shape: Heads,
+        x: &[f32],
+        cu_seqlens: &[u32],
+        weight: &[f32],
+        bias: &[f32],
+        _scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        reference::attention_first(shape, x, cu_seqlens, weight, bias, out);
+    }
+
     fn attention_backward(
         &self,
         shape: Heads,

@@ -199,6 +199,13 @@ impl<K: Kernels> Device for Host<K> {
         self.kernels.attention(shape, queries, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
+    fn attention_first(&mut self, shape: Heads, p: &LinearParams, x: Act, scratch: Act, out: Act) {
+        let ([x], [scratch, out]) = self.activations.views([x.span], [scratch.span, out.span]);
+        let (kernels, cu_seqlens) = (&self.kernels, &self.batch.cu_seqlens);
+        let (weight, bias, next) = self.parameters.read(kernels, p);
+        beside(kernels, next, || kernels.attention_first(shape, x, cu_seqlens, weight.values, bias, scratch, out));
+    }
+
     fn attention_backward(
         &mut self,
         shape: Heads,
