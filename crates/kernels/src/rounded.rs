@@ -148,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_too_wide_for_one_block_of_the_inner_dimension_passes_too() {
+        let want = feed_forward(&Scalar, 29, 4700, 33, 1);
+        for isa in isas().filter(|isa| isa.has_bf16()) {
+            let got = feed_forward(&Fast::new(isa), 29, 4700, 33, 1);
+            got.iter().zip(&want).for_each(|(got, want)| close(got, want, 1e-2).unwrap());
+        }
+    }
+
+    #[test]
     fn an_odd_row_is_followed_by_a_zero_and_rows_lie_an_odd_number_of_lines_apart() {
         assert_eq!([1, 32, 33, 64, 3072].map(|width| rounded_stride(width) / 32), [1, 1, 3, 3, 97]);
         let mut halves = vec![7; 2 * rounded_stride(3)];

@@ -16,6 +16,11 @@ use crate::word::Word;
 
 /// Columns of C a task computes: its block of B fits the second-level cache.
 const NC: usize = 128;
+/// As many where A is tall and its panels outgrow the first-level cache: they come from far, and so are to serve more
+/// columns.
+const WIDE_NC: usize = 384;
+/// Bytes of a panel of A from which on that pays.
+const LONG_PANEL: usize = 40 << 10;
 /// Rows of C computed before the next rows of A are packed: bounds the buffer.
 const MC: usize = 3072;
 /// Below this many multiplications a product runs on the calling thread.
@@ -51,7 +56,7 @@ pub(super) fn drive<K: MicroKernel>(
     let (m, n, k) = (a.rows, b.columns(), a.columns);
     let parallel = m * n * k >= PARALLEL_FROM;
     let threads = if parallel { rayon::current_num_threads() } else { 1 };
-    let plan = Plan::new(MC.min(m).div_ceil(K::MR), n.div_ceil(NC), threads);
+    let plan = Plan::new(MC.min(m).div_ceil(K::MR), n.div_ceil(columns_per_task::<K>(a, n)), threads);
     match b {
         // Several tasks need each block of B: it is packed once for all of them.
         Right::Matrix(matrix) if plan.splits > 1 || m > MC => {
@@ -204,11 +209,11 @@ fn nest<K: MicroKernel>(
         return;
     }
     let c = SharedMut::new(c);
-    let groups = k.div_ceil(K::GROUP);
+    let (groups, nc) = (k.div_ceil(K::GROUP), columns_per_task::<K>(a, n));
     for row in (0..m).step_by(MC) {
         let rows = MC.min(m - row);
         let panels = rows.div_ceil(K::MR);
-        let Plan { blocks, splits } = Plan::new(panels, n.div_ceil(NC), threads);
+        let Plan { blocks, splits } = Plan::new(panels, n.div_ceil(nc), threads);
         let panels_per_split = panels.div_ceil(splits);
         // Sums of squares a panel and block: added up in this order however the tasks are cut.
         let mut panel_squares = vec![0f64; if squares.is_some() { panels * blocks } else { 0 }];
@@ -217,10 +222,10 @@ fn nest<K: MicroKernel>(
         let compute = |packed_a: &[K::Element]| {
             let task = |task: usize| {
                 let (block, split) = (task % blocks, task / blocks);
-                let column = block * NC;
-                let columns = NC.min(n - column);
+                let column = block * nc;
+                let columns = nc.min(n - column);
                 let range = (split * panels_per_split).min(panels)..((split + 1) * panels_per_split).min(panels);
-                let size = K::MR * NC;
+                let size = K::MR * nc;
                 // What only passes through is kept until its last block of the inner dimension is added: the first, mostly.
                 let kept = if depth_of::<K>(groups) < groups { range.len() } else { 1 };
                 let room = if finish.consumes() { kept * size } else { 0 };
@@ -228,7 +233,7 @@ fn nest<K: MicroKernel>(
                     let c = if finish.consumes() {
                         let panel_step = if kept == 1 { 0 } else { size };
                         let first = buffer.as_mut_ptr().wrapping_sub(range.start * panel_step);
-                        Block { first, panel_step, stride: NC }
+                        Block { first, panel_step, stride: nc }
                     } else {
                         Block { first: c.get().wrapping_add(row * n + column), panel_step: K::MR * n, stride: n }
                     };
@@ -309,6 +314,13 @@ impl Block {
     fn row(self, panel: usize, row: usize) -> *mut f32 {
         self.first.wrapping_add(panel * self.panel_step + row * self.stride)
     }
+}
+
+/// Columns of C a task computes.
+fn columns_per_task<K: MicroKernel>(a: Matrix<'_>, n: usize) -> usize {
+    let panel = K::MR * depth_of::<K>(a.columns.div_ceil(K::GROUP)) * size_of::<K::Element>();
+    // In rows, A is read ahead by the processor itself.
+    if a.rows > n && K::row_stride(a).is_none() && panel >= LONG_PANEL { WIDE_NC } else { NC }
 }
 
 /// Groups in a block of the inner dimension: as even as they can be, as a short last one would pay for reading C all the

@@ -325,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tall_product_over_many_rows_is_that_of_rounded_operands() {
+        // Tall and deep enough for wide tasks; then deeper than one block of the inner dimension.
+        for (m, n, k) in [(450, 400, 1800), (30, 70, 4700)] {
+            let (a, b) = (random(1, m * k), random(2, k * n));
+            let [a_rounded, b_rounded] = reference::rounded(Operands::Bf16, [&a, &b]);
+            let mut want = vec![0.0; m * n];
+            let of_rounded = Matrix::new(&a_rounded, k, m).transposed();
+            reference::gemm(of_rounded, Matrix::new(&b_rounded, k, n), &mut want, false);
+            for isa in isas().filter(|isa| isa.has_bf16()) {
+                let mut got = vec![f32::NAN; m * n];
+                let a = Matrix::new(&a, k, m).transposed();
+                gemm_bf16(isa, a, Matrix::new(&b, k, n), &mut got, Epilogue::None);
+                close(&got, &want, 2e-5).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn a_large_product_has_the_same_bits_on_any_number_of_threads() {
         let (m, n, k) = (3100, 300, 200);
         let (a, b) = (random(1, m * k), random(2, k * n));
