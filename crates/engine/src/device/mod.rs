@@ -172,8 +172,8 @@ pub trait Device: Send {
     fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError>;
     /// Room for `len` activations; what they held is lost.
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError>;
-    /// Makes up for every update put off: a device may leave those of embedding rows that no token touches until they are
-    /// read.
+    /// Makes up for every update put off: a device may leave those of linear weights until the next forward pass, and those
+    /// of embedding rows that no token touches until they are read.
     fn settle(&mut self);
     /// A whole arena, copied only where the device's memory is not the host's; without the updates put off, see
     /// [`Device::settle`].
@@ -255,6 +255,7 @@ pub trait Device: Send {
     fn zero_gradients(&mut self);
     /// Σ g² over all gradients.
     fn gradient_squares(&mut self) -> f64;
-    /// One AdamW step over `part` of the parameters.
+    /// One AdamW step over `part` of the parameters, at once or put off, see [`Device::settle`]: a forward pass comes
+    /// before the next gradients.
     fn adamw(&mut self, step: AdamStep, part: Span);
 }

@@ -2,8 +2,8 @@
 //! precision sums.
 //!
 //! The loop nest is Goto's: A is packed once into panels of `MR` rows, each task packs the block of B it needs into
-//! panels of `NR` columns (packed once where several tasks need it; weights in bfloat16 are packed already), and a register-tiled micro-kernel (one file an
-//! instruction set) runs over the panels. The inner dimension is never split between tasks and its blocks are always
+//! panels of `NR` columns (once for all where several tasks need it; weights in bfloat16 are packed already), and a
+//! register-tiled micro-kernel (one file an instruction set) runs over the panels. The inner dimension is never split between tasks and its blocks are always
 //! added in the same order, so the bits of C do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
@@ -163,8 +163,8 @@ trait MicroKernel {
     const NR: usize;
     /// Elements of the inner dimension in a group.
     const GROUP: usize;
-    /// Groups in a block of the inner dimension: `MR` rows of A of it fit the first-level cache, and the block of B that a
-    /// task streams past them the second.
+    /// Groups in a block of the inner dimension at most. `MR` rows of A of it about fill the first-level cache, and the block
+    /// of B that a task streams past them the second; longer ones than fit still cost less than reading C again.
     const KC: usize;
 
     /// C tile (+)= A `[rows, groups]` · B panel `[groups][NR]`.

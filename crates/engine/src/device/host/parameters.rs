@@ -278,7 +278,7 @@ impl Parameters {
         compute: impl FnOnce(Operands, LinearGradient<'_>) -> f64,
     ) {
         let linear = &mut self.linears[p.index];
-        debug_assert!(linear.waiting.is_none(), "a forward pass comes between an update and the next gradient");
+        assert!(linear.waiting.is_none(), "a forward pass comes between an update and the next gradient");
         let operands = if linear.packed.is_some() { Operands::Bf16 } else { Operands::F32 };
         let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
         linear.squares = compute(operands, LinearGradient { weight, bias, accumulate: linear.written });
