@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::config::{LossKind, TrainConfig};
 use crate::device::{Cpu, Device, Reference, Store};
+use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, ProblemType, Weights};
 use crate::model::Model;
 use crate::optim::learning_rate;
@@ -71,7 +72,7 @@ impl Golden {
     fn load<D: Device>(&self, device: D) -> Model<D> {
         let config = EncoderConfig::read(&self.model).unwrap();
         let outputs = config.num_labels();
-        let mut model = Model::new(device, config, outputs, true).unwrap();
+        let mut model = Model::new(device, config, HeadKind::Classification { outputs }, true).unwrap();
         let weights = Weights::open(&self.model).unwrap().unwrap();
         let report = model.load(&weights, &self.model, 0).unwrap();
         assert_eq!(report, crate::LoadReport::default(), "{}", self.name);
@@ -225,7 +226,7 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
     fn run<D: Device>(golden: &Golden, device: D) -> (Vec<f32>, Vec<f32>) {
         let mut config = EncoderConfig::read(&golden.model).unwrap();
         config.set_dropout(0.2);
-        let mut model = Model::new(device, config, 4, true).unwrap();
+        let mut model = Model::new(device, config, HeadKind::Classification { outputs: 4 }, true).unwrap();
         model.randomise(3);
         let (batch, targets) = &golden.batches[0];
         let outputs = model.forward(batch, DropoutStream::new(1, 2)).unwrap();

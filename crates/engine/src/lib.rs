@@ -12,8 +12,10 @@ pub mod hf;
 mod layers;
 mod load;
 mod losses;
+mod masking;
 mod model;
 mod models;
+mod objectives;
 mod optim;
 mod params;
 mod pass;
@@ -22,11 +24,14 @@ mod random;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
+pub use heads::HeadKind;
 pub use load::LoadReport;
-pub use model::Model;
+pub use masking::Masking;
+pub use model::{Masked, Model};
+pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
 pub use trainer::{
     Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,
-    TrainSet, Trainer,
+    Trainer,
 };

@@ -143,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::device::Cpu;
+    use crate::heads::HeadKind;
     use crate::hf::EncoderConfig;
 
     fn golden() -> PathBuf {
@@ -150,8 +151,8 @@ mod tests {
     }
 
     fn model(outputs: usize) -> Model<Cpu> {
-        Model::new(Cpu::new(Isa::fastest(), Operands::F32), EncoderConfig::read(&golden()).unwrap(), outputs, false)
-            .unwrap()
+        let (device, config) = (Cpu::new(Isa::fastest(), Operands::F32), EncoderConfig::read(&golden()).unwrap());
+        Model::new(device, config, HeadKind::Classification { outputs }, false).unwrap()
     }
 
     /// Loads the golden checkpoint with the shapes of some tensors changed into a model of four outputs.

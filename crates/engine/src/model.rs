@@ -1,15 +1,24 @@
 //! A whole model on a device: encoder, head, their parameters, and the passes over a ragged batch.
+//!
+//! Here is what every model has; `classification` and `masked_lm` are the passes of the two kinds of head.
+
+mod classification;
+mod masked_lm;
+#[cfg(test)]
+mod tests;
 
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
 
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
-use crate::heads::HeadActs;
+use crate::heads::{HeadActs, HeadKind, MaskedLmActs};
 use crate::hf::{EncoderConfig, Family};
 use crate::layers::{Below, Block, BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
 use crate::models::{self, Network};
 use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
+
+pub use masked_lm::Masked;
 
 /// An encoder with its head on device `D`.
 #[derive(Debug)]
@@ -17,7 +26,7 @@ pub struct Model<D> {
     pub(crate) device: D,
     config: EncoderConfig,
     pub(crate) network: Network,
-    outputs: usize,
+    head: HeadKind,
     /// Blocks that do not train, from the lowest up; with any of them the embeddings do not either.
     frozen: usize,
     /// The plan of the last training pass, which the backward pass reads.
@@ -27,10 +36,11 @@ pub struct Model<D> {
 #[derive(Debug)]
 struct Saved {
     acts: Acts,
+    head: HeadActs,
     stream: DropoutStream,
 }
 
-/// The activations of one pass.
+/// The activations of one pass through the encoder.
 #[derive(Debug)]
 struct Acts {
     embeddings: EmbeddingsActs,
@@ -38,12 +48,10 @@ struct Acts {
     blocks: Vec<BlockActs>,
     /// Blocks that take turns, as no backward pass reads them: in training the frozen ones, in inference all.
     in_turn: usize,
-    /// The last block's, which goes on with the first token of each sequence alone.
+    /// The last block's, which goes on with the tokens that the head reads alone.
     last: BlockActs,
     scratch: Scratch,
-    head: HeadActs,
     depth: usize,
-    len: usize,
 }
 
 impl Acts {
@@ -67,19 +75,19 @@ impl Acts {
 }
 
 impl<D: Device> Model<D> {
-    /// The model of `config` with `outputs` outputs, its weights zero; `training` makes room for gradients and moments.
+    /// The model of `config` with a `head`, its weights zero; `training` makes room for gradients and moments.
     ///
     /// # Errors
     /// If the device has no room.
-    pub fn new(mut device: D, config: EncoderConfig, outputs: usize, training: bool) -> Result<Self, AllocationError> {
-        let network = models::build(&config, outputs);
+    pub fn new(mut device: D, config: EncoderConfig, head: HeadKind, training: bool) -> Result<Self, AllocationError> {
+        let network = models::build(&config, head);
         let layout = Layout {
             len: network.table.len(),
             linears: network.table.linears(),
             embeddings: &network.embeddings.tables,
         };
         device.allocate(layout, training)?;
-        Ok(Self { device, config, network, outputs, frozen: 0, saved: None })
+        Ok(Self { device, config, network, head, frozen: 0, saved: None })
     }
 
     /// Keeps the lowest `layers` blocks as they are, and with any of them the embeddings: from now on they have no
@@ -95,18 +103,13 @@ impl<D: Device> Model<D> {
 
     /// Where in the arenas the parameters that train begin: they lie in the order of the forward pass.
     pub(crate) fn trained_from(&self) -> usize {
-        let lowest = |blocks: &[Block]| blocks.first().map_or(self.network.head.dense, |block| block.qkv);
+        let lowest = |blocks: &[Block]| blocks.first().map_or(self.network.head.first_layer(), |block| block.qkv);
         if self.frozen == 0 { 0 } else { lowest(&self.network.blocks[self.frozen..]).weight.0.start }
     }
 
     /// The configuration it was made from.
     pub fn config(&self) -> &EncoderConfig {
         &self.config
-    }
-
-    /// Number of outputs a text.
-    pub fn outputs(&self) -> usize {
-        self.outputs
     }
 
     /// The names, shapes and places of the parameters.
@@ -128,36 +131,38 @@ impl<D: Device> Model<D> {
         self.device.upload(store, Span::new(0, values.len()), values);
     }
 
-    /// The outputs `[texts, outputs]` of a batch, without dropout.
-    ///
-    /// # Errors
-    /// If the device has no room for the activations.
-    pub fn infer(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
-        let acts = self.plan(batch, false);
-        self.run(batch, &acts, None)
+    /// Places for the encoder's activations over `batch`, of whose tokens `last` says which leave the last block.
+    fn plan(&self, planner: &mut Planner, batch: &Batch, last: Rows, training: bool) -> Acts {
+        let tokens = batch.tokens();
+        let embeddings = self.network.embeddings.plan(planner, tokens);
+        let depth = self.network.blocks.len();
+        let in_turn = if training { self.frozen.min(depth - 1) } else { depth - 1 };
+        let planned = depth - 1 - in_turn + in_turn.min(2);
+        let every = Rows::All { tokens };
+        let blocks = self.network.blocks[..planned].iter().map(|block| block.plan(planner, every, training)).collect();
+        let last = self.network.blocks[depth - 1].plan(planner, last, training);
+        let shape = ScratchShape {
+            hidden: self.config.hidden_size,
+            intermediate: self.config.intermediate_size,
+            embedding: self.config.embedding_size,
+        };
+        let scratch = Scratch::plan(planner, tokens, shape, training);
+        Acts { embeddings, blocks, in_turn, last, scratch, depth }
     }
 
-    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept.
-    ///
-    /// # Errors
-    /// If the device has no room for the activations.
-    pub fn forward(&mut self, batch: &Batch, stream: DropoutStream) -> Result<Vec<f32>, AllocationError> {
-        let acts = self.plan(batch, true);
-        let outputs = self.run(batch, &acts, Some(stream))?;
-        self.saved = Some(Saved { acts, stream });
-        Ok(outputs)
+    /// The encoder's pass over `batch`, of whose tokens the head reads `read`.
+    fn encode(&mut self, batch: &Batch, read: Vec<u32>, acts: &Acts, stream: Option<DropoutStream>) {
+        let d = &mut self.device;
+        d.set_batch(token_indices(&self.config, batch, read));
+        self.network.embeddings.forward(d, &acts.embeddings, stream);
+        for (index, block) in self.network.blocks.iter().enumerate() {
+            block.forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
+        }
     }
 
-    /// Adds the gradients of every parameter that is not frozen, from that of the outputs of the last
-    /// [`Model::forward`].
-    ///
-    /// # Panics
-    /// Without one.
-    pub fn backward(&mut self, doutputs: &[f32]) {
-        let Saved { acts, stream } = self.saved.take().expect("a backward pass follows a forward pass");
+    /// Adds the gradients of the encoder's parameters, from that of its output in the scratch stream.
+    fn encode_backward(&mut self, acts: &Acts, stream: DropoutStream) {
         let (d, stream) = (&mut self.device, Some(stream));
-        d.write(acts.head.doutputs, doutputs);
-        self.network.head.backward(d, acts.last.out, &acts.head, acts.scratch.stream, stream);
         for (index, block) in self.network.blocks.iter().enumerate().skip(self.frozen).rev() {
             let below = if self.frozen > 0 && index == self.frozen { Below::Frozen } else { Below::Trained };
             block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream, below);
@@ -166,48 +171,12 @@ impl<D: Device> Model<D> {
             self.network.embeddings.backward(d, &acts.embeddings, &acts.scratch, stream);
         }
     }
-
-    fn plan(&self, batch: &Batch, training: bool) -> Acts {
-        let tokens = batch.tokens();
-        let mut planner = Planner::default();
-        let embeddings = self.network.embeddings.plan(&mut planner, tokens);
-        let depth = self.network.blocks.len();
-        let in_turn = if training { self.frozen.min(depth - 1) } else { depth - 1 };
-        let planned = depth - 1 - in_turn + in_turn.min(2);
-        let every = Rows::All { tokens };
-        let blocks =
-            self.network.blocks[..planned].iter().map(|block| block.plan(&mut planner, every, training)).collect();
-        let first = Rows::First { tokens, sequences: batch.len() };
-        let last = self.network.blocks[depth - 1].plan(&mut planner, first, training);
-        let shape = ScratchShape {
-            hidden: self.config.hidden_size,
-            intermediate: self.config.intermediate_size,
-            embedding: self.config.embedding_size,
-        };
-        let scratch = Scratch::plan(&mut planner, tokens, shape, training);
-        let head = self.network.head.plan(&mut planner, batch.len(), training);
-        Acts { embeddings, blocks, in_turn, last, scratch, head, depth, len: planner.len() }
-    }
-
-    fn run(&mut self, batch: &Batch, acts: &Acts, stream: Option<DropoutStream>) -> Result<Vec<f32>, AllocationError> {
-        let d = &mut self.device;
-        d.reserve_activations(acts.len)?;
-        d.set_batch(token_indices(&self.config, batch));
-        self.network.embeddings.forward(d, &acts.embeddings, stream);
-        for (index, block) in self.network.blocks.iter().enumerate() {
-            block.forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
-        }
-        self.network.head.forward(d, acts.last.out, &acts.head, stream);
-        let mut outputs = vec![0.0; batch.len() * self.outputs];
-        d.read(acts.head.outputs, &mut outputs);
-        Ok(outputs)
-    }
 }
 
 /// What the tokens of `batch` look up. RoBERTa counts positions over the tokens that are not padding and gives padding
 /// its own position, as a text may hold the padding token; segments beyond the table (a BERT tokeniser before a RoBERTa
 /// model with one segment) take its last row.
-fn token_indices(config: &EncoderConfig, batch: &Batch) -> TokenIndices {
+fn token_indices(config: &EncoderConfig, batch: &Batch, read: Vec<u32>) -> TokenIndices {
     let last_segment = (config.type_vocab_size - 1) as u32;
     let padding = config.pad_token_id as u32;
     let mut positions = Vec::with_capacity(batch.tokens());
@@ -227,8 +196,6 @@ fn token_indices(config: &EncoderConfig, batch: &Batch) -> TokenIndices {
         positions,
         segments: batch.segments.iter().map(|&segment| u32::from(segment).min(last_segment)).collect(),
         cu_seqlens: batch.cu_seqlens.clone(),
+        read,
     }
 }
-
-#[cfg(test)]
-mod tests;

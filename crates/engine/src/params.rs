@@ -77,9 +77,14 @@ impl ParamTable {
         Param(span)
     }
 
-    /// Makes a linear layer of a weight and a bias already added.
+    /// Makes a linear layer of a weight and a bias already added: in the encoder in the device's operands, in a head exact.
     pub fn linear(&mut self, shape: Linear, weight: Param, bias: Param) -> LinearParams {
         let exactness = if self.part == Part::Encoder { Exactness::Device } else { Exactness::Single };
+        self.linear_in(exactness, shape, weight, bias)
+    }
+
+    /// As [`ParamTable::linear`], of a stated exactness.
+    pub fn linear_in(&mut self, exactness: Exactness, shape: Linear, weight: Param, bias: Param) -> LinearParams {
         let linear = LinearParams { index: self.linears.len(), shape, weight, bias, exactness };
         self.linears.push(linear);
         linear

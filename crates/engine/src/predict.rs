@@ -55,7 +55,7 @@ impl<D: Device> Model<D> {
 }
 
 /// How many of the next texts, of these lengths, make a batch.
-fn batch_len(lengths: impl Iterator<Item = usize>, batch_size: usize) -> usize {
+pub(crate) fn batch_len(lengths: impl Iterator<Item = usize>, batch_size: usize) -> usize {
     assert!(batch_size > 0, "a batch holds at least one text");
     let mut tokens = 0;
     let fits = |length: &usize| {

@@ -14,7 +14,7 @@ pub(crate) fn key(seed: u64, name: &str) -> u64 {
 }
 
 /// Element `index` of a stream of uniform numbers in (0, 1).
-fn uniform(key: u64, index: u64) -> f64 {
+pub(crate) fn uniform(key: u64, index: u64) -> f64 {
     ((mix(key ^ mix(index)) >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 

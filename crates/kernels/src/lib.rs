@@ -7,6 +7,7 @@
 mod activation;
 mod arena;
 mod attention;
+mod cross_entropy;
 mod dropout;
 mod embedding;
 mod gemm;

@@ -89,6 +89,20 @@ pub(crate) fn dropout(dropout: Dropout, x: &mut [f32]) {
 }
 
 /// See the fast twin.
+pub(crate) fn cross_entropy(logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {
+    let width = logits.len() / classes.len();
+    for ((row, &class), loss) in logits.chunks_mut(width).zip(classes).zip(losses) {
+        let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        let sum: f64 = row.iter().map(|&x| (f64::from(x) - max).exp()).sum();
+        *loss = (sum.ln() + max - f64::from(row[class as usize])) as f32;
+        for (i, x) in row.iter_mut().enumerate() {
+            let target = if i == class as usize { 1.0 } else { 0.0 };
+            *x = (f64::from(weight) * ((f64::from(*x) - max).exp() / sum - target)) as f32;
+        }
+    }
+}
+
+/// See the fast twin.
 #[allow(clippy::too_many_arguments, reason = "the operands of the fast twin")]
 pub(crate) fn add_norm(
     x: &mut [f32],

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use gyeol_engine::config::{EvaluateEvery, TrainConfig};
-use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::{Action, Evaluation, FineTuning, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
 use serde::Serialize;
 
 use crate::prepare::Prepared;
@@ -67,10 +67,8 @@ pub fn estimate(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Estima
         Trainer {
             model: &mut model,
             config: &config,
-            loss: prepared.loss,
+            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: None },
             seed: prepared.recipe.seed,
-            train: prepared.train.set(),
-            valid: None,
             higher_is_better: true,
             paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },
             fingerprint: String::new(),

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
-use gyeol_engine::Model;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
+use gyeol_engine::{HeadKind, Model};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::prepare::{check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
@@ -115,7 +115,7 @@ impl Predictor {
         };
         let outputs = config.num_labels();
         let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-        let mut model = Model::new(arithmetic.device(), config, outputs, false)?;
+        let mut model = Model::new(arithmetic.device(), config, HeadKind::Classification { outputs }, false)?;
         let report = model.load(&weights, dir, 0)?;
         if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
             let problem = format!("it has no trained head ({tensor} is missing or of another size); train it first");

@@ -21,7 +21,10 @@ use gyeol_data::Targets;
 use gyeol_engine::config::{LossKind, Precision, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
-use gyeol_engine::{Action, Evaluation, Isa, Model, Observer, StepReport, TrainError, TrainPaths, TrainSet, Trainer};
+use gyeol_engine::{
+    Action, Evaluation, FineTuning, HeadKind, Isa, Model, Observer, StepReport, TrainError, TrainPaths, TrainSet,
+    Trainer,
+};
 use gyeol_kernels::peak;
 use serde_json::json;
 
@@ -92,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Trains on all rows once, in their order, and returns the seconds of each step.
 fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Result<Vec<f64>, TrainError> {
-    let mut model = Model::new(device, config.clone(), CLASSES as usize, true)?;
+    let mut model = Model::new(device, config.clone(), HeadKind::Classification { outputs: CLASSES as usize }, true)?;
     model.randomise(SEED);
     let targets = Targets::Classes((0..rows.tokens.len() as u32).map(|row| row % CLASSES).collect());
     // Without evaluations and a wish to save, nothing is ever written.
@@ -101,10 +104,12 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
     Trainer {
         model: &mut model,
         config: &TrainConfig { epochs: 1, batch_size: batch, shuffle: false, ..TrainConfig::default() },
-        loss: LossKind::CrossEntropy,
+        objective: FineTuning {
+            loss: LossKind::CrossEntropy,
+            train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
+            valid: None,
+        },
         seed: SEED,
-        train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
-        valid: None,
         higher_is_better: true,
         paths: TrainPaths { checkpoints: nowhere(), state: nowhere() },
         fingerprint: String::new(),

@@ -85,7 +85,8 @@ pub struct LinearParams {
 pub struct Layout<'a> {
     /// Scalars in all tensors together.
     pub len: usize,
-    /// Every linear layer, in the order of their indices and of their weights in the arenas.
+    /// Every linear layer in the order of its index, which is that of the weights in the arenas. The weight of the last may
+    /// be the word table itself: a decoder tied to it.
     pub linears: &'a [LinearParams],
     /// The embedding tables.
     pub embeddings: &'a EmbeddingParams,
@@ -130,6 +131,8 @@ pub struct TokenIndices {
     pub segments: Vec<u32>,
     /// Cumulative lengths, one more than there are sequences.
     pub cu_seqlens: Vec<u32>,
+    /// The tokens that the head reads, ascending: with them alone the last block goes on after attention.
+    pub read: Vec<u32>,
 }
 
 /// One of the arenas that are as long as the parameters.
@@ -189,7 +192,7 @@ pub trait Device: Send {
 
     /// Embedding rows of the batch's tokens, summed.
     fn embed(&mut self, p: &EmbeddingParams, out: Act);
-    /// Gradients of the embedding rows but those of padding, as PyTorch's `padding_idx` has it.
+    /// Adds the gradients of the embedding rows, but not to those of padding, as PyTorch's `padding_idx` has it.
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act);
     /// `y = x·Wᵀ + b`.
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act);
@@ -246,10 +249,13 @@ pub trait Device: Send {
     fn dropout(&mut self, dropout: Dropout, x: Act);
     /// Copies an intermediate value.
     fn copy(&mut self, from: Act, to: Act);
-    /// The first row of each sequence.
-    fn gather_first(&mut self, x: Act, width: usize, out: Act);
-    /// The gradient of [`Device::gather_first`]: zero but for those rows.
-    fn scatter_first(&mut self, dout: Act, width: usize, dx: Act);
+    /// The rows of the tokens that the head reads.
+    fn gather_read(&mut self, x: Act, width: usize, out: Act);
+    /// The gradient of [`Device::gather_read`]: zero but for those rows.
+    fn scatter_read(&mut self, dout: Act, width: usize, dx: Act);
+    /// The cross-entropy of the softmax of each row of `logits`, `[classes.len(), …]`, into `losses`; the logits become the
+    /// gradient of `weight · Σ losses`.
+    fn cross_entropy(&mut self, logits: Act, classes: &[u32], weight: f32, losses: &mut [f32]);
 
     /// Clears the gradients.
     fn zero_gradients(&mut self);

@@ -38,6 +38,13 @@ pub(crate) enum Rows {
         /// Sequences, and so rows that come out.
         sequences: usize,
     },
+    /// Tokens anywhere in the sequences, the reader's choice.
+    Picked {
+        /// Tokens that attention runs over.
+        tokens: usize,
+        /// Rows that come out.
+        picked: usize,
+    },
 }
 
 /// What is below a block in the backward pass.
@@ -52,7 +59,7 @@ pub(crate) enum Below {
 impl Rows {
     fn tokens(self) -> usize {
         match self {
-            Rows::All { tokens } | Rows::First { tokens, .. } => tokens,
+            Rows::All { tokens } | Rows::First { tokens, .. } | Rows::Picked { tokens, .. } => tokens,
         }
     }
 
@@ -60,6 +67,7 @@ impl Rows {
         match self {
             Rows::All { tokens } => tokens,
             Rows::First { sequences, .. } => sequences,
+            Rows::Picked { picked, .. } => picked,
         }
     }
 }
@@ -91,15 +99,10 @@ struct Projected {
     qkv: Act,
     context: Act,
     lse: Act,
-    /// The first rows of `context` and of the block's input, where only those go on.
-    first: Option<(Act, Act)>,
-}
-
-impl Projected {
-    /// The queries whose context goes on.
-    fn queries(&self) -> Queries {
-        if self.first.is_some() { Queries::First } else { Queries::All }
-    }
+    /// The queries whose context is needed.
+    queries: Queries,
+    /// The rows of `context` and of the block's input that the head reads, where only those go on.
+    read: Option<(Act, Act)>,
 }
 
 /// Room that blocks take in turn: activated feed-forward values, and in training the gradients.
@@ -158,9 +161,10 @@ impl Block {
                 qkv: planner.act(tokens * 3 * hidden),
                 context: planner.act(tokens * hidden),
                 lse: planner.act(tokens * self.heads.heads),
-                first: match which {
+                queries: if let Rows::First { .. } = which { Queries::First } else { Queries::All },
+                read: match which {
                     Rows::All { .. } => None,
-                    Rows::First { .. } => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
+                    _ => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
                 },
             }),
         };
@@ -188,16 +192,16 @@ impl Block {
             AttentionActs::Projected(projected) => {
                 d.linear(&self.qkv, x, projected.qkv);
                 let dropout = site(Site::Attention, self.attention_dropout);
-                d.attention(self.heads, projected.queries(), projected.qkv, dropout, projected.context, projected.lse);
-                if let Some((context, input)) = projected.first {
-                    d.gather_first(projected.context, self.heads.hidden(), context);
-                    d.gather_first(x, self.heads.hidden(), input);
+                d.attention(self.heads, projected.queries, projected.qkv, dropout, projected.context, projected.lse);
+                if let Some((context, input)) = projected.read {
+                    d.gather_read(projected.context, self.heads.hidden(), context);
+                    d.gather_read(x, self.heads.hidden(), input);
                 }
-                projected.first.unwrap_or((projected.context, x))
+                projected.read.unwrap_or((projected.context, x))
             }
             AttentionActs::First { scratch, context, input } => {
                 d.attention_first(self.heads, &self.qkv, x, scratch, context);
-                d.gather_first(x, self.heads.hidden(), input);
+                d.gather_read(x, self.heads.hidden(), input);
                 (context, input)
             }
         };
@@ -241,24 +245,24 @@ impl Block {
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
         d.add_norm_backward(&self.attention_norm, acts.attention_norm, dropout, residual, branch, dstream);
         d.linear_backward_input(&self.attention_output, branch, residual, false);
-        let context = projected.first.map_or(projected.context, |(context, _)| context);
+        let context = projected.read.map_or(projected.context, |(context, _)| context);
         d.linear_backward_weight(&self.attention_output, branch, context);
-        let dcontext = if projected.first.is_some() {
+        let dcontext = if projected.read.is_some() {
             // Back among the rows of all tokens: of the context here, of the block's input in the stream, which is
             // copied aside as the two places overlap.
-            d.scatter_first(residual, hidden, scratch.branch);
+            d.scatter_read(residual, hidden, scratch.branch);
             if below == Below::Trained {
                 let aside = scratch.residual.rows(acts.rows, hidden);
                 d.copy(dstream, aside);
-                d.scatter_first(aside, hidden, scratch.stream);
+                d.scatter_read(aside, hidden, scratch.stream);
             }
             scratch.branch
         } else {
             residual
         };
         let dropout = site(Site::Attention, self.attention_dropout);
-        let Projected { qkv, lse, .. } = projected;
-        d.attention_backward(self.heads, projected.queries(), qkv, dropout, lse, dcontext, scratch.qkv);
+        let Projected { qkv, lse, queries, .. } = projected;
+        d.attention_backward(self.heads, queries, qkv, dropout, lse, dcontext, scratch.qkv);
         if below == Below::Trained {
             d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
         }

@@ -20,7 +20,7 @@ fn model(name: &str, frozen: usize) -> Model<Cpu> {
     config.layers = LAYERS;
     let isa = Isa::fastest();
     let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
-    let mut model = Model::new(Cpu::new(isa, operands), config, 1, true).unwrap();
+    let mut model = Model::new(Cpu::new(isa, operands), config, HeadKind::Classification { outputs: 1 }, true).unwrap();
     model.randomise(3);
     model.freeze(frozen);
     model
@@ -106,7 +106,12 @@ fn frozen_weights_and_moments_keep_their_bits_under_weight_decay() {
 
 #[test]
 fn activations_of_frozen_layers_take_no_more_room_than_in_inference() {
-    let room = |frozen| model("bert_reg_pairs", frozen).plan(&batch(0), true).len;
+    let room = |frozen| {
+        let (mut planner, batch) = (Planner::default(), batch(0));
+        let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
+        model("bert_reg_pairs", frozen).plan(&mut planner, &batch, first, true);
+        planner.len()
+    };
     // Two places serve any number of frozen layers, and the last layer has its own in any case.
     assert_eq!(room(1), room(0));
     assert_eq!(room(2), room(0));

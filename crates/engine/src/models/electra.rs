@@ -2,28 +2,33 @@
 
 use gyeol_kernels::Activation;
 
-use super::{Network, blocks, embeddings, linear};
+use super::{MaskedLmNames, linear};
 use crate::heads::ClassificationHead;
 use crate::hf::EncoderConfig;
 use crate::params::{ParamTable, Part};
 
 pub(super) const PREFIX: &str = "electra";
 
-pub(super) fn build(config: &EncoderConfig, outputs: usize) -> Network {
-    let mut table = ParamTable::default();
-    let embeddings = embeddings(&mut table, config, PREFIX);
-    let blocks = blocks(&mut table, config, PREFIX);
-    table.begin(Part::Head);
-    let dense = linear(&mut table, "classifier.dense", config.hidden_size, config.hidden_size);
+pub(super) fn classification(table: &mut ParamTable, config: &EncoderConfig, outputs: usize) -> ClassificationHead {
+    let dense = linear(table, "classifier.dense", config.hidden_size, config.hidden_size);
     table.begin(Part::Output);
-    let out = linear(&mut table, "classifier.out_proj", config.hidden_size, outputs);
-    let head = ClassificationHead {
+    let out = linear(table, "classifier.out_proj", config.hidden_size, outputs);
+    ClassificationHead {
         dense,
         // The head's activation is GELU whatever `hidden_act` says.
         activation: Activation::Gelu,
         out,
         input_dropout: true,
         dropout: config.classifier_dropout,
-    };
-    Network { table, embeddings, blocks, head }
+    }
+}
+
+/// The head of a generator: back to the width of the embeddings. Its activation is GELU whatever `hidden_act` says.
+pub(super) fn masked_lm() -> MaskedLmNames {
+    MaskedLmNames {
+        dense: "generator_predictions.dense",
+        norm: "generator_predictions.LayerNorm",
+        bias: "generator_lm_head.bias",
+        activation: Activation::Gelu,
+    }
 }

@@ -6,11 +6,11 @@ mod roberta;
 
 use gyeol_kernels::{Activation, Heads, Linear};
 
-use crate::device::{EmbeddingParams, LinearParams, NormParams};
-use crate::heads::ClassificationHead;
+use crate::device::{EmbeddingParams, Exactness, LinearParams, NormParams};
+use crate::heads::{Head, HeadKind, MaskedLmHead};
 use crate::hf::{self, EncoderConfig, Family};
 use crate::layers::{Block, Embeddings};
-use crate::params::{ParamTable, Role};
+use crate::params::{ParamTable, Part, Role};
 
 /// The encoder and head of one architecture, and the table of their parameters.
 #[derive(Debug)]
@@ -18,16 +18,60 @@ pub(crate) struct Network {
     pub(crate) table: ParamTable,
     pub(crate) embeddings: Embeddings,
     pub(crate) blocks: Vec<Block>,
-    pub(crate) head: ClassificationHead,
+    pub(crate) head: Head,
 }
 
-/// Lays out the network of `config` with `outputs` outputs.
-pub(crate) fn build(config: &EncoderConfig, outputs: usize) -> Network {
-    match config.family {
-        Family::Bert => bert::build(config, outputs),
-        Family::Roberta => roberta::build(config, outputs),
-        Family::Electra => electra::build(config, outputs),
-    }
+/// Lays out the network of `config` with a head.
+pub(crate) fn build(config: &EncoderConfig, head: HeadKind) -> Network {
+    let mut table = ParamTable::default();
+    let prefix = prefix(config.family);
+    let embeddings = embeddings(&mut table, config, prefix);
+    let blocks = blocks(&mut table, config, prefix);
+    table.begin(Part::Head);
+    let head = match (head, config.family) {
+        (HeadKind::Classification { outputs }, family) => Head::Classification(match family {
+            Family::Bert => bert::classification(&mut table, config, outputs),
+            Family::Roberta => roberta::classification(&mut table, config, outputs),
+            Family::Electra => electra::classification(&mut table, config, outputs),
+        }),
+        (HeadKind::MaskedLm, family) => {
+            let names = match family {
+                Family::Bert => bert::masked_lm(config),
+                Family::Roberta => roberta::masked_lm(),
+                Family::Electra => electra::masked_lm(),
+            };
+            Head::MaskedLm(masked_lm(&mut table, config, &embeddings, &names))
+        }
+    };
+    Network { table, embeddings, blocks, head }
+}
+
+/// What the families' masked-LM heads differ in.
+struct MaskedLmNames {
+    dense: &'static str,
+    norm: &'static str,
+    bias: &'static str,
+    activation: Activation,
+}
+
+/// The head of a masked language model: its decoder is the word table.
+fn masked_lm(
+    table: &mut ParamTable,
+    config: &EncoderConfig,
+    embeddings: &Embeddings,
+    names: &MaskedLmNames,
+) -> MaskedLmHead {
+    let width = config.embedding_size;
+    // Unlike a classifier's, this head reads many tokens and writes the whole vocabulary: most of the time goes there.
+    let exactness = Exactness::Device;
+    let weight = table.add(format!("{}.weight", names.dense), &[width, config.hidden_size], Role::Weight);
+    let bias = table.add(format!("{}.bias", names.dense), &[width], Role::Bias);
+    let dense = table.linear_in(exactness, Linear { inputs: config.hidden_size, outputs: width }, weight, bias);
+    let norm = norm(table, names.norm, width, config.layer_norm_eps);
+    let bias = table.add(names.bias.to_owned(), &[config.vocab_size], Role::Bias);
+    let vocabulary = Linear { inputs: width, outputs: config.vocab_size };
+    let decoder = table.linear_in(exactness, vocabulary, embeddings.tables.words, bias);
+    MaskedLmHead { dense, activation: names.activation, norm, decoder }
 }
 
 /// The prefix of the encoder's tensors in a checkpoint with a head.

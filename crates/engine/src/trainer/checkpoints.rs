@@ -33,7 +33,7 @@ fn decide(
     (kept, out)
 }
 
-impl<D: Device> Trainer<'_, D> {
+impl<D: Device, O> Trainer<'_, D, O> {
     /// The file of the weights after step `step`.
     fn checkpoint(&self, step: u64) -> PathBuf {
         self.paths.checkpoints.join(format!("step-{step:08}.safetensors"))

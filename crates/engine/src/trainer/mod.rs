@@ -12,14 +12,12 @@ mod tests;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use gyeol_data::{Targets, Tokenised};
-
-use crate::config::{LossKind, TrainConfig};
+use crate::config::TrainConfig;
 use crate::device::Device;
 use crate::model::Model;
+use crate::objectives::{Accumulated, Objective, Window};
 use crate::optim::learning_rate;
-use crate::pass::DropoutStream;
-use crate::{losses, random};
+use crate::random;
 
 pub use checkpoints::KeptCheckpoint;
 pub use error::TrainError;
@@ -29,17 +27,6 @@ use state::State;
 
 /// Checkpoints that fell out and wait for the next saved state to go; more force one, as a disk is not endless.
 const MOST_STALE: usize = 8;
-
-/// Rows of a tokenised table and what the model is to say about them.
-#[derive(Debug, Clone, Copy)]
-pub struct TrainSet<'a> {
-    /// The tokens of the whole table.
-    pub tokens: &'a Tokenised,
-    /// The targets of the whole table.
-    pub targets: &'a Targets,
-    /// The rows that belong to the set, in the order of the file.
-    pub rows: &'a [u32],
-}
 
 /// Where a trainer writes.
 #[derive(Debug, Clone)]
@@ -72,21 +59,17 @@ pub struct Outcome {
     pub best: Vec<KeptCheckpoint>,
 }
 
-/// One fine-tuning run.
+/// One run: a model trained for an objective.
 #[derive(Debug)]
-pub struct Trainer<'a, D> {
+pub struct Trainer<'a, D, O> {
     /// The model, with the weights to start from.
     pub model: &'a mut Model<D>,
     /// `[train]` of the recipe.
     pub config: &'a TrainConfig,
-    /// What is minimised.
-    pub loss: LossKind,
-    /// Keys the order of the rows and the dropout.
+    /// What it is trained for.
+    pub objective: O,
+    /// Keys the order of the rows, the dropout, and what the objective draws.
     pub seed: u64,
-    /// The rows to fit.
-    pub train: TrainSet<'a>,
-    /// The rows to evaluate on.
-    pub valid: Option<TrainSet<'a>>,
     /// Whether a larger score is a better one.
     pub higher_is_better: bool,
     /// Where to write.
@@ -95,14 +78,14 @@ pub struct Trainer<'a, D> {
     pub fingerprint: String,
 }
 
-impl<D: Device> Trainer<'_, D> {
+impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     /// Trains from the start, or from the saved state where `resume` is set and there is one.
     ///
     /// # Errors
     /// If a loss or gradient is not finite, the device has no room, or a file cannot be written or read.
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
-        let plan = TrainPlan::new(self.config, self.train.rows.len());
+        let plan = TrainPlan::new(self.config, self.objective.rows().len());
         let mut order = self.order(state.epoch);
         let mut reason = StopReason::Finished;
         let mut save_wanted = false;
@@ -129,7 +112,7 @@ impl<D: Device> Trainer<'_, D> {
                     order = self.order(state.epoch);
                 }
                 let due = plan.evaluates_after(self.config, state.step, epoch_ends);
-                state.evaluation_due = due && self.valid.is_some();
+                state.evaluation_due = due && self.objective.evaluated_rows().is_some();
                 observer.step(&report)
             };
             // An evaluation that is due belongs to its step: a state between the two is only saved to stop there.
@@ -149,27 +132,19 @@ impl<D: Device> Trainer<'_, D> {
 
     /// The rows of an epoch in the order they are trained on.
     fn order(&self, epoch: u64) -> Vec<u32> {
-        let rows = self.train.rows;
+        let rows = self.objective.rows();
         if !self.config.shuffle {
             return rows.to_vec();
         }
         random::permutation(self.seed, epoch, rows.len()).into_iter().map(|i| rows[i as usize]).collect()
     }
 
-    /// One optimiser step on the mean loss of the rows of `window`: every row weighs the same, however the window falls
-    /// into batches.
-    fn step(&mut self, window: &[u32], plan: &TrainPlan, state: &mut State) -> Result<StepReport, TrainError> {
-        let weight = 1.0 / window.len() as f64;
-        let (mut loss, mut tokens) = (0.0, 0);
-        for rows in window.chunks(self.config.batch_size) {
-            let batch = self.train.tokens.batch(rows);
-            tokens += batch.tokens();
-            let outputs = self.model.forward(&batch, DropoutStream::new(self.seed, state.pass))?;
-            let (batch_loss, gradient) = losses::loss(self.loss, &outputs, &self.train.targets.select(rows), weight);
-            self.model.backward(&gradient);
-            loss += batch_loss * weight;
-            state.pass += 1;
-        }
+    /// One optimiser step on the mean loss of the rows of `window`.
+    fn step(&mut self, rows: &[u32], plan: &TrainPlan, state: &mut State) -> Result<StepReport, TrainError> {
+        let State { epoch, pass, .. } = *state;
+        let window = Window { rows, batch_size: self.config.batch_size, seed: self.seed, epoch, pass };
+        let Accumulated { loss, tokens, passes } = self.objective.accumulate(self.model, window)?;
+        state.pass += passes;
         let rate = learning_rate(self.config, state.step, plan.steps);
         state.step += 1;
         let gradient_norm = self.model.optimise(self.config, rate, state.step);
@@ -183,7 +158,7 @@ impl<D: Device> Trainer<'_, D> {
             loss,
             learning_rate: rate,
             gradient_norm,
-            rows: window.len(),
+            rows: rows.len(),
             tokens,
         })
     }
@@ -195,10 +170,10 @@ impl<D: Device> Trainer<'_, D> {
         plan: &TrainPlan,
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<(), Action>, TrainError> {
-        let Some(valid) = self.valid else { return Ok(ControlFlow::Continue(Action::Continue)) };
-        observer.evaluation_begins(valid.rows.len());
-        let size = self.config.eval_batch_size;
-        let outputs = self.model.predict(valid.tokens, valid.rows, size, |done| observer.evaluated_rows(done))?;
+        let Some(rows) = self.objective.evaluated_rows() else { return Ok(ControlFlow::Continue(Action::Continue)) };
+        observer.evaluation_begins(rows);
+        let mut progress = |done| observer.evaluated_rows(done);
+        let outputs = self.objective.evaluate(self.model, self.config.eval_batch_size, &mut progress)?;
         let Some(outputs) = outputs else { return Ok(ControlFlow::Break(())) };
         let score = observer.score(&outputs);
         let improved = self.keep(state, score)?;

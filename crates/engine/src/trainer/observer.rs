@@ -66,7 +66,8 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
-    /// The declared metric of the outputs of all validation rows, in their order.
+    /// The declared metric of what the objective's evaluation gave: in fine-tuning the outputs of all validation rows, in
+    /// their order.
     fn score(&mut self, outputs: &[f32]) -> f64;
 
     /// An evaluation is done.

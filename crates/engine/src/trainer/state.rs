@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
 use crate::device::{Device, Store};
 use crate::hf::{HfError, Weights, recover_directory, write_directory, write_file, write_safetensors};
+use crate::objectives::Objective;
 
 const FORMAT: u32 = 1;
 const POSITION: &str = "state.json";
@@ -63,7 +64,7 @@ struct File {
     observer: serde_json::Value,
 }
 
-impl<D: Device> Trainer<'_, D> {
+impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     pub(super) fn save_state(&mut self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let file = File {
             format: FORMAT,
@@ -99,7 +100,7 @@ impl<D: Device> Trainer<'_, D> {
         };
         let mut file: File =
             serde_json::from_slice(&text).map_err(|source| HfError::Json { path: path.clone(), source })?;
-        let steps_per_epoch = TrainPlan::new(self.config, self.train.rows.len()).steps_per_epoch;
+        let steps_per_epoch = TrainPlan::new(self.config, self.objective.rows().len()).steps_per_epoch;
         let problem = if file.format != FORMAT {
             Some(format!("its format is {}, this version reads {FORMAT}", file.format))
         } else if file.fingerprint != self.fingerprint {

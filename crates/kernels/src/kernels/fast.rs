@@ -9,7 +9,7 @@ use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdamStep, LazyRows};
 use crate::rounded::{Rows, RowsMut, rounded_stride};
-use crate::{norm, packed};
+use crate::{cross_entropy, norm, packed};
 
 /// The fast kernels of one instruction set, over all threads of the current `rayon` pool.
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +206,10 @@ impl Kernels for Fast {
 
     fn dropout(&self, dropout: Dropout, x: &mut [f32]) {
         dropout::dropout(self.0, dropout, x);
+    }
+
+    fn cross_entropy(&self, logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {
+        cross_entropy::cross_entropy(self.0, logits, classes, weight, losses);
     }
 
     fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {

@@ -239,6 +239,10 @@ pub trait Kernels: Send + Sync {
         embedding::scatter_rows(dout, rows, width, dx);
     }
 
+    /// `losses[i] = -log softmax(logits[i])[classes[i]]`, one row a class of `classes`; `logits` become the gradient of
+    /// `weight · Σ losses`.
+    fn cross_entropy(&self, logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]);
+
     /// One AdamW step over equally long slices.
     fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]);
 

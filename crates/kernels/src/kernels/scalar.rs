@@ -171,6 +171,10 @@ impl Kernels for Scalar {
         reference::dropout(dropout, x);
     }
 
+    fn cross_entropy(&self, logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {
+        reference::cross_entropy(logits, classes, weight, losses);
+    }
+
     fn adamw(&self, step: AdamStep, weights: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
         reference::adamw(step, weights, gradients, first, second);
     }

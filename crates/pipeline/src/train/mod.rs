@@ -10,7 +10,7 @@ use gyeol_data::Targets;
 use gyeol_engine::config::Init;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, recover_directory, write_config, write_directory};
-use gyeol_engine::{LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::prepare::Prepared;
@@ -132,10 +132,8 @@ impl Session<'_> {
         let outcome = Trainer {
             model: &mut *model,
             config: &prepared.recipe.train,
-            loss: prepared.loss,
+            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
             seed: prepared.recipe.seed,
-            train: prepared.train.set(),
-            valid: prepared.valid_set(),
             higher_is_better: prepared.metric.higher_is_better(),
             paths: TrainPaths { state: checkpoints.join(STATE), checkpoints: checkpoints.clone() },
             fingerprint: run_fingerprint(prepared)?,
@@ -257,7 +255,8 @@ fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cp
 
 /// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.
 pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
-    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), prepared.outputs(), true)?;
+    let head = HeadKind::Classification { outputs: prepared.outputs() };
+    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, true)?;
     model.freeze(prepared.frozen);
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {

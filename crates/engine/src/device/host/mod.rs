@@ -24,7 +24,6 @@ pub struct Host<K> {
     parameters: Parameters,
     activations: Arena,
     batch: TokenIndices,
-    starts: Vec<u32>,
 }
 
 /// The host with the fast kernels.
@@ -59,7 +58,6 @@ impl<K: Kernels> Host<K> {
             parameters: Parameters::new(operands),
             activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
-            starts: Vec::new(),
         }
     }
 
@@ -116,8 +114,6 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn set_batch(&mut self, indices: TokenIndices) {
-        self.starts.clear();
-        self.starts.extend_from_slice(&indices.cu_seqlens[..indices.cu_seqlens.len() - 1]);
         self.parameters.prepare(&self.kernels, &indices.words);
         self.batch = indices;
     }
@@ -130,12 +126,16 @@ impl<K: Kernels> Device for Host<K> {
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act) {
         self.parameters.touch(&self.batch.words);
         let mut gradients = self.parameters.gradients([p.words, p.positions, p.segments]);
+        // The rows of padding stay as they are: a decoder tied to the word table has a gradient there.
+        let rows =
+            [Some(p.word_padding), p.position_padding].map(|row| row.map(|row| row * p.width..(row + 1) * p.width));
+        let kept: Vec<Vec<f32>> =
+            gradients.iter().zip(&rows).flat_map(|(table, row)| Some(table[row.clone()?].to_vec())).collect();
         let tables = gradients.each_mut().map(|table| &mut table[..]);
         self.kernels.embed_backward(Self::rows(&self.batch), self.activations.view(dout.span), p.width, tables);
-        for (table, padding) in gradients.into_iter().zip([Some(p.word_padding), p.position_padding]) {
-            if let Some(row) = padding {
-                table[row * p.width..(row + 1) * p.width].fill(0.0);
-            }
+        let padding = gradients.into_iter().zip(rows).filter_map(|(table, row)| Some(&mut table[row?]));
+        for (row, kept) in padding.zip(kept) {
+            row.copy_from_slice(&kept);
         }
     }
 
@@ -252,14 +252,18 @@ impl<K: Kernels> Device for Host<K> {
         to.copy_from_slice(from);
     }
 
-    fn gather_first(&mut self, x: Act, width: usize, out: Act) {
+    fn gather_read(&mut self, x: Act, width: usize, out: Act) {
         let ([x], [out]) = self.activations.views([x.span], [out.span]);
-        self.kernels.gather_rows(x, &self.starts, width, out);
+        self.kernels.gather_rows(x, &self.batch.read, width, out);
     }
 
-    fn scatter_first(&mut self, dout: Act, width: usize, dx: Act) {
+    fn scatter_read(&mut self, dout: Act, width: usize, dx: Act) {
         let ([dout], [dx]) = self.activations.views([dout.span], [dx.span]);
-        self.kernels.scatter_rows(dout, &self.starts, width, dx);
+        self.kernels.scatter_rows(dout, &self.batch.read, width, dx);
+    }
+
+    fn cross_entropy(&mut self, logits: Act, classes: &[u32], weight: f32, losses: &mut [f32]) {
+        self.kernels.cross_entropy(self.activations.view_mut(logits.span), classes, weight, losses);
     }
 
     fn zero_gradients(&mut self) {

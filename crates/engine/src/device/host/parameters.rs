@@ -4,8 +4,9 @@
 //! Three kinds of section get their gradients and updates in different ways. A linear weight's gradient is overwritten by
 //! the first product after it was cleared, which also knows its sum of squares; its update waits for the next forward
 //! pass, where it runs beside the product of the layer before: one is bound by memory, the other by arithmetic. Of the
-//! word table only the rows of a batch have a gradient: the updates of all others wait until they are read. Everything
-//! else, small, is cleared, added to and updated plainly.
+//! word table only the rows of a batch have a gradient: the updates of all others wait until they are read; a table that a
+//! decoder is tied to has one in every row, and is a linear weight. Everything else, small, is cleared, added to and
+//! updated plainly.
 
 use gyeol_kernels::{
     AdamSlices, AdamStep, Arena, Kernels, LazyRows, Linear, LinearGradient, Operands, PackedWeight, RowSlices, Span,
@@ -27,6 +28,8 @@ pub(super) struct Parameters {
     first: Arena,
     second: Arena,
     linears: Vec<LinearState>,
+    /// The linear layer whose weight is the word table, if there is one.
+    tied: Option<usize>,
     /// The arenas cut into linear weights and what lies between.
     sections: Vec<Section>,
     forward: Arena<u32>,
@@ -76,8 +79,10 @@ enum Kind {
 
 /// The arenas cut at the word table and the weights of the linear layers.
 fn sections(layout: Layout<'_>) -> Vec<Section> {
-    let words = Section { span: layout.embeddings.words.0, kind: Kind::Words };
-    let linears = layout.linears.iter().map(|p| Section { span: p.weight.0, kind: Kind::Linear(p.index) });
+    let tied = tied(layout);
+    let words = Section { span: layout.embeddings.words.0, kind: tied.map_or(Kind::Words, Kind::Linear) };
+    let others = layout.linears.iter().filter(|p| tied != Some(p.index));
+    let linears = others.map(|p| Section { span: p.weight.0, kind: Kind::Linear(p.index) });
     let mut sections: Vec<Section> = Vec::new();
     let mut at = 0;
     for section in std::iter::once(words).chain(linears) {
@@ -90,6 +95,11 @@ fn sections(layout: Layout<'_>) -> Vec<Section> {
     sections
 }
 
+/// The linear layer whose weight is the word table.
+fn tied(layout: Layout<'_>) -> Option<usize> {
+    layout.linears.iter().find(|p| p.weight == layout.embeddings.words).map(|p| p.index)
+}
+
 impl Parameters {
     pub(super) fn new(operands: Operands) -> Self {
         let empty = || Arena::zeros(0).expect("nothing always fits");
@@ -100,6 +110,7 @@ impl Parameters {
             first: empty(),
             second: empty(),
             linears: Vec::new(),
+            tied: None,
             sections: Vec::new(),
             forward: Arena::zeros(0).expect("nothing always fits"),
             backward: Arena::zeros(0).expect("nothing always fits"),
@@ -124,9 +135,10 @@ impl Parameters {
             self.linears.push(LinearState { params, packed, written: false, squares: 0.0, waiting: None });
         }
         self.sections = sections(layout);
+        self.tied = tied(layout);
         self.words_span = layout.embeddings.words.0;
         let width = layout.embeddings.width;
-        self.words = training.then(|| LazyRows::new(self.words_span.len / width, width));
+        self.words = (training && self.tied.is_none()).then(|| LazyRows::new(self.words_span.len / width, width));
         let extra = if training { layout.len } else { 0 };
         self.weights = arena("the weights", layout.len)?;
         self.gradients = arena("the gradients", extra)?;
@@ -205,6 +217,10 @@ impl Parameters {
     /// Makes the parameters what a pass over the tokens `words` reads.
     pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32]) {
         self.catch_up(kernels, Some(words));
+        // The embeddings read a tied table before the product that it would otherwise be updated beside.
+        if let Some(tied) = self.tied {
+            self.update(kernels, tied);
+        }
         if self.packed_current {
             return;
         }
@@ -252,9 +268,12 @@ impl Parameters {
         (Weight { values, packed: packed.map(|_| copies) }, bias, next)
     }
 
-    /// Notes that the gradients of these rows of the word table are to be written.
+    /// Notes that the gradients of these rows of the word table are to be added to. Those of a tied table were written by the
+    /// decoder's product, which comes first in a backward pass.
     pub(super) fn touch(&mut self, words: &[u32]) {
-        self.words.as_mut().expect("gradients only exist in training").touch(words);
+        if let Some(rows) = &mut self.words {
+            rows.touch(words);
+        }
     }
 
     /// Exclusive views of gradients.
@@ -299,7 +318,8 @@ impl Parameters {
         let squares = |section: &Section| {
             let gradients = self.gradients.view(section.span);
             match (section.kind, &self.words) {
-                (Kind::Linear(linear), _) => self.linears[linear].squares,
+                // To what the product left of a tied table the embeddings have added.
+                (Kind::Linear(linear), _) if self.tied != Some(linear) => self.linears[linear].squares,
                 (Kind::Words, Some(rows)) => kernels.sum_of_squares_rows(rows, gradients),
                 _ => kernels.sum_of_squares(gradients),
             }

@@ -11,9 +11,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::super::*;
-use crate::config::EvaluateEvery;
+use crate::config::{EvaluateEvery, LossKind};
 use crate::device::{Cpu, Store};
+use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
+use crate::losses;
+use crate::objectives::{FineTuning, TrainSet};
+use crate::pass::DropoutStream;
 use crate::random::mix;
 
 pub(super) const SEED: u64 = 7;
@@ -212,7 +216,9 @@ impl Run {
         config.set_dropout(self.dropout);
         let isa = Isa::fastest();
         let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
-        let mut model = Model::new(Cpu::new(isa, operands), config, CLASSES as usize, true).unwrap();
+        let mut model =
+            Model::new(Cpu::new(isa, operands), config, HeadKind::Classification { outputs: CLASSES as usize }, true)
+                .unwrap();
         model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
         model
     }
@@ -233,10 +239,12 @@ impl Run {
         let mut trainer = Trainer {
             model: &mut model,
             config: &self.config,
-            loss: LossKind::CrossEntropy,
+            objective: FineTuning {
+                loss: LossKind::CrossEntropy,
+                train: set(&train),
+                valid: self.validate.then_some(set(&valid)),
+            },
             seed: SEED,
-            train: set(&train),
-            valid: self.validate.then_some(set(&valid)),
             higher_is_better: true,
             paths: TrainPaths { checkpoints: self.checkpoints(), state: self.state() },
             fingerprint: self.fingerprint.to_owned(),

@@ -1,0 +1,86 @@
+//! Masked language modelling (Devlin et al. 2018): some tokens of a text are hidden, and the model fills them in.
+
+use std::ops::ControlFlow;
+
+use gyeol_data::{Batch, Tokenised};
+
+use super::{Accumulated, Objective, Window};
+use crate::device::{AllocationError, Device};
+use crate::masking::Masking;
+use crate::model::{Masked, Model};
+use crate::pass::DropoutStream;
+use crate::predict;
+
+/// Masked language modelling. The tokens hidden from a row are drawn anew in every epoch; an evaluation hides the same ones
+/// each time, and gives the loss of each.
+#[derive(Debug, Clone, Copy)]
+pub struct MaskedLm<'a> {
+    /// The tokens of all texts.
+    pub tokens: &'a Tokenised,
+    /// How tokens are hidden.
+    pub masking: Masking<'a>,
+    /// The rows to fit.
+    pub train: &'a [u32],
+    /// The rows to evaluate on; none: no evaluation.
+    pub valid: &'a [u32],
+    /// Keys the tokens hidden in evaluations, which are then the same in runs of other seeds.
+    pub valid_seed: u64,
+}
+
+impl MaskedLm<'_> {
+    /// The rows as a batch with tokens hidden.
+    fn masked(&self, rows: &[u32], seed: u64, epoch: u64) -> (Batch, Masked) {
+        let mut batch = self.tokens.batch(rows);
+        let masked = self.masking.hide(&mut batch, seed, epoch);
+        (batch, masked)
+    }
+}
+
+impl<D: Device> Objective<D> for MaskedLm<'_> {
+    fn rows(&self) -> &[u32] {
+        self.train
+    }
+
+    fn evaluated_rows(&self) -> Option<usize> {
+        (!self.valid.is_empty()).then_some(self.valid.len())
+    }
+
+    /// Every hidden token weighs the same, however the window falls into batches.
+    fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
+        let batches: Vec<(Batch, Masked)> =
+            window.rows.chunks(window.batch_size).map(|rows| self.masked(rows, window.seed, window.epoch)).collect();
+        // A window of texts without a single hidden token has no loss and moves nothing.
+        let hidden = batches.iter().map(|(_, masked)| masked.labels.len()).sum::<usize>().max(1);
+        let weight = 1.0 / hidden as f64;
+        let mut done = Accumulated::default();
+        for (batch, masked) in &batches {
+            let stream = DropoutStream::new(window.seed, window.pass + done.passes);
+            let losses = model.train_masked(batch, masked, weight as f32, stream)?;
+            done.loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() * weight;
+            done.tokens += batch.tokens();
+            done.passes += 1;
+        }
+        Ok(done)
+    }
+
+    fn evaluate(
+        &self,
+        model: &mut Model<D>,
+        batch_size: usize,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f32>>, AllocationError> {
+        let mut losses = Vec::new();
+        let mut rest = self.valid;
+        while !rest.is_empty() {
+            let lengths = rest.iter().map(|&row| self.tokens.length(row as usize));
+            let (rows, after) = rest.split_at(predict::batch_len(lengths, batch_size));
+            let (batch, masked) = self.masked(rows, self.valid_seed, 0);
+            losses.extend(model.masked_losses(&batch, &masked)?);
+            rest = after;
+            if progress(self.valid.len() - rest.len()).is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(losses))
+    }
+}
