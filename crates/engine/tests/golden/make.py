@@ -12,6 +12,19 @@ A case directory holds
 The cases `accumulate` and `frozen` start from the model of another case: the first has after3.safetensors and no gradients,
 the second `freeze_layers` in `hyper` and zeros for the gradients of what is frozen.
 
+The cases `masked_…` are masked language models. A batch of theirs is {input_ids, token_type_ids, positions, labels}:
+    input_ids    the rows as the model is given them, that is with tokens already masked, replaced or left alone
+    positions    the chosen tokens, rising; counted over the rows of the batch laid end to end
+    labels       which token the text has at each of `positions`; so there are as many labels as positions
+`logits` has one row of `vocab_size` numbers for each position and no others, and a loss is the mean over all chosen tokens of
+its batch or of its accumulation window. model.safetensors has neither the decoder's weights, which are the word embeddings,
+nor in BERT and RoBERTa its bias, which is the head's; gradients.safetensors and the weights after training have the same names
+as it. The word embeddings so get one gradient, the sum of what the inputs and the decoder give, are decayed once and counted
+once in `grad_norms`.
+    masked_padding      the text holds the padding token, which is also put in place of others: as an input it gives its
+                        embedding no gradient, as an output it does
+    masked_accumulate   two batches a window (after3.safetensors, no gradients); the first of the last has nothing masked
+
 Every tensor is float32 and has the name and the shape of the model's parameter. `logits`, `loss` and the gradients are of
 the first batch at the starting weights; `losses[i]`, `learning_rates[i]` and `grad_norms[i]` (before clipping) are those of
 optimiser step i, the first of which has learning rate 0 where there is a warm-up.
@@ -29,15 +42,19 @@ import random
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy, mse_loss
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertForSequenceClassification,
     ElectraConfig,
+    ElectraForMaskedLM,
     ElectraForSequenceClassification,
     RobertaConfig,
+    RobertaForMaskedLM,
     RobertaForSequenceClassification,
     Trainer,
     get_linear_schedule_with_warmup,
@@ -85,29 +102,48 @@ CASES = {
     "electra_proj_reg": (ELECTRA, {**NARROW, "embedding_size": 20}, False, 1, 9),
 }
 
+# Masked language models: name, and the same without labels. Their layers have another activation than exact GELU, because
+# BERT's head has that of the layers and the heads of the other two have exact GELU whatever the layers have.
+TANH = {"hidden_act": "gelu_new"}
+MASKED_CASES = {
+    "masked_bert": ((BertConfig, BertForMaskedLM), {**NARROW, **TANH}, True, 25),
+    "masked_roberta": ((RobertaConfig, RobertaForMaskedLM), {**NARROW, **TANH, "type_vocab_size": 1}, False, 32),
+    "masked_electra": ((ElectraConfig, ElectraForMaskedLM), {**NARROW, **TANH, "embedding_size": 10}, True, 51),
+}
+MASK = 4
+FIRST_WORD = 5
+MASKED_SHARE = 0.2
+
 
 def make_model(architecture, settings, labels, seed):
-    """A model whose every weight matters: biases are not zero, LayerNorms not the identity."""
+    """A model whose every weight matters: biases are not zero, LayerNorms not the identity.
+
+    With `labels` None it is a masked language model.
+    """
     config_class, model_class = architecture
-    special = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2} if architecture is ROBERTA else {"pad_token_id": 0}
-    problem = "regression" if labels == 1 else "single_label_classification"
-    config = config_class(**COMMON, **settings, **special, num_labels=labels, problem_type=problem)
+    roberta = config_class is RobertaConfig
+    special = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2} if roberta else {"pad_token_id": 0}
+    if labels:
+        special["num_labels"] = labels
+        special["problem_type"] = "regression" if labels == 1 else "single_label_classification"
+    config = config_class(**COMMON, **settings, **special)
     model = model_class(config)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if "LayerNorm.weight" in name:
+            if "LayerNorm.weight" in name or "layer_norm.weight" in name:
                 parameter.copy_(1 + 0.2 * noise.clamp(-2, 2))
             else:
                 parameter.copy_(noise * (0.1 if name.endswith("bias") else 0.5 if "_embeddings" in name else 0.25))
     return model.eval()
 
 
-def make_batches(architecture, pairs, labels, sizes, seed):
+def make_batches(architecture, pairs, labels, sizes, seed, first_word=0):
     """Ragged rows between the special tokens of the architecture, from two tokens (an empty text) to LONGEST."""
     draw = random.Random(seed)
-    first, separator, start = (0, 2, 3) if architecture is ROBERTA else (2, 3, 4)
+    first, separator, start = (0, 2, 3) if architecture[0] is RobertaConfig else (2, 3, 4)
+    start = max(start, first_word)
 
     def row(length):
         words = [draw.randrange(start, VOCABULARY) for _ in range(length - (3 if pairs else 2))]
@@ -129,8 +165,42 @@ def make_batches(architecture, pairs, labels, sizes, seed):
     return batches
 
 
+def masked(batch, padding, draw, with_padding=False):
+    """The batch with some of its words chosen: 80 % of them masked, 10 % replaced by any token, 10 % left alone.
+
+    With `with_padding` the text holds the padding token too, which is never chosen, and half of the replacements are padding.
+    """
+    ends = np.cumsum([len(row) for row in batch["input_ids"]])[:-1]
+    ids = np.concatenate(batch["input_ids"])
+    words = ids >= FIRST_WORD
+    if with_padding:
+        ids[words & (draw.random(len(ids)) < 0.2)] = padding
+        words = ids >= FIRST_WORD
+    positions = np.flatnonzero(words & (draw.random(len(ids)) < MASKED_SHARE))
+    labels = ids[positions]
+    fate, replacement = draw.random(len(positions)), draw.integers(VOCABULARY, size=len(positions))
+    if with_padding:
+        replacement[::2] = padding
+    ids[positions] = np.where(fate < 0.8, MASK, np.where(fate < 0.9, replacement, labels))
+    rows = [row.tolist() for row in np.split(ids, ends)]
+    return {**batch, "input_ids": rows, "positions": positions.tolist(), "labels": labels.tolist()}
+
+
+def make_masked_batches(case, sizes, seed, with_padding=False):
+    """Batches of the model of the case `case`; the first holds every fate a chosen token can have."""
+    architecture, _, pairs, _ = MASKED_CASES[case]
+    draw, padding = np.random.default_rng(seed), 1 if architecture[0] is RobertaConfig else 0
+    batches = make_batches(architecture, pairs, 1, sizes, seed, FIRST_WORD)
+    batches = [masked(batch, padding, draw, with_padding) for batch in batches]
+    given = [np.concatenate(batch["input_ids"])[batch["positions"]] for batch in batches]
+    kept = given[0] == batches[0]["labels"]
+    assert kept.any() and (given[0] == MASK).any() and (~kept & (given[0] != MASK)).any(), "choose another seed"
+    assert not with_padding or (given[0] == padding).any(), "choose another seed"
+    return batches
+
+
 def forward(model, batch):
-    """Logits of the padded batch, and the loss summed over its rows."""
+    """Logits of the padded batch, or of the chosen tokens of a masked one, and the loss summed over its labels."""
     width = max(map(len, batch["input_ids"]))
     segments = model.config.type_vocab_size - 1
     ids, kinds, mask = [], [], []
@@ -140,6 +210,8 @@ def forward(model, batch):
         kinds.append([min(k, segments) for k in kind] + [0] * padding)
         mask.append([1] * len(row) + [0] * padding)
     inputs = {"input_ids": ids, "token_type_ids": kinds, "attention_mask": mask}
+    if "positions" in batch:
+        return forward_masked(model, {name: torch.tensor(value) for name, value in inputs.items()}, batch)
     labels = torch.tensor(batch["labels"], dtype=model.dtype if model.config.num_labels == 1 else torch.long)
     output = model(**{name: torch.tensor(value) for name, value in inputs.items()}, labels=labels)
     if model.config.num_labels == 1:
@@ -148,6 +220,21 @@ def forward(model, batch):
         total = cross_entropy(output.logits, labels, reduction="sum")
     torch.testing.assert_close(total / len(labels), output.loss)  # the loss is the one the model itself computes
     return output.logits, total
+
+
+def forward_masked(model, inputs, batch):
+    """Logits of the chosen tokens, one row each, and the sum of their losses."""
+    real = inputs["attention_mask"].bool()  # picks the rows of a padded tensor laid end to end
+    labels = torch.full(real.shape, -100)
+    targets = torch.full((int(real.sum()),), -100)
+    targets[batch["positions"]] = torch.tensor(batch["labels"], dtype=torch.long)
+    labels[real] = targets
+    output = model(**inputs, labels=labels)
+    logits = output.logits[real][batch["positions"]]
+    total = cross_entropy(logits, torch.tensor(batch["labels"], dtype=torch.long), reduction="sum")
+    if batch["labels"]:
+        torch.testing.assert_close(total / len(batch["labels"]), output.loss)
+    return logits, total
 
 
 def parameters(model):
@@ -185,7 +272,7 @@ def train(model, batches, hyper):
         rows = sum(len(batch["labels"]) for batch in window)
         loss = 0.0
         for batch in window:
-            share = forward(model, batch)[1] / rows  # every row of the window weighs the same
+            share = forward(model, batch)[1] / rows  # every row, or chosen token, of the window weighs the same
             share.backward()
             loss += share.item()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), hyper["max_grad_norm"])
@@ -244,15 +331,27 @@ def freeze(model, layers):
 
 def make_case(name):
     architecture, settings, pairs, labels, seed = CASES[name]
+    batches = make_batches(architecture, pairs, labels, [4 + i % 2 for i in range(10)], seed)
+    record_model(name, make_model(architecture, settings, labels, seed), batches)
+
+
+def make_masked_case(name):
+    architecture, settings, _, seed = MASKED_CASES[name]
+    batches = make_masked_batches(name, [4 + i % 2 for i in range(10)], seed)
+    saved = record_model(name, make_model(architecture, settings, None, seed), batches)
+    assert not [tensor for tensor in saved if "decoder" in tensor or tensor == "generator_lm_head.weight"], saved
+
+
+def record_model(name, model, batches):
+    """Writes a case with a model of its own; the names of the model's tensors."""
     directory = HERE / name
     shutil.rmtree(directory, ignore_errors=True)
-    make_model(architecture, settings, labels, seed).save_pretrained(directory)
-    sizes = [4 + i % 2 for i in range(10)]
-    batches = make_batches(architecture, pairs, labels, sizes, seed)
-    after = record_training(name, name, architecture[1], batches, HYPER)
+    model.save_pretrained(directory)
+    after = record_training(name, name, type(model), batches, HYPER)
     (directory / "model.safetensors").chmod(0o644)
     saved = set(load_file(directory / "model.safetensors"))
     assert saved == set(after), saved ^ set(after)
+    return saved
 
 
 def make_frozen():
@@ -288,23 +387,49 @@ def record_training(name, start, model_class, batches, hyper):
     return after
 
 
-def make_accumulate():
-    """Three optimiser steps over eight batches of unequal size; the last window has only two batches."""
-    start, directory = "bert_cls", HERE / "accumulate"
-    architecture, _, pairs, labels, _ = CASES[start]
+def make_masked_padding():
+    """Rows that hold the padding token. RoBERTa's, as there padding has a row of the positions as well."""
+    start, directory = "masked_roberta", HERE / "masked_padding"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
+    batches = make_masked_batches(start, [4] * 10, 57, with_padding=True)
+    record_training("masked_padding", start, MASKED_CASES[start][0][1], batches, HYPER)
+    gradients = load_file(directory / "gradients.safetensors")
+    table = "roberta.embeddings.{}.weight"
+    assert gradients[table.format("word_embeddings")][1].ne(0).all()
+    assert gradients[table.format("position_embeddings")][1].eq(0).all()
+
+
+def make_accumulate():
+    """Three optimiser steps over eight batches of unequal size; the last window has only two batches."""
+    start = "bert_cls"
+    architecture, _, pairs, labels, _ = CASES[start]
     batches = make_batches(architecture, pairs, labels, [3, 1, 5, 2, 4, 3, 5, 2], 11)
-    hyper = {**HYPER, "warmup_steps": 0, "accumulate": 3}
-    results = []
+    record_windows("accumulate", start, architecture[1], batches, 3)
+
+
+def make_masked_accumulate():
+    """Three windows of two batches each, of unequal numbers of masked tokens; the last begins with an empty text."""
+    start = "masked_bert"
+    *batches, last = make_masked_batches(start, [5, 3, 2, 4, 6], 63)
+    empty = {"input_ids": [[2, 3, 3]], "token_type_ids": [[0, 0, 1]], "labels": [], "positions": []}
+    record_windows("masked_accumulate", start, MASKED_CASES[start][0][1], [*batches, empty, last], 2)
+
+
+def record_windows(name, start, model_class, batches, accumulate):
+    """Writes what a case expects of three optimiser steps of `accumulate` batches each, or of what is left of them."""
+    directory, hyper, results = HERE / name, {**HYPER, "warmup_steps": 0, "accumulate": accumulate}, []
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
     for dtype in (torch.float32, torch.float64):
-        model = load(HERE / start, architecture[1], dtype)
+        model = load(HERE / start, model_class, dtype)
         with torch.no_grad():
-            logits = forward(model, batches[0])[0]
-            loss = forward(model, batches[0])[1] / len(batches[0]["labels"])
+            logits, total = forward(model, batches[0])
+        loss = total / len(batches[0]["labels"])
         results.append(train(model, batches, hyper) + (logits, loss.item()))
-    (after, record, logits, loss), (after64, *_) = results[0], results[1]
-    check_noise("accumulate", "weights", noise(after64, after, ["key.bias"]))
+    (after, record, logits, loss), (after64, *_) = results
+    assert len(record["losses"]) == 3
+    check_noise(name, "weights", noise(after64, after, ["key.bias"]))
     write_json(directory / "batches.json", batches)
     hyper["total_steps"] = len(record["losses"])
     expected = {"model": start, "hyper": hyper, "logits": logits.tolist(), "loss": loss, **record}
@@ -320,3 +445,7 @@ if __name__ == "__main__":
         make_case(case)
     make_accumulate()
     make_frozen()
+    for case in MASKED_CASES:
+        make_masked_case(case)
+    make_masked_padding()
+    make_masked_accumulate()
