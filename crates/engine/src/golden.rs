@@ -1,5 +1,8 @@
 //! The whole model against transformers: outputs, loss, every gradient, and weights after ten AdamW steps, for tiny
-//! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins.
+//! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins. Masked
+//! language models are in `masked_lm`.
+
+mod masked_lm;
 
 use std::path::{Path, PathBuf};
 
@@ -70,9 +73,13 @@ impl Golden {
     }
 
     fn load<D: Device>(&self, device: D) -> Model<D> {
+        let outputs = EncoderConfig::read(&self.model).unwrap().num_labels();
+        self.load_with(device, HeadKind::Classification { outputs })
+    }
+
+    fn load_with<D: Device>(&self, device: D, head: HeadKind) -> Model<D> {
         let config = EncoderConfig::read(&self.model).unwrap();
-        let outputs = config.num_labels();
-        let mut model = Model::new(device, config, HeadKind::Classification { outputs }, true).unwrap();
+        let mut model = Model::new(device, config, head, true).unwrap();
         let weights = Weights::open(&self.model).unwrap().unwrap();
         let report = model.load(&weights, &self.model, 0).unwrap();
         assert_eq!(report, crate::LoadReport::default(), "{}", self.name);
@@ -88,14 +95,27 @@ impl Golden {
     }
 }
 
-fn batch(json: &Value, regression: bool) -> (Batch, Targets) {
-    let numbers =
-        |value: &Value| -> Vec<u32> { value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as u32).collect() };
+fn numbers(value: &Value) -> Vec<u32> {
+    value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as u32).collect()
+}
+
+/// The numbers of a matrix.
+fn floats(value: &Value) -> Vec<f32> {
+    let rows = value.as_array().unwrap().iter();
+    rows.flat_map(|row| row.as_array().unwrap()).map(|x| x.as_f64().unwrap() as f32).collect()
+}
+
+fn rows(json: &Value) -> Batch {
     let mut batch = Batch::new();
     for (row, ids) in json["input_ids"].as_array().unwrap().iter().enumerate() {
         let segments: Vec<u8> = numbers(&json["token_type_ids"][row]).iter().map(|&s| s as u8).collect();
         batch.push(row as u32, &numbers(ids), &segments);
     }
+    batch
+}
+
+fn batch(json: &Value, regression: bool) -> (Batch, Targets) {
+    let batch = rows(json);
     let labels = json["labels"].as_array().unwrap();
     let targets = if regression {
         Targets::Scores(labels.iter().map(|label| label.as_f64().unwrap() as f32).collect())
@@ -146,16 +166,6 @@ fn compare<D: Device>(golden: &Golden, what: &str, model: &mut Model<D>, store: 
 fn check<D: Device>(golden: &Golden, device: D, tolerance: f32) {
     let mut model = golden.load(device);
     let kind = golden.loss_kind();
-    let floats = |value: &Value| -> Vec<f32> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|row| row.as_array().unwrap())
-            .map(|x| x.as_f64().unwrap() as f32)
-            .collect()
-    };
-
     let (loss, outputs) = accumulate(&mut model, kind, &golden.batches[..1]);
     assert_close(&format!("{}: outputs", golden.name), &outputs, &floats(&golden.expected["logits"]), tolerance);
     let want = golden.expected["loss"].as_f64().unwrap();
