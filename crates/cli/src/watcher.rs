@@ -12,7 +12,6 @@ use std::{
 use anyhow::Result;
 use console::style;
 use gyeol_engine::{StepReport, TrainPlan};
-use gyeol_eval::{Metric, MetricValues};
 use gyeol_pipeline::{Watcher, runs::Run};
 use indicatif::ProgressBar;
 
@@ -134,9 +133,9 @@ impl Watcher for Console {
         }
     }
 
-    fn evaluated(&mut self, step: u64, metric: Metric, metrics: &MetricValues, improved: bool) {
+    fn evaluated(&mut self, step: u64, metric: &str, score: Option<f64>, improved: bool) {
         let plan = self.training.as_ref().map(|training| training.plan);
-        let line = evaluation(step, plan.as_ref(), metric, metrics.get(metric), improved);
+        let line = evaluation(step, plan.as_ref(), metric, score, improved);
         self.above(|output| output.note(&line));
         if let Some(training) = &mut self.training {
             training.since = Instant::now();
@@ -153,7 +152,7 @@ impl Watcher for Console {
 }
 
 /// One evaluation as a line that stays.
-fn evaluation(step: u64, plan: Option<&TrainPlan>, metric: Metric, score: Option<f64>, improved: bool) -> String {
+fn evaluation(step: u64, plan: Option<&TrainPlan>, metric: &str, score: Option<f64>, improved: bool) -> String {
     let width = plan.map_or(1, |plan| plan.steps.to_string().len());
     let epoch = plan.map(|plan| format!("  epoch {:.2}", step as f64 / plan.steps_per_epoch as f64));
     let score = score.map_or_else(|| "undefined".to_owned(), |score| format!("{score:.4}"));
@@ -259,7 +258,7 @@ mod tests {
     #[test]
     fn evaluations_line_up_and_the_best_is_marked() {
         let line = |step, score, improved| {
-            let line = evaluation(step, Some(&PLAN), Metric::Accuracy, score, improved);
+            let line = evaluation(step, Some(&PLAN), "accuracy", score, improved);
             console::strip_ansi_codes(&line).into_owned()
         };
         assert_eq!(line(50, Some(0.5), true), "step   50  epoch 1.00  accuracy 0.5000  best so far");

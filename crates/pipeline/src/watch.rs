@@ -1,7 +1,6 @@
 //! Who watches the route: told what happens, asked whether to stop.
 
 use gyeol_engine::{StepReport, TrainPlan};
-use gyeol_eval::{Metric, MetricValues};
 
 use crate::runs::Run;
 
@@ -40,9 +39,9 @@ pub trait Watcher: Send {
         let _ = done;
     }
 
-    /// An evaluation is done.
-    fn evaluated(&mut self, step: u64, metric: Metric, metrics: &MetricValues, improved: bool) {
-        let _ = (step, metric, metrics, improved);
+    /// An evaluation is done: the declared metric and its value, unless it is undefined.
+    fn evaluated(&mut self, step: u64, metric: &str, score: Option<f64>, improved: bool) {
+        let _ = (step, metric, score, improved);
     }
 
     /// Whether the user has asked to stop.

@@ -1,7 +1,5 @@
 //! One run: fit, validate, keep the best, predict the test table, report.
 
-mod observer;
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -9,32 +7,15 @@ use std::time::Instant;
 use gyeol_data::Targets;
 use gyeol_engine::config::Init;
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{GyeolJson, Weights, recover_directory, write_config, write_directory};
-use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
+use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::observer::{Measured, Scorer, Totals, rate};
 use crate::prepare::Prepared;
-use crate::recipe::difference;
-use crate::runs::{ActiveRun, EventKind, Report, Run, Runs, SourceScores};
+use crate::runs::{Report, Run, Runs, SourceScores};
+use crate::session::{Claim, Fitted, Job, Session, Trained};
 use crate::{Error, Watcher, process};
-use observer::{RunObserver, Totals};
-
-/// How a run ended.
-#[derive(Debug)]
-pub enum Trained {
-    /// It is complete.
-    Finished(Box<Report>),
-    /// It was stopped, and can be resumed.
-    Interrupted {
-        /// The run's name.
-        run: String,
-        /// Steps in the saved state; 0 when none is saved.
-        step: u64,
-    },
-}
-
-/// Name of the resume state in the checkpoints directory.
-const STATE: &str = "state";
 
 /// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
 ///
@@ -42,139 +23,68 @@ const STATE: &str = "state";
 /// Whatever goes wrong on the way; the run directory then says so too, and `resume` continues from its last state.
 pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
-    let unfinished = if resume { runs.unfinished(name, &toml)? } else { None };
-    let unfinished = unfinished.map(Run::resume).transpose()?;
-    if let Some(run) = &unfinished {
-        check_arithmetic(prepared, run.run())?;
-    }
-    if resume && unfinished.is_none() {
-        watcher.note(&nothing_to_resume(runs, name, &toml)?);
-    }
+    let claim = Claim::new(runs, (name, &toml), prepared.arithmetic, resume, watcher)?;
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
     let mut model = base_model(prepared, watcher)?;
     crate::prepare::go_on(&*watcher)?;
-    let run = match unfinished {
-        Some(run) => run,
-        None => runs.create(name, &toml)?,
-    };
-    let mut session = Session { prepared, watcher, run };
+    let session = Session { run: claim.take()?, watcher, arithmetic: prepared.arithmetic };
+    let mut tuning = Tuning { prepared, session };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
-    rayon::scope(|_| session.route(&mut model, resume)).map_err(|error| session.failed(error))
+    rayon::scope(|_| tuning.route(&mut model, resume)).map_err(|error| tuning.session.failed(error))
 }
 
-/// Refuses a state of another arithmetic, before anything of the run is touched: going on would end at bits that are
-/// those of neither.
-fn check_arithmetic(prepared: &Prepared, run: &Run) -> Result<(), Error> {
-    let state = run.checkpoints_dir().join(STATE);
-    recover_directory(&state)?;
-    let journal = run.journal()?;
-    // Without a state the run begins again, and says anew how it is computed.
-    match journal.arithmetic().filter(|_| state.is_dir()) {
-        Some((isa, precision)) => match prepared.arithmetic.objection(isa, precision) {
-            Some(problem) => Err(Error::Setting { key: "--resume", problem: format!("{} {problem}", run.name()) }),
-            None => Ok(()),
-        },
-        None => Ok(()),
-    }
-}
-
-/// Why `resume` starts a run: there is no unfinished one, or the one there is has another recipe.
-fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Error> {
-    let mut words = "no unfinished run of this recipe; starting one".to_owned();
-    if let Some(other) = runs.unfinished_of_any_recipe(name)? {
-        let path = other.recipe_path();
-        let theirs = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read", source })?;
-        let why = difference(&theirs, toml)
-            .map_or_else(|| "its recipe is written otherwise".to_owned(), |difference| difference.to_string());
-        words.push_str(&format!(" ({} is unfinished, but {why})", other.name()));
-    }
-    Ok(words)
-}
-
-struct Session<'a> {
+/// A fine-tuning run.
+struct Tuning<'a> {
     prepared: &'a Prepared,
-    watcher: &'a mut dyn Watcher,
-    run: ActiveRun,
+    session: Session<'a>,
 }
 
-impl Session<'_> {
-    /// Says in the journal that the run failed.
-    fn failed(&mut self, error: Error) -> Error {
-        match self.run.record(EventKind::Failed { error: error.to_string() }) {
-            Ok(_) => error,
-            // It is the journal that failed.
-            Err(second) if second.to_string() == error.to_string() => error,
-            Err(second) => Error::Twice { first: Box::new(error), second: Box::new(second.into()) },
-        }
-    }
+/// Measures the outputs of the validation rows.
+struct Validation<'a> {
+    prepared: &'a Prepared,
+    truth: Option<Targets>,
+}
 
+impl Scorer for Validation<'_> {
+    fn measure(&mut self, outputs: &[f32]) -> Result<Measured, Error> {
+        let Some(targets) = &self.truth else { return Ok(Measured::new()) };
+        let mut outputs = outputs_of(self.prepared, outputs.to_vec());
+        if let (Outputs::Scores(scores), Some([low, high])) = (&mut outputs, self.prepared.recipe.data.score_range) {
+            scores.iter_mut().for_each(|score| *score = score.clamp(low as f32, high as f32));
+        }
+        let metrics = MetricValues::measure(&outputs, truth(targets))?;
+        Ok(metrics.iter().map(|(metric, value)| (metric.to_string(), value)).collect())
+    }
+}
+
+impl Tuning<'_> {
     fn route(&mut self, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
         let prepared = self.prepared;
-        let plan = TrainPlan::new(&prepared.recipe.train, prepared.train.rows.len());
-        let checkpoints = self.run.run().checkpoints_dir();
-        std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
-            path: checkpoints.clone(),
-            action: "create",
-            source,
-        })?;
-        self.run.record(EventKind::Started {
-            metric: prepared.metric.to_string(),
-            total_steps: plan.steps,
-            isa: Some(prepared.arithmetic.isa().to_owned()),
-            precision: Some(prepared.arithmetic.precision().to_owned()),
-        })?;
-        for message in &prepared.warnings {
-            self.run.record(EventKind::Warning { message: message.clone() })?;
-        }
-
-        let state_bytes = 3 * size_of::<f32>() * model.table().len();
-        let mut observer = RunObserver::new(self, plan, state_bytes);
-        let outcome = Trainer {
-            model: &mut *model,
-            config: &prepared.recipe.train,
+        let metric = prepared.metric.to_string();
+        let job = Job {
             objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
+            config: &prepared.recipe.train,
             seed: prepared.recipe.seed,
+            metric: &metric,
             higher_is_better: prepared.metric.higher_is_better(),
-            paths: TrainPaths { state: checkpoints.join(STATE), checkpoints: checkpoints.clone() },
             fingerprint: run_fingerprint(prepared)?,
-        }
-        .run(resume, &mut observer);
-        let (totals, saved, failure) = (observer.totals, observer.saved_step, observer.failure.take());
-        // What stopped the run from inside matters more than what followed from it.
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        let outcome = outcome?;
-        if outcome.reason == StopReason::Interrupted {
-            return self.interrupted(outcome.steps, saved);
-        }
-        let report = match self.finish(model, &outcome, totals) {
-            Err(Error::Interrupted) => return self.interrupted(outcome.steps, saved),
-            report => report?,
+            warnings: &prepared.warnings,
         };
-        // First of all that nothing is left to resume: a process may die while it removes the state.
-        self.run.record(EventKind::Finished { score: report.score })?;
-        let state = checkpoints.join(STATE);
-        recover_directory(&state)?;
-        match std::fs::remove_dir_all(&state) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::Io { path: state, action: "remove", source });
-            }
-            _ => {}
+        self.session.begin(&job)?;
+        let truth = prepared.valid_set().map(|valid| valid.targets.select(valid.rows));
+        match self.session.fit(model, job, &mut Validation { prepared, truth }, resume)? {
+            Fitted::Interrupted { step, saved } => self.session.interrupted(step, saved),
+            Fitted::Done { outcome, totals, saved } => match self.finish(model, &outcome, totals) {
+                Err(Error::Interrupted) => self.session.interrupted(outcome.steps, saved),
+                report => self.session.close(report?),
+            },
         }
-        Ok(Trained::Finished(Box::new(report)))
-    }
-
-    /// Says in the journal that the run was stopped after `step` steps; those beyond `saved` are taken again.
-    fn interrupted(&mut self, step: u64, saved: u64) -> Result<Trained, Error> {
-        self.run.record(EventKind::Interrupted { step })?;
-        Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: saved })
     }
 
     fn finish(&mut self, model: &mut Model<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
         let prepared = self.prepared;
-        self.watcher.phase("writing the model");
-        write_model(prepared, model, self.run.run())?;
+        self.session.watcher.phase("writing the model");
+        write_model(prepared, model, self.session.run.run())?;
         let mut predicted = (0usize, 0f64);
         let mut predict = |what, tokens, rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
             watcher.predicting(what, rows.len());
@@ -189,21 +99,20 @@ impl Session<'_> {
         let id_column = id_column(prepared.recipe.data.id.as_deref());
         let mut scored = None;
         if let Some(valid) = prepared.valid_set() {
-            let outputs = predict("validating", valid.tokens, valid.rows, &mut *self.watcher)?;
+            let outputs = predict("validating", valid.tokens, valid.rows, &mut *self.session.watcher)?;
             let predictions = predictions(prepared, id_column, prepared.valid_ids(), outputs)?;
             let targets = valid.targets.select(valid.rows);
             scored = Some(gyeol_eval::evaluate(&predictions, truth(&targets), valid_sources(prepared).as_deref(), 0)?);
-            predictions.write(&self.run.run().valid_path(), Form::Predictions)?;
+            predictions.write(&self.session.run.run().valid_path(), Form::Predictions)?;
         }
         if let Some(test) = &prepared.test {
-            let outputs = predict("predicting", &test.tokens, &test.rows, &mut *self.watcher)?;
+            let outputs = predict("predicting", &test.tokens, &test.rows, &mut *self.session.watcher)?;
             let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
-            predictions.write(&self.run.run().test_path(), Form::Predictions)?;
+            predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
-        let rate = |count: f64, seconds: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
         let metrics = scored.as_ref().map(Scored::metrics);
         let report = Report {
-            run: self.run.run().name().to_owned(),
+            run: self.session.run.run().name().to_owned(),
             score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
             metric: prepared.metric.to_string(),
             metrics: metrics.map(by_name).unwrap_or_default(),
@@ -215,8 +124,8 @@ impl Session<'_> {
             valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()) as u64,
             train_seconds: totals.train_seconds,
             save_seconds: totals.save_seconds,
-            samples_per_second: rate(totals.rows as f64, totals.train_seconds),
-            tokens_per_second: rate(totals.tokens as f64, totals.train_seconds),
+            samples_per_second: totals.samples_per_second(),
+            tokens_per_second: totals.tokens_per_second(),
             predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),
             peak_rss_bytes: process::peak_rss_bytes(),
             threads: rayon::current_num_threads(),
@@ -225,9 +134,9 @@ impl Session<'_> {
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
-            warnings: self.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
+            warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
-        self.run.write_report(&report)?;
+        self.session.run.write_report(&report)?;
         Ok(report)
     }
 }

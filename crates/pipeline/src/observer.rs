@@ -3,30 +3,53 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use gyeol_data::Targets;
 use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPlan};
-use gyeol_eval::{MetricValues, Outputs};
 use serde::{Deserialize, Serialize};
 
-use super::{Session, outputs_of, truth};
-use crate::prepare::Prepared;
 use crate::runs::{ActiveRun, EventKind};
 use crate::save_policy::SavePolicy;
 use crate::{Error, Watcher};
 
 /// The figures a run keeps over interruptions.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Totals {
-    pub(super) train_seconds: f64,
+pub(crate) struct Totals {
+    pub(crate) train_seconds: f64,
     #[serde(default)]
-    pub(super) save_seconds: f64,
-    pub(super) rows: u64,
-    pub(super) tokens: u64,
+    pub(crate) save_seconds: f64,
+    pub(crate) rows: u64,
+    pub(crate) tokens: u64,
+}
+
+impl Totals {
+    /// Rows a second of training.
+    pub(crate) fn samples_per_second(&self) -> f64 {
+        rate(self.rows as f64, self.train_seconds)
+    }
+
+    /// Tokens a second of training.
+    pub(crate) fn tokens_per_second(&self) -> f64 {
+        rate(self.tokens as f64, self.train_seconds)
+    }
+}
+
+/// So much a second; 0 where no time was taken.
+pub(crate) fn rate(count: f64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count / seconds } else { 0.0 }
+}
+
+/// The metrics of an evaluation, by name; one that is undefined is `None`.
+pub(crate) type Measured = Vec<(String, Option<f64>)>;
+
+/// Measures what an evaluation gave.
+pub(crate) trait Scorer {
+    /// Every metric, the declared one among them.
+    fn measure(&mut self, outputs: &[f32]) -> Result<Measured, Error>;
 }
 
 /// Between the engine's trainer and the run directory, the clock and the watcher.
-pub(super) struct RunObserver<'a> {
-    prepared: &'a Prepared,
+pub(crate) struct RunObserver<'a> {
+    metric: &'a str,
+    scorer: &'a mut dyn Scorer,
     watcher: &'a mut dyn Watcher,
     run: &'a mut ActiveRun,
     plan: TrainPlan,
@@ -39,21 +62,28 @@ pub(super) struct RunObserver<'a> {
     /// The step of the state being saved.
     saving_step: u64,
     /// The step of the last state on the disk; 0 when there is none.
-    pub(super) saved_step: u64,
-    pub(super) totals: Totals,
-    metrics: Option<MetricValues>,
-    truth: Option<Targets>,
+    pub(crate) saved_step: u64,
+    pub(crate) totals: Totals,
+    measured: Option<Measured>,
     /// What stopped the run from here.
-    pub(super) failure: Option<Error>,
+    pub(crate) failure: Option<Error>,
 }
 
 impl<'a> RunObserver<'a> {
-    pub(super) fn new(session: &'a mut Session<'_>, plan: TrainPlan, state_bytes: usize) -> Self {
-        let prepared = session.prepared;
+    /// Observes `run`, whose saved state takes `state_bytes`; `metric` is the declared one.
+    pub(crate) fn new(
+        run: &'a mut ActiveRun,
+        watcher: &'a mut dyn Watcher,
+        metric: &'a str,
+        scorer: &'a mut dyn Scorer,
+        plan: TrainPlan,
+        state_bytes: usize,
+    ) -> Self {
         Self {
-            prepared,
-            watcher: &mut *session.watcher,
-            run: &mut session.run,
+            metric,
+            scorer,
+            watcher,
+            run,
             plan,
             clock: Instant::now(),
             policy: SavePolicy::new(state_bytes, 0.0),
@@ -63,8 +93,7 @@ impl<'a> RunObserver<'a> {
             saving_step: 0,
             saved_step: 0,
             totals: Totals::default(),
-            metrics: None,
-            truth: prepared.valid_set().map(|valid| valid.targets.select(valid.rows)),
+            measured: None,
             failure: None,
         }
     }
@@ -123,35 +152,31 @@ impl Observer for RunObserver<'_> {
     }
 
     fn score(&mut self, outputs: &[f32]) -> f64 {
-        let mut outputs = outputs_of(self.prepared, outputs.to_vec());
-        if let (Outputs::Scores(scores), Some([low, high])) = (&mut outputs, self.prepared.recipe.data.score_range) {
-            scores.iter_mut().for_each(|score| *score = score.clamp(low as f32, high as f32));
-        }
-        let Some(truth_values) = &self.truth else { return f64::NAN };
-        match MetricValues::measure(&outputs, truth(truth_values)) {
-            Ok(metrics) => {
-                let score = metrics.get(self.prepared.metric);
-                self.metrics = Some(metrics);
+        match self.scorer.measure(outputs) {
+            Ok(measured) => {
+                let score = value_of(&measured, self.metric);
+                self.measured = Some(measured);
                 score.unwrap_or(f64::NAN)
             }
             Err(error) => {
-                self.failure.get_or_insert(error.into());
+                self.failure.get_or_insert(error);
                 f64::NAN
             }
         }
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) -> Action {
-        if let Some(metrics) = self.metrics.take() {
-            let values = metrics.iter().map(|(metric, value)| (metric.to_string(), value.unwrap_or(f64::NAN)));
+        if let Some(measured) = self.measured.take() {
+            let score = value_of(&measured, self.metric);
+            let metrics = measured.into_iter().map(|(metric, value)| (metric, value.unwrap_or(f64::NAN)));
             let event =
-                EventKind::Evaluation { step: evaluation.step, epoch: evaluation.epoch, metrics: values.collect() };
+                EventKind::Evaluation { step: evaluation.step, epoch: evaluation.epoch, metrics: metrics.collect() };
             self.record(event);
-            self.watcher.evaluated(evaluation.step, self.prepared.metric, &metrics, evaluation.improved);
-            if metrics.get(self.prepared.metric).is_none() {
+            self.watcher.evaluated(evaluation.step, self.metric, score, evaluation.improved);
+            if score.is_none() {
                 self.warn(format!(
                     "step {}: {} is undefined here (all predictions are alike?); the evaluation counts as the worst",
-                    evaluation.step, self.prepared.metric
+                    evaluation.step, self.metric
                 ));
             }
         }
@@ -178,6 +203,11 @@ impl Observer for RunObserver<'_> {
         self.record(EventKind::Resumed { step });
         self.announce(step);
     }
+}
+
+/// The value of a metric.
+pub(crate) fn value_of(measured: &Measured, metric: &str) -> Option<f64> {
+    measured.iter().find(|(name, _)| name == metric)?.1
 }
 
 impl RunObserver<'_> {

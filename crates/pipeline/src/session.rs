@@ -1,0 +1,215 @@
+//! What every kind of run shares: claiming its directory, the training loop inside it, and its end.
+
+use gyeol_engine::config::TrainConfig;
+use gyeol_engine::device::Cpu;
+use gyeol_engine::hf::recover_directory;
+use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
+
+use crate::observer::{RunObserver, Scorer, Totals};
+use crate::recipe::difference;
+use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
+use crate::{Arithmetic, Error, Watcher};
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Trained {
+    /// It is complete.
+    Finished(Box<Report>),
+    /// It was stopped, and can be resumed.
+    Interrupted {
+        /// The run's name.
+        run: String,
+        /// Steps in the saved state; 0 when none is saved.
+        step: u64,
+    },
+}
+
+/// Name of the resume state in the checkpoints directory.
+const STATE: &str = "state";
+
+/// The right to a run's directory: that of an unfinished run, or of one to be made once it is known that it can begin.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    runs: &'a Runs,
+    name: &'a str,
+    toml: &'a str,
+    unfinished: Option<ActiveRun>,
+}
+
+impl<'a> Claim<'a> {
+    /// With `resume` claims the latest unfinished run of exactly this recipe.
+    ///
+    /// # Errors
+    /// If another process writes it, or it was computed in another arithmetic.
+    pub(crate) fn new(
+        runs: &'a Runs,
+        (name, toml): (&'a str, &'a str),
+        arithmetic: Arithmetic,
+        resume: bool,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Self, Error> {
+        let unfinished = if resume { runs.unfinished(name, toml)? } else { None };
+        let unfinished = unfinished.map(Run::resume).transpose()?;
+        if let Some(run) = &unfinished {
+            check_arithmetic(arithmetic, run.run())?;
+        }
+        if resume && unfinished.is_none() {
+            watcher.note(&nothing_to_resume(runs, name, toml)?);
+        }
+        Ok(Self { runs, name, toml, unfinished })
+    }
+
+    /// The run to write.
+    pub(crate) fn take(self) -> Result<ActiveRun, Error> {
+        match self.unfinished {
+            Some(run) => Ok(run),
+            None => Ok(self.runs.create(self.name, self.toml)?),
+        }
+    }
+}
+
+/// Refuses a state of another arithmetic, before anything of the run is touched: going on would end at bits that are
+/// those of neither.
+fn check_arithmetic(arithmetic: Arithmetic, run: &Run) -> Result<(), Error> {
+    let state = run.checkpoints_dir().join(STATE);
+    recover_directory(&state)?;
+    let journal = run.journal()?;
+    // Without a state the run begins again, and says anew how it is computed.
+    match journal.arithmetic().filter(|_| state.is_dir()) {
+        Some((isa, precision)) => match arithmetic.objection(isa, precision) {
+            Some(problem) => Err(Error::Setting { key: "--resume", problem: format!("{} {problem}", run.name()) }),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+/// Why `resume` starts a run: there is no unfinished one, or the one there is has another recipe.
+fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Error> {
+    let mut words = "no unfinished run of this recipe; starting one".to_owned();
+    if let Some(other) = runs.unfinished_of_any_recipe(name)? {
+        let path = other.recipe_path();
+        let theirs = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read", source })?;
+        let why = difference(&theirs, toml)
+            .map_or_else(|| "its recipe is written otherwise".to_owned(), |difference| difference.to_string());
+        words.push_str(&format!(" ({} is unfinished, but {why})", other.name()));
+    }
+    Ok(words)
+}
+
+/// What a run trains.
+#[derive(Debug)]
+pub(crate) struct Job<'a, O> {
+    pub(crate) objective: O,
+    pub(crate) config: &'a TrainConfig,
+    pub(crate) seed: u64,
+    /// The one declared metric, and whether a larger value is better.
+    pub(crate) metric: &'a str,
+    pub(crate) higher_is_better: bool,
+    /// What the run's bits depend on.
+    pub(crate) fingerprint: String,
+    /// What may be wrong with the tables.
+    pub(crate) warnings: &'a [String],
+}
+
+/// A run being written.
+pub(crate) struct Session<'a> {
+    pub(crate) run: ActiveRun,
+    pub(crate) watcher: &'a mut dyn Watcher,
+    pub(crate) arithmetic: Arithmetic,
+}
+
+/// How the training loop ended.
+pub(crate) enum Fitted {
+    /// The model has the weights to keep; `saved` steps are in the saved state.
+    Done { outcome: Outcome, totals: Totals, saved: u64 },
+    /// It was stopped after `step` steps, of which `saved` are in the saved state.
+    Interrupted { step: u64, saved: u64 },
+}
+
+impl Session<'_> {
+    /// Says in the journal that the run failed.
+    pub(crate) fn failed(&mut self, error: Error) -> Error {
+        match self.run.record(EventKind::Failed { error: error.to_string() }) {
+            Ok(_) => error,
+            // It is the journal that failed.
+            Err(second) if second.to_string() == error.to_string() => error,
+            Err(second) => Error::Twice { first: Box::new(error), second: Box::new(second.into()) },
+        }
+    }
+
+    /// Says in the journal that the run begins, or goes on.
+    pub(crate) fn begin<O: Objective<Cpu>>(&mut self, job: &Job<'_, O>) -> Result<(), Error> {
+        let plan = TrainPlan::new(job.config, job.objective.rows().len());
+        let checkpoints = self.run.run().checkpoints_dir();
+        std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
+            path: checkpoints.clone(),
+            action: "create",
+            source,
+        })?;
+        self.run.record(EventKind::Started {
+            metric: job.metric.to_owned(),
+            total_steps: plan.steps,
+            isa: Some(self.arithmetic.isa().to_owned()),
+            precision: Some(self.arithmetic.precision().to_owned()),
+        })?;
+        for message in job.warnings {
+            self.run.record(EventKind::Warning { message: message.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// Trains `model`, from the saved state where `resume` is set and there is one.
+    pub(crate) fn fit<O: Objective<Cpu>>(
+        &mut self,
+        model: &mut Model<Cpu>,
+        job: Job<'_, O>,
+        scorer: &mut dyn Scorer,
+        resume: bool,
+    ) -> Result<Fitted, Error> {
+        let plan = TrainPlan::new(job.config, job.objective.rows().len());
+        let checkpoints = self.run.run().checkpoints_dir();
+        let state_bytes = 3 * size_of::<f32>() * model.table().len();
+        let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, job.metric, scorer, plan, state_bytes);
+        let outcome = Trainer {
+            model,
+            config: job.config,
+            objective: job.objective,
+            seed: job.seed,
+            higher_is_better: job.higher_is_better,
+            paths: TrainPaths { state: checkpoints.join(STATE), checkpoints },
+            fingerprint: job.fingerprint,
+        }
+        .run(resume, &mut observer);
+        let (totals, saved, failure) = (observer.totals, observer.saved_step, observer.failure.take());
+        // What stopped the run from inside matters more than what followed from it.
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let outcome = outcome?;
+        if outcome.reason == StopReason::Interrupted {
+            return Ok(Fitted::Interrupted { step: outcome.steps, saved });
+        }
+        Ok(Fitted::Done { outcome, totals, saved })
+    }
+
+    /// Says in the journal that the run was stopped after `step` steps; those beyond `saved` are taken again.
+    pub(crate) fn interrupted(&mut self, step: u64, saved: u64) -> Result<Trained, Error> {
+        self.run.record(EventKind::Interrupted { step })?;
+        Ok(Trained::Interrupted { run: self.run.run().name().to_owned(), step: saved })
+    }
+
+    /// Ends the run, whose `report` is written: nothing is left to resume.
+    pub(crate) fn close(&mut self, report: Report) -> Result<Trained, Error> {
+        // Said before the state goes: a process may die while it removes it.
+        self.run.record(EventKind::Finished { score: report.score })?;
+        let state = self.run.run().checkpoints_dir().join(STATE);
+        recover_directory(&state)?;
+        match std::fs::remove_dir_all(&state) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Io { path: state, action: "remove", source })
+            }
+            _ => Ok(Trained::Finished(Box::new(report))),
+        }
+    }
+}
