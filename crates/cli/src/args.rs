@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, demo, evaluate, init, predict, runs, train};
+use crate::commands::{completions, demo, evaluate, init, predict, pretrain, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Fine-tune a model as a recipe says
     Train(train::Args),
+    /// Train a tokeniser and an encoder from nothing on raw text
+    Pretrain(pretrain::Args),
     /// Predict a table with a run or any checkpoint directory
     Predict(predict::Args),
     /// Score predictions against the labels of a table

@@ -4,7 +4,9 @@ pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod init;
+pub(crate) mod masked_lm;
 pub(crate) mod predict;
+pub(crate) mod pretrain;
 pub(crate) mod runs;
 pub(crate) mod train;
 
@@ -23,6 +25,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Demo(args) => demo::run(&args, &global, output),
         Command::Init(args) => init::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
+        Command::Pretrain(args) => pretrain::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),
         Command::Runs(args) => runs::run(&args, &global, output),

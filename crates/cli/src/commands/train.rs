@@ -129,7 +129,7 @@ fn check_seeds(seeds: &[u64]) -> Result<(), Mistake> {
     }
 }
 
-fn how_to_go_on(run: &str, step: u64) -> String {
+pub(crate) fn how_to_go_on(run: &str, step: u64) -> String {
     match step {
         0 => format!("the run {run} has no saved state yet: the same command with --resume begins it again"),
         _ => format!("the run {run} is saved at step {step}: the same command with --resume goes on"),

@@ -65,6 +65,17 @@ impl ModelType {
         }
     }
 
+    /// The `transformers` class of a masked language model of this type.
+    pub fn masked_lm_architecture(self) -> &'static str {
+        match self {
+            ModelType::Bert => "BertForMaskedLM",
+            ModelType::Roberta => "RobertaForMaskedLM",
+            ModelType::XlmRoberta => "XLMRobertaForMaskedLM",
+            ModelType::Camembert => "CamembertForMaskedLM",
+            ModelType::Electra => "ElectraForMaskedLM",
+        }
+    }
+
     pub(super) fn default_vocab_size(self) -> usize {
         if self == ModelType::Roberta { 50265 } else { 30522 }
     }

@@ -43,5 +43,5 @@ pub use self::gyeol_json::{GYEOL_JSON, GyeolJson};
 pub use self::kinds::{Activation, Family, ModelType, ProblemType};
 pub use self::located::TensorInfo;
 pub use self::weights::Weights;
-pub use self::write::{write_config, write_safetensors};
+pub use self::write::{write_config, write_masked_lm_config, write_safetensors};
 pub use ::safetensors::Dtype;

@@ -48,6 +48,19 @@ pub fn write_config(
     write_json(&dir.join("config.json"), &classifier_config(base, problem_type, labels))
 }
 
+/// Writes `config.json` into `dir` for a masked language model on the encoder `base`. What the base says of a classifier's
+/// outputs is left out.
+///
+/// # Errors
+/// [`HfError::DiskFull`] or [`HfError::Io`].
+pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig) -> Result<(), HfError> {
+    let mut config = carried_over(base, base.model_type.masked_lm_architecture());
+    for key in ["id2label", "label2id", "problem_type", "classifier_dropout"] {
+        config.shift_remove(key);
+    }
+    write_json(&dir.join("config.json"), &config)
+}
+
 /// Writes `model.safetensors`-formatted f32 tensors to the file `path`, in the order given, straight from the slices:
 /// nothing but the header is copied. Each item is a name, a shape and as many numbers as the shape says, row-major.
 ///
@@ -96,16 +109,22 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
 }
 
 fn classifier_config(base: &EncoderConfig, problem_type: ProblemType, labels: &[String]) -> Map<String, Value> {
+    let mut config = carried_over(base, base.model_type.classifier_architecture());
+    let id2label: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
+    let label2id: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
+    config.insert("id2label".to_owned(), Value::Object(id2label));
+    config.insert("label2id".to_owned(), Value::Object(label2id));
+    config.insert("problem_type".to_owned(), json!(problem_type.as_str()));
+    config
+}
+
+/// The keys of `base` that hold for another model on the same encoder, of the class `architecture`.
+fn carried_over(base: &EncoderConfig, architecture: &str) -> Map<String, Value> {
     let mut config = base.raw().clone();
     for key in STALE_KEYS {
         config.shift_remove(key);
     }
-    let id2label: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
-    let label2id: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
-    config.insert("architectures".to_owned(), json!([base.model_type.classifier_architecture()]));
-    config.insert("id2label".to_owned(), Value::Object(id2label));
-    config.insert("label2id".to_owned(), Value::Object(label2id));
-    config.insert("problem_type".to_owned(), json!(problem_type.as_str()));
+    config.insert("architectures".to_owned(), json!([architecture]));
     // transformers before 4.56 reads `torch_dtype`, and takes f32 when it is absent.
     config.insert("dtype".to_owned(), json!("float32"));
     config

@@ -1,20 +1,21 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
-use gyeol_data::DataConfig;
+use gyeol_data::{DataConfig, TokenizerConfig};
 use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
+use super::pretraining::{EncoderShape, PretrainRecipe};
 use super::{Recipe, RecipeError, fields::names, source::Source};
+use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 13] = [
+const LATER: [&str; 12] = [
     "clean",
     "head",
-    "adapt",
     "swa",
     "sample",
     "folds",
@@ -39,16 +40,37 @@ const LATER_VALUES: [(&str, &str); 8] = [
     ("loss.kind", "cosine"),
 ];
 
-/// The keys of a recipe's top (`""`) or of one of its tables; `None` for a table it does not have.
-pub(super) fn known(table: &str) -> Option<&'static [&'static str]> {
-    Some(match table {
-        "" => names::<Recipe>(),
-        "data" => names::<DataConfig>(),
-        "model" => names::<ModelConfig>(),
-        "train" => names::<TrainConfig>(),
-        "loss" => names::<LossConfig>(),
-        _ => return None,
-    })
+/// The keys of a kind of recipe: those of its top (`""`) first, then of each of its tables.
+pub(super) struct Schema(&'static [(&'static str, fn() -> &'static [&'static str])]);
+
+/// Of [`Recipe`].
+pub(super) const RECIPE: Schema = Schema(&[
+    ("", names::<Recipe>),
+    ("data", names::<DataConfig>),
+    ("model", names::<ModelConfig>),
+    ("adapt", names::<AdaptConfig>),
+    ("train", names::<TrainConfig>),
+    ("loss", names::<LossConfig>),
+]);
+
+/// Of [`PretrainRecipe`].
+pub(super) const PRETRAINING: Schema = Schema(&[
+    ("", names::<PretrainRecipe>),
+    ("pretrain", names::<PretrainConfig>),
+    ("tokenizer", names::<TokenizerConfig>),
+    ("encoder", names::<EncoderShape>),
+]);
+
+impl Schema {
+    /// The keys of a table; `None` for one that this kind of recipe does not have.
+    pub(super) fn known(&self, table: &str) -> Option<&'static [&'static str]> {
+        self.0.iter().find(|(name, _)| *name == table).map(|(_, names)| names())
+    }
+
+    /// The table that has the key.
+    fn table_of(&self, key: &str) -> Option<&'static str> {
+        self.0.iter().find(|(_, names)| names().contains(&key)).map(|(table, _)| *table)
+    }
 }
 
 /// The values a key of [`LATER_VALUES`] may have now.
@@ -60,12 +82,12 @@ fn known_values(key: &str) -> &'static [&'static str] {
 }
 
 /// Refuses the first key, in the order of writing, that no config struct reads, and any value of a later version.
-pub(super) fn check(document: &DeTable<'_>, source: &Source) -> Result<(), RecipeError> {
+pub(super) fn check(document: &DeTable<'_>, source: &Source, schema: &Schema) -> Result<(), RecipeError> {
     for (key, value) in document {
-        check_key("", key, source)?;
+        check_key("", key, source, schema)?;
         if let DeValue::Table(table) = value.get_ref() {
             for (key_in_table, value) in table {
-                check_key(key.get_ref(), key_in_table, source)?;
+                check_key(key.get_ref(), key_in_table, source, schema)?;
                 check_value(&format!("{}.{}", key.get_ref(), key_in_table.get_ref()), value, source)?;
             }
         }
@@ -73,10 +95,15 @@ pub(super) fn check(document: &DeTable<'_>, source: &Source) -> Result<(), Recip
     Ok(())
 }
 
-fn check_key(table: &str, key: &Spanned<std::borrow::Cow<'_, str>>, source: &Source) -> Result<(), RecipeError> {
+fn check_key(
+    table: &str,
+    key: &Spanned<std::borrow::Cow<'_, str>>,
+    source: &Source,
+    schema: &Schema,
+) -> Result<(), RecipeError> {
     let name: &str = key.get_ref();
     // A table of no struct is a value where none belongs: reading it says what is expected.
-    let Some(known) = known(table) else { return Ok(()) };
+    let Some(known) = schema.known(table) else { return Ok(()) };
     if known.contains(&name) {
         return Ok(());
     }
@@ -86,10 +113,8 @@ fn check_key(table: &str, key: &Spanned<std::borrow::Cow<'_, str>>, source: &Sou
         return Err(RecipeError::Later { at, key: key_path });
     }
     let elsewhere = || {
-        ["", "data", "model", "train", "loss"]
-            .into_iter()
-            .find(|other| known_contains(other, name))
-            .map(|other| if other.is_empty() { name.to_owned() } else { format!("{other}.{name}") })
+        let table = schema.table_of(name)?;
+        Some(if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") })
     };
     let suggestion = nearest(name, known.iter().copied()).map(str::to_owned).or_else(elsewhere);
     Err(RecipeError::UnknownKey { at, key: key_path, suggestion, known })
@@ -106,8 +131,4 @@ fn check_value(key: &str, value: &Spanned<DeValue<'_>>, source: &Source) -> Resu
         }),
         None => Ok(()),
     }
-}
-
-fn known_contains(table: &str, name: &str) -> bool {
-    known(table).is_some_and(|keys| keys.contains(&name))
 }

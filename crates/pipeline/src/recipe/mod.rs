@@ -8,6 +8,7 @@ mod difference;
 mod error;
 mod fields;
 mod keys;
+mod pretraining;
 mod source;
 
 use std::{
@@ -18,13 +19,17 @@ use std::{
 use gyeol_data::DataConfig;
 use gyeol_engine::config::{LossConfig, ModelConfig, TrainConfig};
 use gyeol_eval::Metric;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(crate) use difference::difference;
 pub use error::RecipeError;
+pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 
 use crate::hub;
+use crate::masked_lm::AdaptConfig;
+use check::Problem;
+use keys::Schema;
 use source::Source;
 
 /// One experiment.
@@ -44,6 +49,9 @@ pub struct Recipe {
     pub data: DataConfig,
     /// `[model]`: the checkpoint to start from.
     pub model: ModelConfig,
+    /// `[adapt]`: masked-LM training of the base on the texts first; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapt: Option<AdaptConfig>,
     /// `[train]`: the optimisation.
     #[serde(default)]
     pub train: TrainConfig,
@@ -77,21 +85,8 @@ impl Recipe {
 
     /// [`Recipe::load`] of a text already read; `path` is for messages and the name. Paths stay as written.
     pub fn parse(path: &Path, text: &str, sets: &[String]) -> Result<Self, RecipeError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let source = Source::new(path.to_owned(), text.to_owned(), sets)?;
-        let document = source.parse()?;
-        keys::check(document.get_ref(), &source)?;
-        let spans = source::spans(document.get_ref());
-        let mut recipe: Self = source.read(document)?;
-        if !spans.iter().any(|(key, _)| key == "name") {
-            recipe.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        }
-        recipe.validate().map_err(|(key, problem)| {
-            let written = spans.iter().find(|(path, _)| path == key);
-            let at = written.map_or_else(|| source.whole(), |(_, span)| source.place(span.start));
-            RecipeError::Value { at, key: Some(key.to_owned()), problem }
-        })?;
-        Ok(recipe)
+        let name = |recipe: &mut Self, stem| recipe.name = stem;
+        read(path, text, sets, &keys::RECIPE, name, Self::validate)
     }
 
     /// The recipe with every default written out; loading it gives an equal recipe.
@@ -128,6 +123,32 @@ impl Recipe {
             self.model.base = base.to_owned();
         }
     }
+}
+
+/// Reads a kind of recipe: `name` gives it the file's stem where it has no name of its own, `validate` checks its values.
+fn read<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    sets: &[String],
+    schema: &Schema,
+    name: impl FnOnce(&mut T, String),
+    validate: impl FnOnce(&T) -> Result<(), Problem>,
+) -> Result<T, RecipeError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Source::new(path.to_owned(), text.to_owned(), sets)?;
+    let document = source.parse()?;
+    keys::check(document.get_ref(), &source, schema)?;
+    let spans = source::spans(document.get_ref());
+    let mut recipe: T = source.read(document)?;
+    if !spans.iter().any(|(key, _)| key == "name") {
+        name(&mut recipe, path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    }
+    validate(&recipe).map_err(|(key, problem)| {
+        let written = spans.iter().find(|(path, _)| *path == key);
+        let at = written.map_or_else(|| source.whole(), |(_, span)| source.place(span.start));
+        RecipeError::Value { at, key: Some(key.into_owned()), problem }
+    })?;
+    Ok(recipe)
 }
 
 #[cfg(test)]
