@@ -243,6 +243,16 @@ pub enum DataError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A line of a table of emoticons cannot be used.
+    #[error("{}: line {line}: {problem}", path.display())]
+    EmoticonTable {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// `max_length` leaves no room for text.
     #[error("model.max_length: {max_length} leaves no room beside {special} special tokens; use at least {least}")]
     MaxLength {

@@ -5,6 +5,7 @@
 
 mod atomic;
 mod batch;
+mod clean;
 mod config;
 mod error;
 mod examples;
@@ -16,6 +17,7 @@ mod tokenise;
 
 pub use atomic::write_atomic;
 pub use batch::Batch;
+pub use clean::{CleanConfig, Cleaner, EmoticonsConfig, SpecialToken, StepKind, Trace};
 pub use config::{DataConfig, Task};
 pub use error::{DataError, Place, Result};
 pub use examples::{Columns, Examples, KeyStyle};
