@@ -17,7 +17,7 @@ pub(super) const THUMBS_UP: &str = "[THUMBS_UP]";
 pub(super) const THUMBS_DOWN: &str = "[THUMBS_DOWN]";
 
 /// Of smileys and emotions, the first word that is part of the name decides.
-const EMOTIONS: [(&str, &str); 55] = [
+const EMOTIONS: [(&str, &str); 54] = [
     ("broken heart", CRY),
     ("heart", HEART),
     ("kiss", HEART),
@@ -31,7 +31,6 @@ const EMOTIONS: [(&str, &str); 55] = [
     ("sad but relieved", CRY),
     ("anxious", CRY),
     ("downcast", CRY),
-    ("with sweat", AWKWARD),
     ("holding back tears", CRY),
     ("smiling face with tear", CRY),
     ("smiling face with horns", ANGRY),
