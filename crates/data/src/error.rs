@@ -51,6 +51,12 @@ pub enum DataError {
         /// The file.
         file: String,
     },
+    /// The file name does not tell a table format this crate writes.
+    #[error("{file}: tables are written as .csv or .tsv; give it such a name")]
+    UnwritableFormat {
+        /// The file.
+        file: String,
+    },
     /// A `.gz` file does not decompress.
     #[error("{file}: damaged gzip file ({detail}); download or compress it again")]
     Gzip {

@@ -22,7 +22,7 @@ mod random;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
-pub use load::LoadReport;
+pub use load::{LoadReport, NewToken, NewTokens};
 pub use model::Model;
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;

@@ -92,7 +92,7 @@ impl Tokeniser {
     fn has_special(&self, token: &str) -> Result<bool> {
         let clash = |what: &str| {
             let problem = format!("{token} is {what} of this tokeniser; give the token of the cleaning another name");
-            self.wrong("", problem)
+            DataError::Tokeniser { path: self.files.dir.clone(), problem }
         };
         let added = self.inner.get_added_tokens_decoder().into_values().find(|added| added.content == token);
         match added {

@@ -1,6 +1,6 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
-use gyeol_data::DataConfig;
+use gyeol_data::{CleanConfig, DataConfig};
 use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
@@ -11,8 +11,7 @@ use super::{Recipe, RecipeError, fields::names, source::Source};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 13] = [
-    "clean",
+const LATER: [&str; 12] = [
     "head",
     "adapt",
     "swa",
@@ -44,6 +43,7 @@ pub(super) fn known(table: &str) -> Option<&'static [&'static str]> {
     Some(match table {
         "" => names::<Recipe>(),
         "data" => names::<DataConfig>(),
+        "clean" => names::<CleanConfig>(),
         "model" => names::<ModelConfig>(),
         "train" => names::<TrainConfig>(),
         "loss" => names::<LossConfig>(),
@@ -86,7 +86,7 @@ fn check_key(table: &str, key: &Spanned<std::borrow::Cow<'_, str>>, source: &Sou
         return Err(RecipeError::Later { at, key: key_path });
     }
     let elsewhere = || {
-        ["", "data", "model", "train", "loss"]
+        ["", "data", "clean", "model", "train", "loss"]
             .into_iter()
             .find(|other| known_contains(other, name))
             .map(|other| if other.is_empty() { name.to_owned() } else { format!("{other}.{name}") })
