@@ -37,9 +37,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COLUMN")]
     text_pair: Option<String>,
 
-    #[command(flatten)]
-    steps: Steps,
-
     /// Write the cleaned table, .csv or .tsv
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -47,6 +44,9 @@ pub(crate) struct Args {
     /// How many of the rows that change to show
     #[arg(long, value_name = "N", default_value_t = 5)]
     rows: usize,
+
+    #[command(flatten)]
+    steps: Steps,
 }
 
 /// The steps to preview without a recipe, beside the harmless ones.
