@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, demo, evaluate, init, predict, pretrain, runs, train};
+use crate::commands::{clean, completions, demo, evaluate, init, predict, pretrain, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     /// Look at a table and write a first recipe
     Init(init::Args),
+    /// Show what cleaning does to a table, before and after
+    Clean(clean::Args),
     /// Fine-tune a model as a recipe says
     Train(train::Args),
     /// Train a tokeniser and an encoder from nothing on raw text

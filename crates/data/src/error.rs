@@ -71,6 +71,12 @@ pub enum DataError {
         /// The sources, joined.
         name: String,
     },
+    /// The file name does not tell a table format this crate writes.
+    #[error("{file}: tables are written as .csv or .tsv; give it such a name")]
+    UnwritableFormat {
+        /// The file.
+        file: String,
+    },
     /// A `.gz` file does not decompress.
     #[error("{file}: damaged gzip file ({detail}); download or compress it again")]
     Gzip {
@@ -260,6 +266,16 @@ pub enum DataError {
     Tokeniser {
         /// The file or directory.
         path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A line of a table of emoticons cannot be used.
+    #[error("{}: line {line}: {problem}", path.display())]
+    EmoticonTable {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
         /// What is wrong and what to do.
         problem: String,
     },

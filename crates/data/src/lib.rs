@@ -5,6 +5,7 @@
 
 mod atomic;
 mod batch;
+mod clean;
 mod config;
 mod corpus;
 mod error;
@@ -17,6 +18,7 @@ mod tokenise;
 
 pub use atomic::write_atomic;
 pub use batch::Batch;
+pub use clean::{CleanConfig, Cleaner, EmoticonsConfig, SpecialToken, StepKind, Trace};
 pub use config::{DataConfig, Task};
 pub use corpus::{Corpus, CorpusCounts, CorpusSource, Texts};
 pub use error::{DataError, Place, Result};

@@ -1,4 +1,5 @@
-//! Ids and segments of awkward texts agree with transformers' `AutoTokenizer` (`golden/make_tokeniser.py`).
+//! Ids and segments of awkward texts agree with transformers' `AutoTokenizer` (`golden/make_tokeniser.py`), also with
+//! further special tokens (`golden/make_extended.py`).
 
 use std::path::{Path, PathBuf};
 
@@ -87,5 +88,22 @@ fn masking_knows_the_vocabularies_as_transformers_does() {
             (vocabulary.special.len(), vocabulary.continues.len()),
             (tokeniser.vocab_size(), tokeniser.vocab_size())
         );
+    }
+}
+
+#[test]
+fn further_special_tokens_have_the_ids_transformers_gives_them() {
+    let path = root().parent().unwrap().join("extended.json");
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let (tokens, texts) = (strings(&all["tokens"]), strings(&all["texts"]));
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    for (name, golden) in all["tokenisers"].as_object().unwrap() {
+        let tokeniser = Tokeniser::open(&root().join(name)).unwrap().with_special_tokens(&tokens).unwrap();
+        let ids: Vec<u32> = tokens.iter().map(|token| tokeniser.token_id(token).unwrap()).collect();
+        assert_eq!(serde_json::to_value(ids).unwrap(), golden["ids"], "{name}");
+        let rows = tokeniser.encode_rows(&texts, None, 64).unwrap();
+        for (row, text) in texts.iter().enumerate() {
+            assert_eq!(serde_json::to_value(rows.row(row).0).unwrap(), golden["rows"][row], "{name}: {text:?}");
+        }
     }
 }

@@ -21,6 +21,20 @@ pub struct ModelConfig {
     /// Lower layers kept as they are, and with any of them the embeddings. They drop out as the others do.
     #[serde(default)]
     pub freeze_layers: FreezeLayers,
+    /// How the embeddings of tokens start that cleaning adds.
+    #[serde(default)]
+    pub new_tokens: TokenStart,
+}
+
+/// How the embedding of a new token starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenStart {
+    /// At the mean of the pieces of what it replaces.
+    #[default]
+    Mean,
+    /// Drawn as every fresh weight is.
+    Random,
 }
 
 /// Where a model's weights come from.

@@ -25,7 +25,7 @@ mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::HeadKind;
-pub use load::LoadReport;
+pub use load::{LoadReport, NewToken, NewTokens};
 pub use masking::Masking;
 pub use model::{Masked, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};

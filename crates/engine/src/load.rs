@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::config::TokenStart;
 use crate::device::{Device, Store};
 use crate::hf::{HfError, Weights, write_safetensors};
 use crate::model::Model;
@@ -18,6 +19,26 @@ pub struct LoadReport {
     pub resized: Vec<(String, Vec<usize>)>,
     /// Tensors of the checkpoint that the model has no use for.
     pub unexpected: Vec<String>,
+}
+
+/// Tokens the model has beyond those its checkpoint was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewTokens {
+    /// Rows of the checkpoint's word embedding.
+    pub base_rows: usize,
+    /// How their rows start.
+    pub start: TokenStart,
+    /// The tokens.
+    pub tokens: Vec<NewToken>,
+}
+
+/// A token whose row of the word embedding starts afresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// Its row: beyond the checkpoint's, or one of them that no token had.
+    pub id: u32,
+    /// Rows of the checkpoint whose mean it starts at; where there are none, the mean of all of them.
+    pub pieces: Vec<u32>,
 }
 
 /// Buffers that old checkpoints carry beside their weights.
@@ -39,6 +60,24 @@ impl<D: Device> Model<D> {
     /// # Errors
     /// If a tensor of the encoder is missing, or any tensor has another shape than the configuration says.
     pub fn load(&mut self, weights: &Weights, origin: &Path, seed: u64) -> Result<LoadReport, HfError> {
+        self.load_with_tokens(weights, origin, seed, &NewTokens::default())
+    }
+
+    /// [`Model::load`] into a model with new tokens: its word embedding takes the checkpoint's rows, and starts those of
+    /// the new tokens as asked. Rows beyond the checkpoint's that no new token has are drawn from `seed`.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; the word embedding must have exactly [`NewTokens::base_rows`] rows.
+    ///
+    /// # Panics
+    /// If a token's row is beyond the model's, or one of its pieces beyond the checkpoint's.
+    pub fn load_with_tokens(
+        &mut self,
+        weights: &Weights,
+        origin: &Path,
+        seed: u64,
+        new: &NewTokens,
+    ) -> Result<LoadReport, HfError> {
         let mut report = LoadReport::default();
         let mut used = std::collections::HashSet::new();
         let prefix = models::prefix(self.config().family);
@@ -50,6 +89,7 @@ impl<D: Device> Model<D> {
                 .flatten()
                 .find_map(|name| weights.get(name).map(|info| (info.shape.clone(), name.to_owned())))
         };
+        let words = self.network.embeddings.tables.words.0;
         let fresh_outputs = self.has_other_outputs(|tensor| find(tensor).map(|(shape, _)| shape));
         for tensor in self.network.table.tensors() {
             let found = find(tensor);
@@ -58,6 +98,16 @@ impl<D: Device> Model<D> {
                 Some((shape, name)) if tensor.part == Part::Output && fresh_outputs => {
                     report.resized.push((name, shape));
                     fresh(tensor, self.config().initializer_range, seed)
+                }
+                Some((_, name)) if tensor.span == words && !new.tokens.is_empty() => {
+                    let mut values = fresh(tensor, self.config().initializer_range, seed);
+                    let width = tensor.shape[1];
+                    // A checkpoint with more rows than the model is refused when it is read, by its shape.
+                    let old = (new.base_rows * width).min(values.len());
+                    let drawn = values.clone();
+                    weights.read_f32(&name, &[new.base_rows, width], &mut values[..old])?;
+                    start_tokens(new, width, &mut values, &drawn);
+                    values
                 }
                 Some((_, name)) => {
                     let mut values = vec![0.0; tensor.span.len];
@@ -106,6 +156,31 @@ impl<D: Device> Model<D> {
         let tensors = self.network.table.tensors().iter();
         write_safetensors(path, tensors.map(|t| (&*t.name, &*t.shape, &all[t.span.start..t.span.end()])))
     }
+}
+
+/// Starts the rows of new tokens: `values` has the checkpoint's rows, `random` drawn ones.
+fn start_tokens(new: &NewTokens, width: usize, values: &mut [f32], random: &[f32]) {
+    let row = |id: usize| id * width..(id + 1) * width;
+    let start = |token: &NewToken| match new.start {
+        TokenStart::Random => random[row(token.id as usize)].to_vec(),
+        TokenStart::Mean if token.pieces.is_empty() => mean(values, width, 0..new.base_rows),
+        TokenStart::Mean => mean(values, width, token.pieces.iter().map(|&piece| piece as usize)),
+    };
+    // All of them before the first is written: a row may be one of the checkpoint's.
+    let starts: Vec<Vec<f32>> = new.tokens.iter().map(start).collect();
+    for (token, start) in new.tokens.iter().zip(starts) {
+        values[row(token.id as usize)].copy_from_slice(&start);
+    }
+}
+
+/// The mean of rows, summed in double precision.
+fn mean(values: &[f32], width: usize, rows: impl ExactSizeIterator<Item = usize>) -> Vec<f32> {
+    let (mut sums, count) = (vec![0.0f64; width], rows.len());
+    for row in rows {
+        let values = &values[row * width..(row + 1) * width];
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    sums.into_iter().map(|sum| (sum / count as f64) as f32).collect()
 }
 
 fn missing(tensor: &Tensor, weights: &Weights, origin: &Path) -> HfError {
@@ -194,6 +269,69 @@ mod tests {
         ] {
             let error = load_with(&[(name, shape)]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
+        }
+    }
+
+    const WORDS: &str = "bert.embeddings.word_embeddings.weight";
+
+    /// The golden checkpoint's word embedding in a model with these new tokens, with what it was; and the width.
+    fn words_with(new: &NewTokens, vocab_size: usize) -> Result<(Vec<f32>, Vec<f32>, usize), HfError> {
+        let mut config = EncoderConfig::read(&golden()).unwrap();
+        let (rows, width) = (config.vocab_size, config.embedding_size);
+        config.set_vocab_size(vocab_size);
+        let weights = Weights::open(&golden()).unwrap().unwrap();
+        let mut old = vec![0.0; rows * width];
+        weights.read_f32(WORDS, &[rows, width], &mut old)?;
+        let mut model =
+            Model::new(Cpu::new(Isa::fastest(), Operands::F32), config, HeadKind::Classification { outputs: 4 }, false)
+                .unwrap();
+        model.load_with_tokens(&weights, &golden(), 1, new)?;
+        let span = model.network.embeddings.tables.words.0;
+        Ok((model.download(Store::Weights)[span.start..span.end()].to_vec(), old, width))
+    }
+
+    fn rows() -> usize {
+        EncoderConfig::read(&golden()).unwrap().vocab_size
+    }
+
+    fn tokens(base_rows: usize, start: TokenStart, tokens: &[(usize, &[u32])]) -> NewTokens {
+        let tokens = tokens.iter().map(|&(id, pieces)| NewToken { id: id as u32, pieces: pieces.to_vec() }).collect();
+        NewTokens { base_rows, start, tokens }
+    }
+
+    #[test]
+    fn new_tokens_start_at_the_mean_of_what_they_replace_and_old_rows_stay() {
+        let rows = rows();
+        let new = tokens(rows, TokenStart::Mean, &[(rows, &[3, 5, 3, 3]), (rows + 1, &[])]);
+        let (words, old, width) = words_with(&new, rows + 2).unwrap();
+        assert_eq!(words[..old.len()], old);
+        let at = |row: usize, column: usize| old[row * width + column];
+        for column in 0..width {
+            let pieces = (3.0 * at(3, column) + at(5, column)) / 4.0;
+            assert!((words[rows * width + column] - pieces).abs() < 1e-7);
+            let all = (0..rows).map(|row| at(row, column)).sum::<f32>() / rows as f32;
+            assert!((words[(rows + 1) * width + column] - all).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn new_tokens_may_start_at_random_and_a_row_no_token_had_may_be_taken() {
+        let rows = rows();
+        let new = tokens(rows, TokenStart::Random, &[(rows - 1, &[3])]);
+        let (words, old, width) = words_with(&new, rows).unwrap();
+        let last = (rows - 1) * width;
+        assert_eq!(words[..last], old[..last]);
+        assert!(words[last..].iter().zip(&old[last..]).all(|(new, old)| new != old));
+        assert!(words[last..].iter().all(|value| value.abs() < 0.2));
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_size_than_announced_is_an_error_also_with_new_tokens() {
+        let rows = rows();
+        for base_rows in [rows - 1, rows + 1, rows + 5] {
+            let new = tokens(base_rows, TokenStart::Mean, &[(rows + 2, &[])]);
+            let error = words_with(&new, rows + 3).unwrap_err().to_string();
+            assert!(error.contains(WORDS), "{error}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
 mod arithmetic;
+mod cleaning;
 pub mod demo;
 mod dry_run;
 mod error;
@@ -23,6 +24,7 @@ mod train;
 mod watch;
 
 pub use arithmetic::Arithmetic;
+pub use cleaning::fitted_cleaner;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

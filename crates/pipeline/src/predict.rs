@@ -5,12 +5,13 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
+use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
 use gyeol_engine::{HeadKind, Model};
 use gyeol_eval::{Outputs, Predictions};
 
+use crate::cleaning;
 use crate::prepare::{check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
 use crate::runs::{Run, Runs, Status};
 use crate::train::id_column;
@@ -109,6 +110,9 @@ impl Predictor {
         let tokeniser = Tokeniser::open(dir)?;
         check_vocabulary(&config, &tokeniser, &dir.display().to_string())?;
         let settings = GyeolJson::read(dir)?;
+        if let Some(cleaner) = settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
+            check_tokens(cleaner, &tokeniser, dir)?;
+        }
         let head = match &settings {
             Some(settings) => own_head(settings, &config, dir)?,
             None => foreign_head(&config),
@@ -158,9 +162,14 @@ impl Predictor {
             let file = table.file();
             watcher.note(&format!("{file}: no column \"{id}\" as in training; ids are made from the texts"));
         }
-        let examples = Examples::from_table(&table, &columns)?;
+        let mut examples = Examples::from_table(&table, &columns)?;
         drop(table);
         warn_of_empty(&examples, watcher);
+        if let Some(cleaner) = self.settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
+            watcher.phase("cleaning");
+            cleaning::clean(cleaner, &mut examples, watcher);
+            go_on(watcher)?;
+        }
         watcher.phase("tokenising");
         let tokens = tokenise(&self.tokeniser, &examples, length, None, watcher)?;
         go_on(watcher)?;
@@ -221,6 +230,17 @@ impl Predictor {
         let id = options.id.clone().or_else(|| own?.id.clone());
         Ok(Columns { id, text, text_pair, keys: KeyStyle::Flag, ..Columns::default() })
     }
+}
+
+/// Cleaned texts hold special tokens, which must be the tokeniser's.
+fn check_tokens(cleaner: &Cleaner, tokeniser: &Tokeniser, dir: &Path) -> Result<(), Error> {
+    let missing = cleaner.special_tokens().iter().find(|token| tokeniser.token_id(&token.token).is_none());
+    let Some(missing) = missing else { return Ok(()) };
+    let problem = format!(
+        "the cleaning makes the special token {}, which the tokeniser beside it does not have; copy the whole directory",
+        missing.token
+    );
+    Err(HfError::Key { path: dir.join(GYEOL_JSON), key: "clean".to_owned(), problem }.into())
 }
 
 /// What the outputs of a model trained here are; `gyeol.json` and `config.json` have to agree on how many there are.

@@ -4,14 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{
-    CacheOutcome, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
-    fingerprint, holdout, infer_task, scores, text_fingerprint,
+    CacheOutcome, Cleaner, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser,
+    data_fingerprint, fingerprint, holdout, infer_task, scores, text_fingerprint,
 };
 use gyeol_engine::config::{Init, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{Isa, TrainSet};
+use gyeol_engine::{Isa, NewTokens, TrainSet};
 use gyeol_eval::Metric;
 
+use crate::cleaning;
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::watch::Keeper;
@@ -20,7 +21,7 @@ use crate::{Arithmetic, Error, Watcher};
 /// A table with its tokens.
 #[derive(Debug)]
 pub struct Part {
-    /// Ids, texts and labels.
+    /// Ids, cleaned texts and labels.
     pub examples: Examples,
     /// Tokens of every row.
     pub tokens: Tokenised,
@@ -54,8 +55,12 @@ pub struct Prepared {
     pub config: EncoderConfig,
     /// How many of its lower layers are kept as they are.
     pub frozen: usize,
-    /// Its tokeniser.
+    /// Its tokeniser, with the special tokens of the cleaning.
     pub tokeniser: Tokeniser,
+    /// What is done to texts, fitted on the training rows; `None` without `[clean]`.
+    pub cleaner: Option<Cleaner>,
+    /// The tokens of the tokeniser that the base model does not have.
+    pub new_tokens: NewTokens,
     /// The task.
     pub task: Task,
     /// The one declared metric.
@@ -74,6 +79,8 @@ pub struct Prepared {
     pub test: Option<Part>,
     /// What may be wrong with the tables, as the watcher was told.
     pub warnings: Vec<String>,
+    /// Of the tables as they were read.
+    data_fingerprint: String,
 }
 
 impl Prepared {
@@ -94,11 +101,12 @@ impl Prepared {
         let watcher = &mut keeper;
         watcher.phase("reading tables");
         let columns = Columns::from(&recipe.data);
-        let train = read(&recipe.data.train, &columns, watcher)?;
+        let mut train = read(&recipe.data.train, &columns, watcher)?;
         go_on(watcher)?;
-        let valid = recipe.data.valid.as_deref().map(|path| read_valid(path, &columns, watcher)).transpose()?;
+        let mut valid = recipe.data.valid.as_deref().map(|path| read_valid(path, &columns, watcher)).transpose()?;
         go_on(watcher)?;
-        let test = recipe.data.test.as_deref().map(|path| read(path, &columns.unlabelled(), watcher)).transpose()?;
+        let mut test =
+            recipe.data.test.as_deref().map(|path| read(path, &columns.unlabelled(), watcher)).transpose()?;
         go_on(watcher)?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
@@ -124,6 +132,26 @@ impl Prepared {
             None => holdout(&train.split_keys(), &train_targets, recipe.data.holdout, recipe.seed)?,
         };
 
+        // Ids, groups and split are those of the texts as they were: cleaning moves nobody.
+        let tables = [Some(&train), valid.as_ref(), test.as_ref()];
+        let fingerprints: Vec<String> = tables.into_iter().flatten().map(data_fingerprint).collect();
+        let data_fingerprint = fingerprint(&fingerprints.iter().map(String::as_str).collect::<Vec<_>>());
+        let cleaner = match &recipe.clean {
+            None => None,
+            Some(config) => {
+                watcher.phase("cleaning");
+                let cleaner = cleaning::fit(config, &train, &rows)?;
+                let traces = cleaning::clean(&cleaner, &mut train, watcher);
+                watcher.note(&cleaning::describe(&cleaner, &traces, &rows));
+                for table in [valid.as_mut(), test.as_mut()].into_iter().flatten() {
+                    go_on(watcher)?;
+                    cleaning::clean(&cleaner, table, watcher);
+                }
+                go_on(watcher)?;
+                Some(cleaner)
+            }
+        };
+
         watcher.phase("opening the base model");
         let options = HubOptions { weights: recipe.model.init == Init::Pretrained, ..hub.clone() };
         let base = hub::resolve(&recipe.model.base, &options)?;
@@ -134,6 +162,13 @@ impl Prepared {
         let frozen = resolve_frozen(&recipe, &config)?;
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
+        let (tokeniser, new_tokens) = match &cleaner {
+            Some(cleaner) => cleaning::add_tokens(cleaner, tokeniser, &mut config, recipe.model.new_tokens)?,
+            None => (tokeniser, NewTokens::default()),
+        };
+        if frozen > 0 && !new_tokens.tokens.is_empty() {
+            watcher.note("model.freeze_layers keeps the embeddings as they are: new special tokens stay as they start");
+        }
         go_on(watcher)?;
 
         watcher.phase("tokenising");
@@ -166,6 +201,8 @@ impl Prepared {
             config,
             frozen,
             tokeniser,
+            cleaner,
+            new_tokens,
             task,
             metric,
             loss,
@@ -175,6 +212,7 @@ impl Prepared {
             held_out,
             test,
             warnings: keeper.warnings,
+            data_fingerprint,
         })
     }
 
@@ -208,13 +246,12 @@ impl Prepared {
         }
     }
 
-    /// Fingerprint of every table: ids, texts and labels.
+    /// Fingerprint of every table as it was read: ids, texts and labels.
     pub fn data_fingerprint(&self) -> String {
-        let parts: Vec<String> = self.parts().map(|part| data_fingerprint(&part.examples)).collect();
-        fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
+        self.data_fingerprint.clone()
     }
 
-    /// Fingerprint of the texts of every table.
+    /// Fingerprint of the texts of every table, cleaned.
     pub fn text_fingerprint(&self) -> String {
         let of = |part: &Part| text_fingerprint(&part.examples.texts, part.examples.pairs.as_deref());
         let parts: Vec<String> = self.parts().map(of).collect();
@@ -235,7 +272,7 @@ pub(crate) fn go_on(watcher: &dyn Watcher) -> Result<(), Error> {
     if watcher.interrupted() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-fn read(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+pub(crate) fn read(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
     pick(&Table::read(path)?, columns, watcher)
 }
 
@@ -311,7 +348,7 @@ pub(crate) fn tokenise(
     Ok(tokens)
 }
 
-fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut dyn Watcher) -> Result<Task, Error> {
+pub(crate) fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut dyn Watcher) -> Result<Task, Error> {
     let task = match recipe.data.task {
         Some(task) => task,
         None => {

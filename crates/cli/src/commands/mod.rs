@@ -1,5 +1,6 @@
 //! One module a command: its words (`Args`) and what it does (`run`).
 
+pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args, &global, output),
         Command::Init(args) => init::run(&args, output),
+        Command::Clean(args) => clean::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
         Command::Pretrain(args) => pretrain::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),

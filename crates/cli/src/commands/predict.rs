@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
 }
 
 /// Refuses what could not be written after the work.
-fn check_destination(path: &Path) -> Result<(), Mistake> {
+pub(super) fn check_destination(path: &Path) -> Result<(), Mistake> {
     if path.is_dir() {
         return Err(Mistake::new(format!("--output: {} is a directory; name a file in it", path.display())));
     }

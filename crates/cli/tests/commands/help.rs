@@ -8,6 +8,7 @@ fn help_of_every_command_has_examples() {
     for (name, args) in [
         ("help", vec!["--help"]),
         ("help_init", vec!["init", "--help"]),
+        ("help_clean", vec!["clean", "--help"]),
         ("help_predict", vec!["predict", "--help"]),
         ("help_evaluate", vec!["evaluate", "--help"]),
         ("help_runs_ls", vec!["runs", "ls", "--help"]),

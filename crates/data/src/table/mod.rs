@@ -7,6 +7,7 @@ pub(crate) mod decode;
 mod delimited;
 mod jsonl;
 mod parquet;
+mod write;
 
 use std::collections::HashMap;
 use std::fs;

@@ -42,12 +42,18 @@ pub(super) fn mask_token(files: &Files) -> Option<String> {
 }
 
 /// `tokenizer_config.json`, overlaid by the older `special_tokens_map.json` unless it lists its tokens itself.
-fn merged_config(files: &Files) -> Map<String, Value> {
+pub(super) fn merged_config(files: &Files) -> Map<String, Value> {
     let mut config = files.config.clone();
     if !config.contains_key("added_tokens_decoder") {
         config.extend(files.special_tokens_map.clone());
     }
     config
+}
+
+/// The contents of the special tokens with a name.
+pub(super) fn named_tokens(files: &Files) -> Vec<String> {
+    let builder = Builder { files, config: merged_config(files) };
+    NAMED.iter().filter_map(|name| builder.named(name)).collect()
 }
 
 struct Builder<'a> {

@@ -13,7 +13,7 @@ pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(super) const VOCAB_TXT: &str = "vocab.txt";
 pub(super) const VOCAB_JSON: &str = "vocab.json";
 pub(super) const MERGES_TXT: &str = "merges.txt";
-const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
+pub(super) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 const ADDED_TOKENS: &str = "added_tokens.json";
 
 /// Every file that has a say.
@@ -81,6 +81,8 @@ pub(super) struct Files {
     pub(super) special_tokens_map: Map<String, Value>,
     /// `added_tokens.json`: token → id.
     pub(super) added_tokens: Map<String, Value>,
+    /// Whether special tokens were added to what the directory says.
+    pub(super) extended: bool,
 }
 
 impl Files {
@@ -108,6 +110,7 @@ impl Files {
             config,
             special_tokens_map: object(dir, SPECIAL_TOKENS_MAP)?.unwrap_or_default(),
             added_tokens: object(dir, ADDED_TOKENS)?.unwrap_or_default(),
+            extended: false,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
 //!
-//! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
-//! `tokenised` holds the result, `cache` keeps it on disk. `stream` takes a whole corpus there in bounded memory, by way
-//! of `spill`; `masking` tells masked-LM training about the vocabulary, and `train` makes new tokenisers.
+//! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `extend` gives it further special
+//! tokens, `encode` runs and truncates, `tokenised` holds the result, `cache` keeps it on disk. `stream` takes a whole corpus
+//! there in bounded memory, by way of `spill`; `masking` tells masked-LM training about the vocabulary, and `train` makes
+//! new tokenisers.
 
 mod build;
 mod cache;
 mod encode;
+mod extend;
 mod files;
 mod masking;
 mod spill;
@@ -55,9 +57,12 @@ impl Tokeniser {
     /// A file is missing, is not what its name says, or makes a tokeniser without special tokens, which no encoder
     /// can use.
     pub fn open(dir: &Path) -> Result<Self> {
-        let files = Files::read(dir)?;
+        Self::new(Files::read(dir)?)
+    }
+
+    fn new(files: Files) -> Result<Self> {
         let Built { inner, truncation, segments } = build::build(&files)?;
-        let wrong = |problem: String| DataError::Tokeniser { path: dir.into(), problem };
+        let wrong = |problem: String| DataError::Tokeniser { path: files.dir.clone(), problem };
         if inner.get_post_processor().is_none_or(|processor| processor.added_tokens(false) == 0) {
             return Err(wrong("the tokeniser puts no token such as [CLS] before a text; an encoder needs one".into()));
         }
@@ -80,7 +85,8 @@ impl Tokeniser {
 
     /// Writes the tokeniser's files into `dir`, so that it opens there, and in transformers, as it did here.
     ///
-    /// Files are copied as they are; `tokenizer.json` and the name of the class are added where they were implied.
+    /// Files are copied as they are, with the special tokens it was given beside; `tokenizer.json` and the name of the
+    /// class are added where they were implied.
     ///
     /// # Errors
     /// [`DataError::Read`] or [`DataError::Write`] names the file.
@@ -88,13 +94,12 @@ impl Tokeniser {
         for name in FILE_NAMES {
             let source = self.files.dir.join(name);
             let bytes = match fs::read(&source) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.implied(name)? {
-                    Some(bytes) => bytes,
-                    None => continue,
-                },
+                Ok(bytes) => Some(bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.implied(name)?,
                 Err(error) => return Err(DataError::Read { path: source, source: error }),
             };
+            let Some(bytes) = bytes else { continue };
+            let bytes = if self.files.extended { self.with_added_tokens(name, bytes)? } else { bytes };
             let path = dir.join(name);
             write_atomic(&path, |out| out.write_all(&bytes)).map_err(|source| DataError::Write { path, source })?;
         }

@@ -150,6 +150,12 @@ impl EncoderConfig {
         }
     }
 
+    /// Sets the rows of the word embedding, here and in [`Self::raw`].
+    pub fn set_vocab_size(&mut self, rows: usize) {
+        self.vocab_size = rows;
+        self.raw.insert("vocab_size".to_owned(), rows.into());
+    }
+
     /// Every key of the file, those the engine has no use for included, in the file's order.
     pub fn raw(&self) -> &Map<String, Value> {
         &self.raw

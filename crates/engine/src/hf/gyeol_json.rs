@@ -1,11 +1,14 @@
 //! `gyeol.json`: what `predict` needs to know of a model beyond what `transformers` stores.
 //!
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
-//! added without raising it, so keys unknown here are not errors; they are kept and written back.
+//! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
+//! has format 2: a version that does not know the key would predict texts its model has never seen the like of.
+//!
+//! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
 use std::path::Path;
 
-use gyeol_data::Task;
+use gyeol_data::{Cleaner, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,8 +18,11 @@ use super::write::{read_json, write_json};
 /// The name of the file in a model directory.
 pub const GYEOL_JSON: &str = "gyeol.json";
 
-/// The `format` written here, and the highest that is read.
+/// The `format` of models without cleaning.
 const FORMAT: u32 = 1;
+
+/// The `format` of models with it, and the highest that is read.
+const FORMAT_WITH_CLEANING: u32 = 2;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +53,9 @@ pub struct GyeolJson {
     /// Regression: lowest and highest score; predictions are clamped to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_range: Option<[f64; 2]>,
+    /// What is done to texts before they are tokenised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<Cleaner>,
     /// Keys of later versions.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -66,8 +75,15 @@ impl GyeolJson {
             labels: Vec::new(),
             label_names: None,
             score_range: None,
+            clean: None,
             other: Map::new(),
         }
+    }
+
+    /// Sets what is done to texts, and the format that says so.
+    pub fn set_cleaner(&mut self, cleaner: Cleaner) {
+        self.clean = Some(cleaner);
+        self.format = FORMAT_WITH_CLEANING;
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
@@ -78,8 +94,11 @@ impl GyeolJson {
         let path = dir.join(GYEOL_JSON);
         // The format first: a later one may have other keys.
         let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
-        if let Some(newer) = raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT)) {
-            let problem = format!("{newer} is newer than {FORMAT}, the newest this version reads; update gyeol");
+        if let Some(newer) =
+            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_CLEANING))
+        {
+            let problem =
+                format!("{newer} is newer than {FORMAT_WITH_CLEANING}, the newest this version reads; update gyeol");
             return Err(HfError::key(&path, "format", problem));
         }
         serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gyeol_data::{DataError, Task};
+use gyeol_data::{CleanConfig, DataError, Task};
 
 use super::Recipe;
 
@@ -18,10 +18,12 @@ impl Recipe {
         check_name(&self.name)?;
         // TOML's integers are signed.
         require("seed", self.seed <= i64::MAX as u64, self.seed, "at most 9223372036854775807")?;
-        self.data.validate().map_err(|error| match error {
+        let of_data = |error| match error {
             DataError::Config { key, problem } => (key.into(), problem),
             other => ("data".into(), other.to_string()),
-        })?;
+        };
+        self.data.validate().map_err(of_data)?;
+        self.clean.as_ref().map_or(Ok(()), CleanConfig::validate).map_err(of_data)?;
         self.check_metric()?;
         self.check_model()?;
         self.check_train()?;

@@ -1,6 +1,6 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
-use gyeol_data::{DataConfig, TokenizerConfig};
+use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
 use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
@@ -13,8 +13,7 @@ use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 12] = [
-    "clean",
+const LATER: [&str; 11] = [
     "head",
     "swa",
     "sample",
@@ -47,6 +46,7 @@ pub(super) struct Schema(&'static [(&'static str, fn() -> &'static [&'static str
 pub(super) const RECIPE: Schema = Schema(&[
     ("", names::<Recipe>),
     ("data", names::<DataConfig>),
+    ("clean", names::<CleanConfig>),
     ("model", names::<ModelConfig>),
     ("adapt", names::<AdaptConfig>),
     ("train", names::<TrainConfig>),

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gyeol_data::DataConfig;
+use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig};
 use gyeol_engine::config::{LossConfig, ModelConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -47,6 +47,9 @@ pub struct Recipe {
     pub metric: Option<Metric>,
     /// `[data]`: tables and columns.
     pub data: DataConfig,
+    /// `[clean]`: what is done to texts before they are tokenised; absent: nothing at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<CleanConfig>,
     /// `[model]`: the checkpoint to start from.
     pub model: ModelConfig,
     /// `[adapt]`: masked-LM training of the base on the texts first; absent: none.
@@ -112,6 +115,9 @@ impl Recipe {
     fn resolve_paths(&mut self, directory: &Path) {
         let data = &mut self.data;
         for table in [Some(&mut data.train), data.test.as_mut(), data.valid.as_mut()].into_iter().flatten() {
+            *table = directory.join(&*table);
+        }
+        if let Some(CleanConfig { emoticons: EmoticonsConfig::Table(table), .. }) = &mut self.clean {
             *table = directory.join(&*table);
         }
         let base = directory.join(&self.model.base);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use gyeol_data::Targets;
-use gyeol_engine::config::Init;
+use gyeol_data::{Cleaner, Targets};
+use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
-use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, Outcome};
+use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::observer::{Measured, Scorer, Totals, rate};
@@ -141,21 +141,27 @@ impl Tuning<'_> {
     }
 }
 
-/// What the bits of a run depend on, beside the recipe's own values: the tables, the tokeniser and the arithmetic.
+/// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser and the
+/// arithmetic.
 fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
-    let parts = [
+    let mut parts = vec![
         prepared.recipe.fingerprint()?,
         prepared.data_fingerprint(),
         prepared.tokeniser.fingerprint().to_owned(),
         prepared.arithmetic.to_string(),
     ];
-    Ok(gyeol_data::fingerprint(&parts.each_ref().map(String::as_str)))
+    // The recipe names a table of emoticons, but does not hold it.
+    parts.extend(prepared.cleaner.as_ref().map(Cleaner::fingerprint));
+    Ok(gyeol_data::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 /// The model with the weights to start from; says what of them is new.
 fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
     watcher.phase("loading weights");
     let (model, report) = load_base(prepared)?;
+    if let Some(words) = describe_tokens(&prepared.new_tokens) {
+        watcher.note(&words);
+    }
     for text in report.iter().flat_map(|report| describe(report, prepared.outputs())) {
         watcher.note(&text);
     }
@@ -175,10 +181,24 @@ pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadR
         }
         Init::Pretrained => {
             let weights = Weights::open(&prepared.base)?.ok_or_else(|| Error::NoWeights(prepared.base.clone()))?;
-            Some(model.load(&weights, &prepared.base, seed)?)
+            Some(model.load_with_tokens(&weights, &prepared.base, seed, &prepared.new_tokens)?)
         }
     };
     Ok((model, report))
+}
+
+/// What a person should know of new tokens.
+fn describe_tokens(new: &NewTokens) -> Option<String> {
+    let count = new.tokens.len();
+    let unknown = new.tokens.iter().filter(|token| token.pieces.is_empty()).count();
+    let start = match new.start {
+        TokenStart::Random => "at random".to_owned(),
+        TokenStart::Mean if unknown == 0 => "at the mean of what they replace".to_owned(),
+        TokenStart::Mean => format!(
+            "at the mean of what they replace ({unknown} of them at the mean of all, as the tokeniser knows nothing of it)"
+        ),
+    };
+    (count > 0).then(|| format!("new special tokens: {count}; their embeddings start {start}"))
 }
 
 /// What a person should know of how the checkpoint fitted.
@@ -213,6 +233,9 @@ fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result
         settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
         settings.label_names.clone_from(&data.label_names);
         settings.score_range = data.score_range;
+        if let Some(cleaner) = &prepared.cleaner {
+            settings.set_cleaner(cleaner.clone());
+        }
         settings.write(staging)?;
         Ok(())
     })
