@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{clean, completions, demo, evaluate, init, predict, pretrain, runs, train};
+use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Clean(clean::Args),
     /// Fine-tune a model as a recipe says
     Train(train::Args),
+    /// Train a recipe's base model on its texts, labels aside (TAPT)
+    Adapt(adapt::Args),
     /// Train a tokeniser and an encoder from nothing on raw text
     Pretrain(pretrain::Args),
     /// Predict a table with a run or any checkpoint directory

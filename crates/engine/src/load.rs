@@ -90,6 +90,8 @@ impl<D: Device> Model<D> {
                 .find_map(|name| weights.get(name).map(|info| (info.shape.clone(), name.to_owned())))
         };
         let words = self.network.embeddings.tables.words.0;
+        let vocab_size = self.config().vocab_size;
+        let grows = !new.tokens.is_empty() && vocab_size > new.base_rows;
         let fresh_outputs = self.has_other_outputs(|tensor| find(tensor).map(|(shape, _)| shape));
         for tensor in self.network.table.tensors() {
             let found = find(tensor);
@@ -107,6 +109,12 @@ impl<D: Device> Model<D> {
                     let drawn = values.clone();
                     weights.read_f32(&name, &[new.base_rows, width], &mut values[..old])?;
                     start_tokens(new, width, &mut values, &drawn);
+                    values
+                }
+                // The bias of a decoder, one number a token: 0 for those that are new.
+                Some((shape, name)) if grows && tensor.shape == [vocab_size] && shape == [new.base_rows] => {
+                    let mut values = vec![0.0; vocab_size];
+                    weights.read_f32(&name, &shape, &mut values[..new.base_rows])?;
                     values
                 }
                 Some((_, name)) => {

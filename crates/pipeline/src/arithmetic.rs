@@ -33,6 +33,11 @@ impl Arithmetic {
         self.isa.name()
     }
 
+    /// The instruction set.
+    pub(crate) fn instruction_set(self) -> Isa {
+        self.isa
+    }
+
     /// The operands' name, `f32` or `bf16`.
     pub fn precision(self) -> &'static str {
         self.operands.name()

@@ -53,7 +53,7 @@ pub struct Estimate {
 /// As training.
 pub fn estimate(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
     watcher.phase("loading weights");
-    let (mut model, _) = load_base(prepared)?;
+    let (mut model, _) = load_base(prepared, None)?;
     let recipe = &prepared.recipe.train;
     let plan = TrainPlan::new(recipe, prepared.train.rows.len());
     watcher.phase("measuring a few steps");

@@ -28,7 +28,9 @@ pub use cleaning::fitted_cleaner;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
-pub use masked_lm::{AdaptConfig, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, pretrain};
+pub use masked_lm::{
+    AdaptConfig, Adapted, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
+};
 pub use predict::{PredictOptions, Predictor, model_directory};
 pub use prepare::{Part, Prepared};
 pub use session::Trained;

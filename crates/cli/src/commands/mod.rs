@@ -1,5 +1,6 @@
 //! One module a command: its words (`Args`) and what it does (`run`).
 
+pub(crate) mod adapt;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod demo;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Init(args) => init::run(&args, output),
         Command::Clean(args) => clean::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
+        Command::Adapt(args) => adapt::run(&args, &global, output),
         Command::Pretrain(args) => pretrain::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub use texts::Texts;
 pub(crate) use texts::fill;
 
+use crate::clean::Cleaner;
 use crate::error::{DataError, Result};
 use crate::examples::Columns;
 use crate::fingerprint::{hex, update};
@@ -60,6 +61,8 @@ pub struct CorpusCounts {
 #[derive(Debug)]
 pub struct Corpus {
     sources: Vec<Source>,
+    /// What is done to every text.
+    cleaner: Option<Cleaner>,
     /// What the first whole pass found.
     survey: OnceLock<(CorpusCounts, String)>,
 }
@@ -81,7 +84,12 @@ impl Corpus {
     /// cannot be read. Errors further down a file of raw text come when it is read.
     pub fn open(sources: &[CorpusSource]) -> Result<Self> {
         let sources = sources.iter().map(Source::open).collect::<Result<_>>()?;
-        Ok(Self { sources, survey: OnceLock::new() })
+        Ok(Self { sources, cleaner: None, survey: OnceLock::new() })
+    }
+
+    /// The same texts, each cleaned as it is read; one of which nothing is left is left out.
+    pub fn cleaned(self, cleaner: Cleaner) -> Self {
+        Self { cleaner: Some(cleaner), survey: OnceLock::new(), ..self }
     }
 
     /// All texts from the start, sources and lines in order; any number of times.
@@ -93,7 +101,7 @@ impl Corpus {
     /// An item is the last one if it is an error: a file cannot be read, is damaged gzip, or holds bytes that are not
     /// of its encoding, named with their line.
     pub fn texts(&self) -> Texts<'_> {
-        Texts::new(&self.sources)
+        Texts::new(&self.sources, self.cleaner.as_ref())
     }
 
     /// Number of texts and bytes, from the first whole pass.

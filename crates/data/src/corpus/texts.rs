@@ -5,12 +5,14 @@ use std::slice;
 
 use super::lines::{Lines, pieces};
 use super::{CorpusCounts, Source};
+use crate::clean::Cleaner;
 use crate::error::Result;
 
 /// Texts of a [`Corpus`](super::Corpus) in order; see [`Corpus::texts`](super::Corpus::texts).
 pub struct Texts<'a> {
     sources: slice::Iter<'a, Source>,
     current: Current<'a>,
+    cleaner: Option<&'a Cleaner>,
     counts: CorpusCounts,
 }
 
@@ -22,8 +24,8 @@ enum Current<'a> {
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn new(sources: &'a [Source]) -> Self {
-        Self { sources: sources.iter(), current: Current::None, counts: CorpusCounts::default() }
+    pub(super) fn new(sources: &'a [Source], cleaner: Option<&'a Cleaner>) -> Self {
+        Self { sources: sources.iter(), current: Current::None, cleaner, counts: CorpusCounts::default() }
     }
 
     /// What has been read so far.
@@ -49,6 +51,7 @@ impl<'a> Texts<'a> {
                 continue;
             };
             let text = printable(piece);
+            let text = self.cleaner.map_or(Cow::Borrowed(&*text), |cleaner| cleaner.apply(&text));
             let text = text.trim();
             if text.is_empty() {
                 self.counts.empty += 1;

@@ -2,11 +2,14 @@
 //! (`gyeol pretrain`). Both are one run: texts to tokens, some kept aside, the loop, and a directory that transformers
 //! opens as `…ForMaskedLM`.
 
+mod adapt;
 mod config;
 mod pretrain;
 mod rows;
 mod run;
 
+pub(crate) use adapt::OWN;
+pub use adapt::{Adapted, adapt};
 pub use config::{AdaptConfig, MaskedLmConfig, PretrainConfig};
 pub use pretrain::{Pretraining, pretrain};
 pub use rows::MOST_HELD_OUT;

@@ -7,7 +7,7 @@ use gyeol_engine::Isa;
 use gyeol_engine::hf::{EncoderConfig, recover_directory, write_directory};
 
 use super::PretrainConfig;
-use super::run::{Prepared, Start, Texts};
+use super::run::{MaskedLmRun, Start, Texts};
 use crate::recipe::PretrainRecipe;
 use crate::runs::Runs;
 use crate::session::Trained;
@@ -67,7 +67,7 @@ pub fn pretrain(
     let texts = Texts::new(&corpus, &tokeniser, max_length, held_out, home, watcher)?;
     let toml = recipe.to_toml()?;
     let parts = [toml.clone(), corpus.fingerprint()?, tokeniser.fingerprint().to_owned(), arithmetic.to_string()];
-    let prepared = Prepared {
+    let run = MaskedLmRun {
         name: &recipe.name,
         toml,
         train: settings.train(),
@@ -82,9 +82,9 @@ pub fn pretrain(
         fingerprint: fingerprint(&parts.each_ref().map(String::as_str)),
         encoder,
     };
-    prepared.check(MAX_LENGTH, max_length, recipe.encoder.like.as_deref().unwrap_or("the corpus"))?;
-    let (vocab_size, parameters) = (tokeniser.vocab_size(), prepared.encoder.parameter_count());
-    let trained = prepared.train(&Runs::new(home), resume, watcher)?;
+    run.check(MAX_LENGTH, max_length, recipe.encoder.like.as_deref().unwrap_or("the corpus"))?;
+    let (vocab_size, parameters) = (tokeniser.vocab_size(), run.encoder.parameter_count());
+    let trained = run.train(&Runs::new(home), resume, watcher)?;
     Ok(Pretraining { trained, vocab_size, parameters })
 }
 

@@ -8,7 +8,7 @@ use gyeol_data::{CacheOutcome, Corpus, MaskVocabulary, Streamed, Tokenised, Toke
 use gyeol_engine::config::TrainConfig;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, Weights, write_directory, write_masked_lm_config};
-use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, Objective, Outcome};
+use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Objective, Outcome};
 
 use super::{METRIC, TASK, rows};
 use crate::observer::{Measured, Scorer, Totals, value_of};
@@ -26,15 +26,15 @@ const BEFORE: &str = "perplexity_before";
 /// What a run starts from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Start<'a> {
-    /// The weights of a checkpoint directory.
-    Checkpoint(&'a Path),
+    /// The weights of a checkpoint directory, which does not have the new tokens.
+    Checkpoint { dir: &'a Path, new_tokens: &'a NewTokens },
     /// Fresh weights.
     Nothing,
 }
 
 /// A masked-LM run with everything read and checked.
 #[derive(Debug)]
-pub(super) struct Prepared<'a> {
+pub(super) struct MaskedLmRun<'a> {
     pub(super) name: &'a str,
     /// The resolved recipe.
     pub(super) toml: String,
@@ -121,7 +121,7 @@ fn measured(losses: &[f32]) -> Measured {
     vec![(METRIC.to_owned(), defined(mean.exp())), (LOSS.to_owned(), defined(mean))]
 }
 
-impl Prepared<'_> {
+impl MaskedLmRun<'_> {
     /// Checks what the parts have to agree on.
     pub(super) fn check(&self, key: &'static str, max_length: usize, base: &str) -> Result<(), Error> {
         check_vocabulary(&self.encoder, self.tokeniser, base)?;
@@ -145,9 +145,9 @@ impl Prepared<'_> {
         let mut model = Model::new(self.arithmetic.device(), config, HeadKind::MaskedLm, true)?;
         match self.start {
             Start::Nothing => model.randomise(self.seed),
-            Start::Checkpoint(dir) => {
+            Start::Checkpoint { dir, new_tokens } => {
                 let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-                let report = model.load(&weights, dir, self.seed)?;
+                let report = model.load_with_tokens(&weights, dir, self.seed, new_tokens)?;
                 describe(&report).iter().for_each(|text| watcher.note(text));
             }
         }

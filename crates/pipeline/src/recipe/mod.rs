@@ -27,7 +27,7 @@ pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 
 use crate::hub;
-use crate::masked_lm::AdaptConfig;
+use crate::masked_lm::{AdaptConfig, OWN};
 use check::Problem;
 use keys::Schema;
 use source::Source;
@@ -119,6 +119,13 @@ impl Recipe {
         }
         if let Some(CleanConfig { emoticons: EmoticonsConfig::Table(table), .. }) = &mut self.clean {
             *table = directory.join(&*table);
+        }
+        for text in self.adapt.iter_mut().flat_map(|adapt| &mut adapt.texts) {
+            if !OWN.contains(&text.as_str())
+                && let Some(path) = directory.join(&*text).to_str()
+            {
+                *text = path.to_owned();
+            }
         }
         let base = directory.join(&self.model.base);
         let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());

@@ -40,6 +40,11 @@ impl Runs {
         Self { root: home.join("runs") }
     }
 
+    /// The home directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.root.parent().unwrap_or(&self.root)
+    }
+
     /// The directory that holds the runs.
     pub fn root(&self) -> &Path {
         &self.root

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use gyeol_data::{Cleaner, Targets};
@@ -11,6 +12,7 @@ use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
 use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::masked_lm::{Adapted, adapt};
 use crate::observer::{Measured, Scorer, Totals, rate};
 use crate::prepare::Prepared;
 use crate::runs::{Report, Run, Runs, SourceScores};
@@ -25,7 +27,14 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
     let claim = Claim::new(runs, (name, &toml), prepared.arithmetic, resume, watcher)?;
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
-    let mut model = base_model(prepared, watcher)?;
+    let adapted = match &prepared.recipe.adapt {
+        None => None,
+        Some(_) => match adapt(prepared, runs, resume, watcher)? {
+            Adapted::Done { dir, .. } => Some(dir),
+            Adapted::Interrupted { run, step } => return Ok(Trained::Interrupted { run, step }),
+        },
+    };
+    let mut model = base_model(prepared, adapted.as_deref(), watcher)?;
     crate::prepare::go_on(&*watcher)?;
     let session = Session { run: claim.take()?, watcher, arithmetic: prepared.arithmetic };
     let mut tuning = Tuning { prepared, session };
@@ -156,10 +165,11 @@ fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
 }
 
 /// The model with the weights to start from; says what of them is new.
-fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
+fn base_model(prepared: &Prepared, adapted: Option<&Path>, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
     watcher.phase("loading weights");
-    let (model, report) = load_base(prepared)?;
-    if let Some(words) = describe_tokens(&prepared.new_tokens) {
+    let (model, report) = load_base(prepared, adapted)?;
+    // An adapted base has them already.
+    if let (Some(words), None) = (describe_tokens(&prepared.new_tokens), adapted) {
         watcher.note(&words);
     }
     for text in report.iter().flat_map(|report| describe(report, prepared.outputs())) {
@@ -168,8 +178,12 @@ fn base_model(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Model<Cp
     Ok(model)
 }
 
-/// A model on the processor with the recipe's starting weights, and what the checkpoint lacked.
-pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
+/// A model on the processor with the recipe's starting weights, those in the directory `adapted` if they were adapted, and
+/// what the checkpoint lacked.
+pub(crate) fn load_base(
+    prepared: &Prepared,
+    adapted: Option<&Path>,
+) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
     let head = HeadKind::Classification { outputs: prepared.outputs() };
     let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, true)?;
     model.freeze(prepared.frozen);
@@ -180,8 +194,12 @@ pub(crate) fn load_base(prepared: &Prepared) -> Result<(Model<Cpu>, Option<LoadR
             None
         }
         Init::Pretrained => {
-            let weights = Weights::open(&prepared.base)?.ok_or_else(|| Error::NoWeights(prepared.base.clone()))?;
-            Some(model.load_with_tokens(&weights, &prepared.base, seed, &prepared.new_tokens)?)
+            let dir = adapted.unwrap_or(&prepared.base);
+            let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
+            Some(match adapted {
+                Some(_) => model.load(&weights, dir, seed)?,
+                None => model.load_with_tokens(&weights, dir, seed, &prepared.new_tokens)?,
+            })
         }
     };
     Ok((model, report))

@@ -1,0 +1,200 @@
+//! `gyeol adapt` and the table `[adapt]`: TAPT, masked-LM training of the base model on the texts of the task (Gururangan et
+//! al. 2020). Done once for a base, its texts, their cleaning and the settings, and then reused by whatever names them.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use gyeol_data::{Corpus, CorpusSource, fingerprint};
+use gyeol_engine::config::{Init, LossConfig, TrainConfig};
+use gyeol_engine::hf::EncoderConfig;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::AdaptConfig;
+use super::pretrain::source;
+use super::run::{MaskedLmRun, Start, Texts, finished};
+use crate::prepare::{Part, Prepared};
+use crate::recipe::Recipe;
+use crate::runs::{Report, Runs};
+use crate::session::Trained;
+use crate::{Arithmetic, Error, Watcher};
+
+/// The recipe's own tables, as `adapt.texts` calls them.
+pub(crate) const OWN: [&str; 3] = ["train", "valid", "test"];
+
+/// A base model adapted to texts, or the state that is left of an adaptation.
+#[derive(Debug)]
+pub enum Adapted {
+    /// It is there.
+    Done {
+        /// What came of the run.
+        report: Box<Report>,
+        /// The checkpoint directory.
+        dir: PathBuf,
+        /// Whether an earlier run had made it.
+        reused: bool,
+    },
+    /// It was stopped, and can be resumed.
+    Interrupted {
+        /// The run's name.
+        run: String,
+        /// Steps in the saved state; 0 when none is saved.
+        step: u64,
+    },
+}
+
+/// Adapts the base model of `prepared` as its recipe says (without a table `[adapt]`, by the defaults), unless one of `runs`
+/// has done exactly that.
+///
+/// # Errors
+/// If the base has nothing to adapt, a text cannot be read, or the training cannot go on; `resume` continues it.
+pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Adapted, Error> {
+    let recipe = &prepared.recipe;
+    let settings = recipe.adapt.clone().unwrap_or_default();
+    if recipe.model.init == Init::Random {
+        let problem = "\"random\" weights have learnt nothing to adapt; remove it, or pre-train with `gyeol pretrain`";
+        return Err(Error::Setting { key: "model.init", problem: problem.to_owned() });
+    }
+    if prepared.config.raw().get("tie_word_embeddings").and_then(serde_json::Value::as_bool) == Some(false) {
+        let problem = "the base has a decoder of its own (config.json: tie_word_embeddings is false); only decoders tied to \
+                       the word embedding can be trained";
+        return Err(Error::Setting { key: "model.base", problem: problem.to_owned() });
+    }
+    let arithmetic = Arithmetic::new(settings.precision, prepared.arithmetic.instruction_set(), "adapt.precision")?;
+    watcher.phase("reading texts");
+    let mut corpus = Corpus::open(&sources(prepared, &settings)?)?;
+    if let Some(cleaner) = &prepared.cleaner {
+        corpus = corpus.cleaned(cleaner.clone());
+    }
+    // Dropout is the base's own here, or `adapt.dropout`: `model.dropout` is fine-tuning's.
+    let mut encoder = EncoderConfig::read(&prepared.base)?;
+    encoder.set_vocab_size(prepared.config.vocab_size);
+    let max_length = settings.max_length.unwrap_or(recipe.model.max_length);
+    let print = [
+        base_fingerprint(&prepared.base)?,
+        corpus.fingerprint()?,
+        prepared.tokeniser.fingerprint().to_owned(),
+        format!("{:?}", prepared.new_tokens),
+        // Numbers, words and lists always have a JSON form.
+        serde_json::to_string(&settings).unwrap_or_default(),
+        max_length.to_string(),
+        arithmetic.to_string(),
+    ];
+    let print = fingerprint(&print.each_ref().map(String::as_str));
+    if let Some((report, dir)) = finished(runs, &print)? {
+        watcher.note(&format!("the base was adapted to these texts before: {}", report.run));
+        return Ok(Adapted::Done { report: Box::new(report), dir, reused: true });
+    }
+    watcher.note("adapting the base to the texts");
+    let held_out = (settings.holdout, settings.seed);
+    let texts = Texts::new(&corpus, &prepared.tokeniser, max_length, held_out, runs.home(), watcher)?;
+    let own = own_recipe(recipe, settings);
+    let settings = own.adapt.as_ref().unwrap_or_else(|| unreachable!("it was just put there"));
+    let run = MaskedLmRun {
+        name: &own.name,
+        toml: own.to_toml()?,
+        train: settings.train(),
+        seed: settings.seed,
+        mask: settings.mask,
+        whole_words: settings.whole_words,
+        dropout: settings.dropout,
+        arithmetic,
+        start: Start::Checkpoint { dir: &prepared.base, new_tokens: &prepared.new_tokens },
+        encoder,
+        tokeniser: &prepared.tokeniser,
+        texts,
+        fingerprint: print,
+    };
+    run.check("adapt.max_length", max_length, &recipe.model.base)?;
+    match run.train(runs, resume, watcher)? {
+        Trained::Finished(report) => {
+            let dir = runs.open(&report.run)?.model_dir();
+            Ok(Adapted::Done { report, dir, reused: false })
+        }
+        Trained::Interrupted { run, step } => Ok(Adapted::Interrupted { run, step }),
+    }
+}
+
+/// The recipe of the run that adapts: what fine-tuning alone reads is at its defaults, so that changing it keeps the run.
+fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
+    Recipe {
+        name: format!("{}-adapt", recipe.name),
+        metric: None,
+        adapt: Some(settings),
+        train: TrainConfig::default(),
+        loss: LossConfig::default(),
+        ..recipe.clone()
+    }
+}
+
+/// The texts: of the recipe's tables the rows that train, validate or are predicted; and files.
+fn sources(prepared: &Prepared, settings: &AdaptConfig) -> Result<Vec<CorpusSource>, Error> {
+    let mut sources = Vec::new();
+    for name in &settings.texts {
+        let absent = |key: &str| Error::Setting {
+            key: "adapt.texts",
+            problem: format!("\"{name}\" needs data.{key}, which the recipe does not have; remove it"),
+        };
+        let own = match name.as_str() {
+            "train" => Some(rows(name, &prepared.train, &prepared.train.rows)),
+            "valid" => match &prepared.valid {
+                Some(valid) => Some(rows(name, valid, &valid.rows)),
+                None if prepared.held_out.is_empty() => return Err(absent("valid or data.holdout")),
+                None => Some(rows(name, &prepared.train, &prepared.held_out)),
+            },
+            // A recipe is the same whether its test table is there yet or not.
+            "test" => prepared.test.as_ref().map(|test| rows(name, test, &test.rows)),
+            file => {
+                sources.extend(source("adapt.columns", Path::new(file), &settings.columns)?);
+                None
+            }
+        };
+        sources.extend(own);
+    }
+    if sources.is_empty() {
+        let problem = "no texts are left: the recipe has no data.test; add \"train\" or files".to_owned();
+        return Err(Error::Setting { key: "adapt.texts", problem });
+    }
+    Ok(sources)
+}
+
+/// Texts, and second texts, of some rows of a table.
+fn rows(name: &str, part: &Part, rows: &[u32]) -> CorpusSource {
+    let examples = &part.examples;
+    let texts = rows.iter().flat_map(|&row| {
+        let pair = examples.pairs.as_ref().map(|pairs| pairs[row as usize].clone());
+        std::iter::once(examples.texts[row as usize].clone()).chain(pair)
+    });
+    CorpusSource::Texts { name: format!("data.{name}"), texts: texts.collect::<Vec<_>>().into() }
+}
+
+/// Hash of a checkpoint's configuration and weights, whatever files they are in.
+fn base_fingerprint(dir: &Path) -> Result<String, Error> {
+    let io = |path: &Path, action| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, action, source }
+    };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(io(dir, "list"))? {
+        let path = entry.map_err(io(dir, "list"))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let weights = [".safetensors", ".bin", ".index.json"].iter().any(|extension| name.ends_with(extension));
+        if weights || name == "config.json" {
+            names.push(path);
+        }
+    }
+    names.sort_unstable();
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 20];
+    for path in names {
+        let mut file = File::open(&path).map_err(io(&path, "open"))?;
+        loop {
+            let read = file.read(&mut buffer).map_err(io(&path, "read"))?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&buffer[..read]);
+        }
+    }
+    Ok(format!("{:032x}", hash.digest128()))
+}
