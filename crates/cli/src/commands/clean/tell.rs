@@ -132,7 +132,10 @@ impl<'a> Preview<'a> {
             last.push(format!("rows with nothing left of a text: {}", self.emptied));
         }
         if self.had_token > 0 {
-            last.push(format!("rows with a special token written out, which is taken for the token: {}", self.had_token));
+            last.push(format!(
+                "rows with a special token written out, which is taken for the token: {}",
+                self.had_token
+            ));
         }
         last.extend(self.output.map(|path| format!("written to {}", path.display())));
         if !last.is_empty() {
