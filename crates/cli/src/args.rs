@@ -22,6 +22,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   gyeol init train.csv                               look at a table and write a first recipe.toml
+  gyeol clean train.csv --recipe recipe.toml         what [clean] does to the texts
   gyeol train recipe.toml                            fine-tune, validate, keep the best
   gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
   gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong

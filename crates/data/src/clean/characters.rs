@@ -9,7 +9,6 @@ use unicode_normalization::char::is_combining_mark;
 pub(super) struct Unicode {}
 
 impl Unicode {
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         text.nfc().collect()
     }
@@ -20,7 +19,6 @@ impl Unicode {
 pub(super) struct ControlCharacters {}
 
 impl ControlCharacters {
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text.chars().filter(|&c| !is_invisible(c)).peekable();
@@ -99,7 +97,6 @@ impl KeepCharacters {
 pub(super) struct WhiteSpace {}
 
 impl WhiteSpace {
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         for word in text.split_whitespace() {

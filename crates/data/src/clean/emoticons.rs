@@ -165,6 +165,10 @@ impl Emoticons {
         let (before, rest) = text.split_at(at);
         let alike = self.entries.get(&first)?;
         let fits = |(entry, token): &(String, usize)| {
+            // Asked first, so that a long run in a word is not measured again at each of its letters.
+            if begins_in_a_word(before, entry) {
+                return None;
+            }
             let len = entry.len() + self.going_on(&rest[entry.len()..], entry, *token);
             is_whole(before, &rest[..len], &rest[len..]).then_some((at + len, *token))
         };
@@ -194,15 +198,18 @@ fn set_off(out: &mut String, spaced: bool, part: &str) {
     out.push_str(part);
 }
 
-/// Whether `found` between `before` and `after` stands for itself.
+/// Whether the entry is the end or middle of a longer word.
+fn begins_in_a_word(before: &str, entry: &str) -> bool {
+    entry.starts_with(|c: char| c.is_ascii_alphanumeric()) && before.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Whether `found`, which begins a word if it is of letters, stands for itself between `before` and `after`.
 fn is_whole(before: &str, found: &str, after: &str) -> bool {
-    let (previous, next) = (before.chars().next_back(), after.chars().next());
-    let (first, last) = (found.chars().next(), found.chars().next_back());
-    let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let jamo = |c: Option<char>| c.is_some_and(|c| matches!(c, '\u{3131}'..='\u{318e}'));
-    let in_a_word = (alphanumeric(first) && alphanumeric(previous)) || (alphanumeric(last) && alphanumeric(next));
-    let abbreviation = found.chars().count() == 1 && jamo(first) && (jamo(previous) || jamo(next));
-    !in_a_word && !abbreviation
+    let jamo = |c: char| matches!(c, '\u{3131}'..='\u{318e}');
+    let goes_on =
+        found.ends_with(|c: char| c.is_ascii_alphanumeric()) && after.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let single = found.chars().count() == 1 && found.starts_with(jamo);
+    !goes_on && !(single && (before.ends_with(jamo) || after.starts_with(jamo)))
 }
 
 /// Variation selectors and skin tones, which change how an emoji looks.

@@ -15,7 +15,6 @@ const LONGEST: usize = 40;
 impl HtmlEntities {
     /// Goes through the text once: what an entity stands for may complete another one, which is then looked at where it
     /// ends. So a text of nested entities takes no longer than any other.
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         for c in text.chars() {

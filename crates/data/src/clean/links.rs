@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Urls {}
 
 impl Urls {
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         let mut finder = LinkFinder::new();
         // Korean is often written on to an address without a space: Hangul ends it.
@@ -30,7 +29,6 @@ impl Urls {
 pub(super) struct UserNames {}
 
 impl UserNames {
-    #[expect(clippy::unused_self, reason = "every step is applied alike")]
     pub(super) fn apply(&self, text: &str) -> String {
         let of_a_name = |c: char| c.is_alphanumeric() || c == '_';
         let mut out = String::with_capacity(text.len());

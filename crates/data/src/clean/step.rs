@@ -13,18 +13,28 @@ use super::words::Words;
 /// The steps by name, in the order they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the module `clean` lists them")]
 pub enum StepKind {
+    /// `&amp;` → `&`.
     HtmlEntities,
+    /// Control and zero-width characters go.
     ControlCharacters,
+    /// Normal form C.
     Unicode,
+    /// Web and mail addresses go.
     Urls,
+    /// `@name` goes.
     UserNames,
+    /// Emoticons become special tokens.
     Emoticons,
+    /// Long runs of one character are cut.
     Repeats,
+    /// Characters that are not listed go.
     KeepCharacters,
+    /// Listed words go.
     StopWords,
+    /// The rarest words of the training texts go.
     RareWords,
+    /// One space between words.
     WhiteSpace,
 }
 

@@ -101,6 +101,22 @@ fn many_texts_are_cleaned_as_one_is() {
     }
 }
 
+#[test]
+fn a_long_run_of_anything_is_cleaned_without_delay_and_to_the_end() {
+    let cleaner = fit(&everything());
+    let patterns = [
+        "ㅋ", "aT", "T", "D", "[", "[LAUGH]", "@", "@a", "&amp;", "&", ";", "http://", "www.a.", "a@b.", ":#)", "^",
+        "ㅇㅋ", "\u{200d}", " ", "\u{301}",
+    ];
+    for pattern in patterns {
+        for before in ["", "a:"] {
+            let text = format!("{before}{}", pattern.repeat((1 << 18) / pattern.len()));
+            let cleaned = cleaner.apply(&text).into_owned();
+            assert_eq!(cleaner.apply(&cleaned), cleaned, "{before}{pattern}…");
+        }
+    }
+}
+
 /// Pieces that steps look for, cut and joined in ways nobody writes.
 fn texts() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

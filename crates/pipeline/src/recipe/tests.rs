@@ -126,6 +126,34 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
 }
 
 #[test]
+fn cleaning_is_absent_or_has_every_key_written_out() {
+    assert!(!parse(SMALL, &[]).unwrap().to_toml().unwrap().contains("clean"));
+    let recipe = parse(&format!("{SMALL}[clean]\nemoticons = true\n"), &["clean.keep_characters=,.?!"]).unwrap();
+    let toml = recipe.to_toml().unwrap();
+    for written in
+        ["emoticons = true", "keep_characters = \",.?!\"", "unicode = true", "urls = false", "rare_words = 0"]
+    {
+        assert!(toml.contains(written), "{written} not in\n{toml}");
+    }
+    assert_eq!(parse(&toml, &[]).unwrap(), recipe);
+    assert_eq!(
+        refusal(&["clean.emoticon=true"]),
+        "--set clean.emoticon=true: unknown key \"clean.emoticon\"; did you mean \"emoticons\"?"
+    );
+    assert!(refusal(&["clean.emoticons=3"]).contains("expected true, false, or the path of a table of emoticons"));
+    assert!(refusal(&["clean.stop_words=[\"두 단어\"]"]).contains("clean.stop_words: \"두 단어\" is not one word"));
+}
+
+#[test]
+fn the_table_of_emoticons_is_beside_the_recipe() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("recipe.toml");
+    fs::write(&path, format!("{SMALL}[clean]\nemoticons = \"mine.txt\"\n")).unwrap();
+    let emoticons = Recipe::load(&path, &[]).unwrap().clean.unwrap().emoticons;
+    assert_eq!(emoticons, gyeol_data::EmoticonsConfig::Table(directory.path().join("mine.txt")));
+}
+
+#[test]
 fn keys_of_a_later_version_say_so() {
     assert_eq!(
         refusal_of_text("[swa]\ncheckpoints = 3\n"),

@@ -56,7 +56,6 @@ pub(crate) struct Args {
 struct Steps {
     /// Emoticons, runs of jamo and emoji become special tokens, by the built-in table or one of your own
     #[arg(long, value_name = "TABLE", num_args = 0..=1, require_equals = true)]
-    #[expect(clippy::option_option, reason = "absent, without a table, with one")]
     emoticons: Option<Option<PathBuf>>,
 
     /// Web and mail addresses go
