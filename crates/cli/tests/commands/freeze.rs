@@ -1,22 +1,6 @@
 //! `model.freeze_layers`: what of a model a run leaves as it came.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
-use crate::project::{Project, Shape, TINY};
-
-/// The bytes of every tensor of a safetensors file, by name.
-fn tensors(file: &[u8]) -> BTreeMap<String, Vec<u8>> {
-    let (length, rest) = file.split_first_chunk().unwrap();
-    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
-    let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
-    let tensor = |(name, info): (String, Value)| {
-        let [start, end]: [usize; 2] = serde_json::from_value(info["data_offsets"].clone()).ok()?;
-        Some((name, data[start..end].to_vec()))
-    };
-    header.into_iter().filter_map(tensor).collect()
-}
+use crate::project::{Project, Shape, TINY, tensors};
 
 #[test]
 fn frozen_layers_and_the_embeddings_leave_a_run_as_they_came() {
