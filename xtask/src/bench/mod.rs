@@ -3,7 +3,9 @@
 mod document;
 mod inference;
 mod kernels;
+mod pretrain;
 mod record;
+mod reported;
 mod startup;
 mod statistics;
 mod step;
@@ -22,6 +24,8 @@ use crate::process;
 pub(crate) enum Subject {
     /// Training speed and memory, in turns with other trainers if any are named
     Train(Box<train::Options>),
+    /// Masked-LM training speed and memory, in turns with other trainers if any are named
+    Pretrain(Box<pretrain::Options>),
     /// Prediction speed and memory, in turns with other programs if any are named
     Inference(Box<inference::Options>),
     /// Training steps over rows of one length, as a share of what the processor can do
@@ -60,6 +64,7 @@ impl Size {
 pub(crate) fn run(root: &Path, subject: &Subject) -> Result<()> {
     match subject {
         Subject::Train(options) => train::run(root, options),
+        Subject::Pretrain(options) => pretrain::run(root, options),
         Subject::Inference(options) => inference::run(root, options),
         Subject::Dense(options) => step::dense(root, options),
         Subject::Ragged(options) => step::ragged(root, options),
