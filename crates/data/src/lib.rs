@@ -23,4 +23,4 @@ pub use fingerprint::{data_fingerprint, fingerprint, text_fingerprint};
 pub use labels::{InferredTask, LabelMap, Targets, infer_task, scores};
 pub use split::{Split, holdout};
 pub use table::{Column, Table, TextFormat};
-pub use tokenise::{CacheOutcome, Tokenised, Tokeniser};
+pub use tokenise::{CacheOutcome, MaskVocabulary, Tokenised, Tokeniser};

@@ -50,7 +50,7 @@ fn check_all(name: &str, tokeniser: &Tokeniser, all: &Value) {
 fn every_kind_of_directory_gives_the_ids_of_transformers() {
     let all = expected();
     let names: Vec<&String> = all["tokenisers"].as_object().unwrap().keys().collect();
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 9);
     for name in names {
         check_all(name, &Tokeniser::open(&root().join(name)).unwrap(), &all);
     }
@@ -67,5 +67,25 @@ fn saved_files_open_to_the_same_tokeniser() {
         let saved = Tokeniser::open(dir.path()).unwrap();
         assert_eq!(saved.fingerprint(), tokeniser.fingerprint(), "{name}");
         check_all(name, &saved, &all);
+    }
+}
+
+#[test]
+fn masking_knows_the_vocabularies_as_transformers_does() {
+    let all = expected();
+    for (name, golden) in all["tokenisers"].as_object().unwrap() {
+        let tokeniser = Tokeniser::open(&root().join(name)).unwrap();
+        let vocabulary = tokeniser.masking().unwrap();
+        let golden = &golden["masking"];
+        let ids = |flags: &[bool]| (0..flags.len() as u64).filter(|&id| flags[id as usize]).collect::<Vec<u64>>();
+        let wanted =
+            |key: &str| golden[key].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect::<Vec<_>>();
+        assert_eq!(u64::from(vocabulary.mask), golden["mask"].as_u64().unwrap(), "{name}");
+        assert_eq!(ids(&vocabulary.special), wanted("special"), "{name}");
+        assert_eq!(ids(&vocabulary.continues), wanted("continues"), "{name}");
+        assert_eq!(
+            (vocabulary.special.len(), vocabulary.continues.len()),
+            (tokeniser.vocab_size(), tokeniser.vocab_size())
+        );
     }
 }

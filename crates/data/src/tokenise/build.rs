@@ -36,6 +36,11 @@ pub(super) fn build(files: &Files) -> Result<Built> {
     Ok(Built { truncation, segments: builder.segments(), inner })
 }
 
+/// The mask token: as configured, or the default of the class; in no vocabulary yet, perhaps.
+pub(super) fn mask_token(files: &Files) -> Option<String> {
+    Builder { files, config: merged_config(files) }.named("mask_token")
+}
+
 /// `tokenizer_config.json`, overlaid by the older `special_tokens_map.json` unless it lists its tokens itself.
 fn merged_config(files: &Files) -> Map<String, Value> {
     let mut config = files.config.clone();
@@ -255,7 +260,7 @@ impl Builder<'_> {
     fn segments(&self) -> bool {
         match self.config.get("model_input_names").and_then(Value::as_array) {
             Some(names) => names.iter().any(|name| name == "token_type_ids"),
-            None => self.files.class != Class::Roberta,
+            None => self.files.class == Class::Bert,
         }
     }
 

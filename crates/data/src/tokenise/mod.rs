@@ -1,12 +1,13 @@
 //! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
 //!
 //! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
-//! `tokenised` holds the result, `cache` keeps it on disk. No training of tokenisers here.
+//! `tokenised` holds the result, `cache` keeps it on disk; `masking` tells masked-LM training about the vocabulary.
 
 mod build;
 mod cache;
 mod encode;
 mod files;
+mod masking;
 mod tokenised;
 
 use std::fs;
@@ -15,6 +16,7 @@ use std::path::Path;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
 pub use cache::CacheOutcome;
+pub use masking::MaskVocabulary;
 pub use tokenised::Tokenised;
 
 use crate::atomic::write_atomic;

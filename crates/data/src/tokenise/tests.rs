@@ -104,3 +104,27 @@ fn settings_that_change_ids_change_the_fingerprint() {
     fs::write(dir.path().join(TOKENIZER_CONFIG), r#"{"truncation_side": "up"}"#).unwrap();
     assert!(message(dir.path()).contains("truncation_side is \"up\""));
 }
+
+#[test]
+fn a_vocabulary_without_a_mask_token_names_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(fixture("generic").join(TOKENIZER_JSON), dir.path().join(TOKENIZER_JSON)).unwrap();
+    let error = Tokeniser::open(dir.path()).unwrap().masking().unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: no mask token (mask_token in tokenizer_config.json), which masked-LM training needs",
+            dir.path().display()
+        )
+    );
+}
+
+#[test]
+fn ids_no_token_has_are_never_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n영화\n##영화\n영화\n").unwrap();
+    let vocabulary = Tokeniser::open(dir.path()).unwrap().masking().unwrap();
+    assert_eq!(vocabulary.special, [true, true, true, true, true, true, false, false]);
+    assert_eq!(vocabulary.continues, [false, false, false, false, false, false, true, false]);
+}

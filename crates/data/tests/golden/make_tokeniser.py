@@ -2,6 +2,7 @@
 makes of awkward texts in each). Made with transformers 5.23: python make_tokeniser.py"""
 
 import json
+import math
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -94,6 +95,26 @@ def bpe():
     return tokenizer
 
 
+def unigram(size=300):
+    """Scores from how often pieces of one to three characters occur, for the same reason as in `wordpiece`."""
+    pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    pieces = Counter()
+    for text in CORPUS:
+        for word, _ in pre_tokenizer.pre_tokenize_str(text[:40]):
+            for start in range(len(word)):
+                for end in range(start + 1, min(start + 3, len(word)) + 1):
+                    pieces[word[start:end]] += 1
+    ranked = sorted(pieces, key=lambda piece: (-pieces[piece], len(piece), piece))[: size - len(BERT_SPECIAL)]
+    total = sum(pieces[piece] for piece in ranked)
+    scored = [(piece, math.log(pieces[piece] / total)) for piece in ranked]
+    tokenizer = Tokenizer(models.Unigram([(token, 0.0) for token in BERT_SPECIAL] + scored, unk_id=1))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
+    tokenizer.add_special_tokens(BERT_SPECIAL)
+    return tokenizer
+
+
 def directories():
     # A lower-casing vocab.txt with nothing beside it but the model's configuration: the class's defaults.
     folder = OUT / "bert-lower"
@@ -173,6 +194,13 @@ def directories():
     write(folder, "config.json", {"model_type": "roberta"})
     write(folder, "tokenizer_config.json", {"tokenizer_class": "RobertaTokenizer", "add_prefix_space": True})
 
+    # Unigram, which has no class of its own: tokenizer.json names its steps, tokenizer_config.json the special tokens.
+    folder = OUT / "unigram"
+    write(folder, "tokenizer.json", template(unigram()).to_str(pretty=False))
+    write(folder, "config.json", {"model_type": "bert"})
+    named = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), BERT_SPECIAL))
+    write(folder, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **named})
+
     # A class of its own: tokenizer.json as it is, with tokens of tokenizer_config.json and no segment ids.
     folder = OUT / "generic"
     tokenizer = template(wordpiece(False, False, size=260))
@@ -209,6 +237,22 @@ def encoded(tokenizer, length, texts, seconds=None):
     return rows
 
 
+def masking(tokenizer):
+    """A piece continues a word if the decoder puts no space before it; added tokens are no pieces."""
+    backend = tokenizer.backend_tokenizer
+    wordpiece = isinstance(backend.model, models.WordPiece)
+    decoder = decoders.WordPiece(prefix="##", cleanup=False) if wordpiece else backend.decoder
+    added = tokenizer.added_tokens_decoder
+    special = set(tokenizer.all_special_ids) | {token for token, about in added.items() if about.special}
+    pieces = sorted((token, piece) for piece, token in tokenizer.get_vocab().items())
+    continues = [
+        token
+        for token, piece in pieces
+        if token not in added and token not in special and not decoder.decode(["a", piece]).startswith("a ")
+    ]
+    return {"mask": tokenizer.mask_token_id, "special": sorted(special), "continues": continues}
+
+
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     directories()
@@ -218,6 +262,7 @@ def main():
         expected["tokenisers"][folder.name] = {
             "class": type(tokenizer).__name__,
             "vocab_size": max(tokenizer.get_vocab().values()) + 1,
+            "masking": masking(tokenizer),
             "singles": [encoded(tokenizer, length, TEXTS) for length in LENGTHS],
             "pairs": [encoded(tokenizer, length, TEXTS, [pair for _, pair in PAIRS]) for length in LENGTHS],
         }
