@@ -51,6 +51,26 @@ pub enum DataError {
         /// The file.
         file: String,
     },
+    /// A file named as raw text is not raw text by its name.
+    #[error("{file}: not raw text by its name; use .txt or .txt.gz, or read it as a table by naming its columns")]
+    NotText {
+        /// The file.
+        file: String,
+    },
+    /// There is no text to train on.
+    #[error("{name}: no texts{}; a corpus needs at least one", blank_lines(*empty))]
+    EmptyCorpus {
+        /// The sources, joined.
+        name: String,
+        /// Lines and cells with nothing in them.
+        empty: u64,
+    },
+    /// A corpus had other texts on a later pass.
+    #[error("{name}: changed while it was read; run again when nothing writes to it")]
+    CorpusChanged {
+        /// The sources, joined.
+        name: String,
+    },
     /// A `.gz` file does not decompress.
     #[error("{file}: damaged gzip file ({detail}); download or compress it again")]
     Gzip {
@@ -286,6 +306,10 @@ impl DataError {
     pub fn exit_code(&self) -> u8 {
         if self.is_user_error() { 2 } else { 1 }
     }
+}
+
+fn blank_lines(empty: u64) -> String {
+    if empty == 0 { String::new() } else { format!(" ({empty} blank lines)") }
 }
 
 /// `; did you mean "…"?` with the nearest of `known`, or nothing where none is near.

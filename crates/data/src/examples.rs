@@ -46,7 +46,7 @@ impl Columns {
         Self { label: None, group: None, source: None, ..self.clone() }
     }
 
-    fn key(&self, name: &str) -> String {
+    pub(crate) fn key(&self, name: &str) -> String {
         match self.keys {
             KeyStyle::Recipe => format!("data.{name}"),
             KeyStyle::Flag => format!("--{}", name.replace('_', "-")),

@@ -47,7 +47,8 @@ fn feed(hash: &mut Xxh3, column: Option<&[String]>) {
     }
 }
 
-fn hex(hash: &Xxh3) -> String {
+/// The digits of a fingerprint.
+pub(crate) fn hex(hash: &Xxh3) -> String {
     format!("{:032x}", hash.digest128())
 }
 

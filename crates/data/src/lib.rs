@@ -1,11 +1,12 @@
 //! Tables of texts and labels, their splits, and their tokens: everything before the model.
 //!
 //! The route: [`Table::read`] → [`Examples::from_table`] → [`LabelMap`] or [`scores`] → [`holdout`] →
-//! [`Tokeniser::encode_rows`] → [`Tokenised::batch`].
+//! [`Tokeniser::encode_rows`] → [`Tokenised::batch`]. Text without labels goes [`Corpus::open`] → [`Tokenised::stream`].
 
 mod atomic;
 mod batch;
 mod config;
+mod corpus;
 mod error;
 mod examples;
 mod fingerprint;
@@ -17,10 +18,11 @@ mod tokenise;
 pub use atomic::write_atomic;
 pub use batch::Batch;
 pub use config::{DataConfig, Task};
+pub use corpus::{Corpus, CorpusCounts, CorpusSource, Texts};
 pub use error::{DataError, Place, Result};
 pub use examples::{Columns, Examples, KeyStyle};
 pub use fingerprint::{data_fingerprint, fingerprint, text_fingerprint};
 pub use labels::{InferredTask, LabelMap, Targets, infer_task, scores};
 pub use split::{Split, holdout};
 pub use table::{Column, Table, TextFormat};
-pub use tokenise::{CacheOutcome, MaskVocabulary, Tokenised, Tokeniser};
+pub use tokenise::{CacheOutcome, MaskVocabulary, StreamProgress, Streamed, Tokenised, Tokeniser};

@@ -29,10 +29,7 @@ pub(super) fn to_utf8(bytes: Vec<u8>, file: &str) -> Result<String> {
         Ok(text) => return Ok(text),
         Err(error) => error.into_bytes(),
     };
-    // Many byte strings are valid CP949 by chance, so it must also look like it, given that a Korean file is likely.
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(&bytes, true);
-    let guess = detector.guess(Some(b"kr"), Utf8Detection::Deny);
+    let guess = guess(&bytes, true);
     if guess == EUC_KR
         && let Some(text) = EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes)
     {
@@ -40,6 +37,15 @@ pub(super) fn to_utf8(bytes: Vec<u8>, file: &str) -> Result<String> {
     }
     let hint = if guess == EUC_KR { String::new() } else { format!("; it looks like {}", guess.name()) };
     Err(error_at(&bytes, 0, file, &hint))
+}
+
+/// The likeliest encoding of bytes that are not UTF-8 (all there are, if `whole`), given that a Korean file is likely.
+///
+/// Many byte strings are valid CP949 by chance, so it must also look like it.
+pub(crate) fn guess(bytes: &[u8], whole: bool) -> &'static Encoding {
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(bytes, whole);
+    detector.guess(Some(b"kr"), Utf8Detection::Deny)
 }
 
 /// Names the first byte from `start` on that is not UTF-8.

@@ -3,7 +3,7 @@
 //! A cell is text or missing; what a column means (an id, a score) is decided later, in `examples` and `labels`.
 
 mod column;
-mod decode;
+pub(crate) mod decode;
 mod delimited;
 mod jsonl;
 mod parquet;

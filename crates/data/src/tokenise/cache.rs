@@ -43,17 +43,22 @@ pub enum CacheOutcome {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Header {
+pub(super) struct Header {
     /// Hash of the fingerprint the rows were made for.
     fingerprint: u128,
     rows: u64,
     tokens: u64,
     /// Of the header with this field 0, then the arrays.
-    checksum: u64,
+    pub(super) checksum: u64,
 }
 
 impl Header {
-    fn words(&self) -> [u64; 8] {
+    /// A header still without its checksum.
+    pub(super) fn new(fingerprint: &str, rows: u64, tokens: u64) -> Self {
+        Self { fingerprint: xxh3_128(fingerprint.as_bytes()), rows, tokens, checksum: 0 }
+    }
+
+    pub(super) fn words(&self) -> [u64; 8] {
         let fingerprint = [self.fingerprint as u64, (self.fingerprint >> 64) as u64];
         [MAGIC, VERSION, fingerprint[0], fingerprint[1], self.rows, self.tokens, self.checksum, 0]
     }
@@ -89,7 +94,7 @@ pub(super) fn cached(
     fingerprint: &str,
     build: impl FnOnce() -> Result<Tokenised>,
 ) -> Result<(Tokenised, CacheOutcome)> {
-    let path = dir.join(format!("{fingerprint}.v{VERSION}.tokens"));
+    let path = path(dir, fingerprint);
     let damage = match open(&path, fingerprint) {
         Ok(Some(mapped)) => return Ok((mapped.into(), CacheOutcome::Read)),
         Ok(None) => None,
@@ -104,13 +109,13 @@ pub(super) fn cached(
     Ok((rows, outcome))
 }
 
+/// The file of a fingerprint.
+pub(super) fn path(dir: &Path, fingerprint: &str) -> PathBuf {
+    dir.join(format!("{fingerprint}.v{VERSION}.tokens"))
+}
+
 fn write(path: &Path, fingerprint: &str, view: View<'_>) -> io::Result<()> {
-    let mut header = Header {
-        fingerprint: xxh3_128(fingerprint.as_bytes()),
-        rows: view.truncated.len() as u64,
-        tokens: view.ids.len() as u64,
-        checksum: 0,
-    };
+    let mut header = Header::new(fingerprint, view.truncated.len() as u64, view.ids.len() as u64);
     header.checksum = checksum(&header, view);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
@@ -133,7 +138,7 @@ fn checksum(header: &Header, view: View<'_>) -> u64 {
 }
 
 /// The rows of a file, `None` if there is no file, or what is wrong with it.
-fn open(path: &Path, fingerprint: &str) -> std::result::Result<Option<Mapped>, String> {
+pub(super) fn open(path: &Path, fingerprint: &str) -> std::result::Result<Option<Mapped>, String> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

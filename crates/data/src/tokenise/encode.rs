@@ -1,7 +1,8 @@
 //! Running a tokeniser over rows, in parallel, cut to a length as transformers' `truncation=True` cuts.
 //!
 //! The `tokenizers` crate keeps every piece it cuts off (and for pairs every combination of pieces), which is ruinous
-//! for a text of a megabyte. So a row is tokenised whole, cut here, and only then given its special tokens.
+//! for a text of a megabyte. So a row is tokenised whole, cut here, and only then given its special tokens. The texts of
+//! a corpus are cut into several rows instead.
 
 use rayon::prelude::*;
 use tokenizers::{Encoding, PostProcessor, Token, TruncationDirection};
@@ -25,11 +26,7 @@ impl Tokeniser {
     /// If `pairs` is given with another length than `texts`.
     pub fn encode_rows(&self, texts: &[String], pairs: Option<&[String]>, max_length: usize) -> Result<Tokenised> {
         assert!(pairs.is_none_or(|pairs| pairs.len() == texts.len()), "one second text a row");
-        let special = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pairs.is_some()));
-        if max_length <= special {
-            return Err(DataError::MaxLength { max_length, special, least: special + 1 });
-        }
-        let room = max_length - special;
+        let room = self.room(max_length, pairs.is_some())?;
         let chunks: Vec<Owned> = texts
             .par_chunks(CHUNK)
             .enumerate()
@@ -41,13 +38,41 @@ impl Tokeniser {
                     let (encoding, truncated) = self
                         .encode_row(text, pair, room)
                         .map_err(|error| DataError::Encode { row: row + 1, detail: error.to_string() })?;
-                    let segments = encoding.get_type_ids().iter().map(|&id| if self.segments { id as u8 } else { 0 });
-                    out.push(encoding.get_ids(), segments, truncated);
+                    self.push(&mut out, &encoding, truncated);
                 }
                 Ok(out)
             })
             .collect::<Result<_>>()?;
         Ok(Tokenised::from(Owned::concat(chunks)))
+    }
+
+    /// Tokenises one text into as many rows as it takes, none if it has no tokens: nothing is cut off.
+    ///
+    /// The rows are of nearly equal length, as a rest of a few tokens would have no context. All but the last are
+    /// marked as cut.
+    pub(super) fn encode_whole(&self, text: &str, room: usize, out: &mut Owned) -> tokenizers::Result<()> {
+        let encoding = self.inner.encode_fast(text, false)?;
+        let ids = encoding.get_ids();
+        let rows = ids.len().div_ceil(room);
+        for row in 0..rows {
+            let piece = &ids[row * ids.len() / rows..(row + 1) * ids.len() / rows];
+            self.push(out, &self.inner.post_process(bare(piece), None, true)?, row + 1 < rows);
+        }
+        Ok(())
+    }
+
+    /// Tokens of text that fit beside the special ones.
+    pub(super) fn room(&self, max_length: usize, pair: bool) -> Result<usize> {
+        let special = self.inner.get_post_processor().map_or(0, |processor| processor.added_tokens(pair));
+        if max_length <= special {
+            return Err(DataError::MaxLength { max_length, special, least: special + 1 });
+        }
+        Ok(max_length - special)
+    }
+
+    fn push(&self, out: &mut Owned, encoding: &Encoding, truncated: bool) {
+        let segments = encoding.get_type_ids().iter().map(|&id| if self.segments { id as u8 } else { 0 });
+        out.push(encoding.get_ids(), segments, truncated);
     }
 
     /// One row with its special tokens, and whether it was cut.
@@ -66,13 +91,16 @@ impl Tokeniser {
         if keep >= encoding.len() {
             return encoding;
         }
-        let ids = match self.truncation {
+        bare(match self.truncation {
             TruncationDirection::Right => &encoding.get_ids()[..keep],
             TruncationDirection::Left => &encoding.get_ids()[encoding.len() - keep..],
-        };
-        // Ids are all that is read of the result, so tokens need neither text nor offsets.
-        Encoding::from_tokens(ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect(), 0)
+        })
     }
+}
+
+/// Tokens of which ids are all that is read, so that they need neither text nor offsets.
+fn bare(ids: &[u32]) -> Encoding {
+    Encoding::from_tokens(ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect(), 0)
 }
 
 /// How many tokens of each text fit `room`: `longest_first` as in the `tokenizers` crate's `truncate_encodings`.

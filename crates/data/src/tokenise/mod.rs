@@ -1,13 +1,16 @@
 //! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
 //!
 //! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
-//! `tokenised` holds the result, `cache` keeps it on disk; `masking` tells masked-LM training about the vocabulary.
+//! `tokenised` holds the result, `cache` keeps it on disk. `stream` takes a whole corpus there in bounded memory, by way
+//! of `spill`; `masking` tells masked-LM training about the vocabulary.
 
 mod build;
 mod cache;
 mod encode;
 mod files;
 mod masking;
+mod spill;
+mod stream;
 mod tokenised;
 
 use std::fs;
@@ -17,6 +20,7 @@ use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
 pub use cache::CacheOutcome;
 pub use masking::MaskVocabulary;
+pub use stream::{StreamProgress, Streamed};
 pub use tokenised::Tokenised;
 
 use crate::atomic::write_atomic;

@@ -51,6 +51,10 @@ impl Owned {
         self.truncated.push(u8::from(truncated));
     }
 
+    pub(super) fn view(&self) -> View<'_> {
+        View { offsets: &self.offsets, ids: &self.ids, segments: &self.segments, truncated: &self.truncated }
+    }
+
     pub(super) fn concat(parts: Vec<Self>) -> Self {
         let tokens = parts.iter().map(|part| part.ids.len()).sum();
         let rows: usize = parts.iter().map(|part| part.truncated.len()).sum();
@@ -124,7 +128,7 @@ impl Tokenised {
 
     pub(super) fn view(&self) -> View<'_> {
         match &self.store {
-            Store::Memory(Owned { offsets, ids, segments, truncated }) => View { offsets, ids, segments, truncated },
+            Store::Memory(owned) => owned.view(),
             Store::Mapped(mapped) => mapped.view(),
         }
     }
@@ -144,7 +148,7 @@ impl Tokenised {
         self.view().ids.len()
     }
 
-    /// Rows that were cut to the length.
+    /// Rows that were cut to the length; of a corpus, rows whose text goes on in the next.
     pub fn truncated(&self) -> usize {
         self.view().truncated.iter().filter(|&&cut| cut != 0).count()
     }
