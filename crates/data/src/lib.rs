@@ -25,4 +25,7 @@ pub use fingerprint::{data_fingerprint, fingerprint, text_fingerprint};
 pub use labels::{InferredTask, LabelMap, Targets, infer_task, scores};
 pub use split::{Split, holdout};
 pub use table::{Column, Table, TextFormat};
-pub use tokenise::{CacheOutcome, MaskVocabulary, StreamProgress, Streamed, Tokenised, Tokeniser};
+pub use tokenise::{
+    CacheOutcome, MaskVocabulary, StreamProgress, Streamed, Tokenised, Tokeniser, TokenizerConfig, TokenizerKind,
+    Trained,
+};

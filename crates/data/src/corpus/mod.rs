@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3;
 
 pub use texts::Texts;
+pub(crate) use texts::fill;
 
 use crate::error::{DataError, Result};
 use crate::examples::Columns;

@@ -177,7 +177,7 @@ fn windows_are_bounded_and_miss_nothing() {
     let corpus = memory(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     let (mut texts, mut window, mut all) = (corpus.texts(), Vec::new(), Vec::new());
     loop {
-        texts.fill(&mut window, 1000).unwrap();
+        fill(&mut texts, &mut window, 1000).unwrap();
         if window.is_empty() {
             break;
         }

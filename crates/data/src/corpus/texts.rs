@@ -31,20 +31,6 @@ impl<'a> Texts<'a> {
         self.counts
     }
 
-    /// Replaces `window` by the next texts: some, until they are `bytes` bytes or more, none at the end.
-    pub(crate) fn fill(&mut self, window: &mut Vec<String>, bytes: usize) -> Result<()> {
-        window.clear();
-        let mut filled = 0;
-        while filled < bytes
-            && let Some(text) = self.next().transpose()?
-        {
-            // A text costs more than its bytes; many of one character must not outgrow the window either.
-            filled += text.len() + size_of::<String>();
-            window.push(text);
-        }
-        Ok(())
-    }
-
     fn next_text(&mut self) -> Result<Option<String>> {
         loop {
             let piece = match &mut self.current {
@@ -85,6 +71,24 @@ impl Iterator for Texts<'_> {
         }
         next.transpose()
     }
+}
+
+/// Replaces `window` by the next of `texts`: some, until they are `bytes` bytes or more, none at the end.
+pub(crate) fn fill(
+    texts: &mut impl Iterator<Item = Result<String>>,
+    window: &mut Vec<String>,
+    bytes: usize,
+) -> Result<()> {
+    window.clear();
+    let mut filled = 0;
+    while filled < bytes
+        && let Some(text) = texts.next().transpose()?
+    {
+        // A text costs more than its bytes; many of one character must not outgrow the window either.
+        filled += text.len() + size_of::<String>();
+        window.push(text);
+    }
+    Ok(())
 }
 
 fn start(source: &Source) -> Result<Current<'_>> {

@@ -10,9 +10,9 @@ use crate::error::{DataError, Result};
 
 pub(super) const TOKENIZER_JSON: &str = "tokenizer.json";
 pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const VOCAB_TXT: &str = "vocab.txt";
-const VOCAB_JSON: &str = "vocab.json";
-const MERGES_TXT: &str = "merges.txt";
+pub(super) const VOCAB_TXT: &str = "vocab.txt";
+pub(super) const VOCAB_JSON: &str = "vocab.json";
+pub(super) const MERGES_TXT: &str = "merges.txt";
 const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 const ADDED_TOKENS: &str = "added_tokens.json";
 

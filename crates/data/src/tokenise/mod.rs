@@ -2,7 +2,7 @@
 //!
 //! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
 //! `tokenised` holds the result, `cache` keeps it on disk. `stream` takes a whole corpus there in bounded memory, by way
-//! of `spill`; `masking` tells masked-LM training about the vocabulary.
+//! of `spill`; `masking` tells masked-LM training about the vocabulary, and `train` makes new tokenisers.
 
 mod build;
 mod cache;
@@ -12,6 +12,7 @@ mod masking;
 mod spill;
 mod stream;
 mod tokenised;
+mod train;
 
 use std::fs;
 use std::path::Path;
@@ -22,6 +23,7 @@ pub use cache::CacheOutcome;
 pub use masking::MaskVocabulary;
 pub use stream::{StreamProgress, Streamed};
 pub use tokenised::Tokenised;
+pub use train::{TokenizerConfig, TokenizerKind, Trained};
 
 use crate::atomic::write_atomic;
 use crate::error::{DataError, Result};

@@ -9,7 +9,7 @@ use super::Tokeniser;
 use super::cache::{self, CacheOutcome};
 use super::spill::Spill;
 use super::tokenised::{Owned, Tokenised};
-use crate::corpus::{Corpus, CorpusHash};
+use crate::corpus::{Corpus, CorpusHash, fill};
 use crate::error::{DataError, Result};
 use crate::fingerprint::fingerprint;
 
@@ -100,7 +100,7 @@ impl Tokenised {
             if progress(&report).is_break() {
                 return Ok(None);
             }
-            texts.fill(&mut window, WINDOW)?;
+            fill(&mut texts, &mut window, WINDOW)?;
             if window.is_empty() {
                 break;
             }
