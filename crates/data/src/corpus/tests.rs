@@ -211,3 +211,18 @@ proptest! {
         prop_assert_eq!(corpus.texts().collect::<Result<Vec<_>>>().unwrap(), lines);
     }
 }
+
+#[test]
+fn a_cleaned_corpus_is_cleaned_text_by_text_and_leaves_out_what_becomes_empty() {
+    let source = CorpusSource::Texts {
+        name: "texts".into(),
+        texts: Arc::from(["좋다ㅋㅋㅋㅋ".into(), "최악".to_owned()]),
+    };
+    let config = crate::CleanConfig { repeats: 2, stop_words: vec!["최악".into()], ..Default::default() };
+    let plain = Corpus::open(&[source]).unwrap();
+    let before = plain.fingerprint().unwrap();
+    let cleaned = plain.cleaned(config.fit(&[]).unwrap());
+    assert_eq!(cleaned.texts().collect::<Result<Vec<_>>>().unwrap(), ["좋다ㅋㅋ"]);
+    assert_ne!(cleaned.fingerprint().unwrap(), before);
+    assert_eq!(cleaned.counts().unwrap(), CorpusCounts { texts: 1, bytes: 12, empty: 1 });
+}

@@ -64,7 +64,9 @@ pub(super) fn unigram(
         .special_tokens(special.iter().map(|&token| AddedToken::from(token, true)).collect())
         .unk_token(Some(unknown.to_owned()))
         .build()?;
-    let sentences = words.iter().map(|(word, count)| Ok((word.clone(), u32::try_from(*count)?)));
+    // Last word first: the suffix sorter the trainer uses (`esaxx_rs::suffix_rs`) carries a match over the end of its
+    // text and then panics or miscounts, which cannot happen where the last word is the smallest.
+    let sentences = words.iter().rev().map(|(word, count)| Ok((word.clone(), u32::try_from(*count)?)));
     let sentences = sentences.collect::<tokenizers::Result<Vec<_>>>()?;
     let mut model = Unigram::default();
     // Its sums of floating-point numbers depend on how threads share the words, so there is one.

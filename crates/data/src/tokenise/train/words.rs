@@ -19,6 +19,9 @@ const CHUNK: usize = 256;
 /// Characters beyond which a run without a space is no word, but an address or a hand on the keyboard.
 const LONGEST_WORD: usize = 256;
 
+/// Words a trainer is given at most, the commonest: they bound its time and memory, and rarer ones say little.
+const MOST_WORDS: usize = 1 << 20;
+
 /// Share of the text the alphabet makes up unless its size is given; sentencepiece's default.
 const COVERAGE: f64 = 0.9995;
 
@@ -92,6 +95,10 @@ impl Words {
             });
         }
         let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
+        if counts.len() > MOST_WORDS {
+            counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            counts.truncate(MOST_WORDS);
+        }
         counts.sort_unstable();
         Ok(Self { counts, texts, bytes })
     }
