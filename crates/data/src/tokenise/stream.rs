@@ -22,7 +22,7 @@ const CHUNK: usize = 64;
 /// How far a corpus is tokenised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamProgress {
-    /// Texts tokenised, and all there are.
+    /// Texts tokenised.
     pub texts: u64,
     /// Texts there are.
     pub total_texts: u64,

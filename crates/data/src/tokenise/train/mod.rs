@@ -41,7 +41,7 @@ pub struct Trained {
     pub vocab_size: usize,
     /// Characters it knows (bytes, for byte-level BPE).
     pub alphabet: usize,
-    /// Texts it was trained on, and their bytes.
+    /// Texts of the sample it was trained on.
     pub texts: u64,
     /// Bytes of those texts.
     pub bytes: u64,
@@ -58,7 +58,7 @@ impl Tokeniser {
     ///
     /// # Errors
     /// Those of [`TokenizerConfig::validate`] and [`Corpus::texts`]; an empty corpus; [`DataError::Config`] if the
-    /// vocabulary cannot hold the special tokens and characters, with the least that can;
+    /// vocabulary cannot hold the special tokens and characters, with the least that can, or if no word is left;
     /// [`DataError::Write`] names the file.
     pub fn train(corpus: &Corpus, config: &TokenizerConfig, dir: &Path) -> Result<Trained> {
         config.validate()?;
@@ -82,6 +82,10 @@ impl Tokeniser {
                 if config.kind == TokenizerKind::Bpe { "" } else { ", or a smaller tokenizer.limit_alphabet" }
             );
             return Err(DataError::Config { key: "tokenizer.vocab_size", problem });
+        }
+        if words.counts.is_empty() {
+            let problem = format!("no word of {} is made of these {alphabet} characters; use more", corpus.name());
+            return Err(DataError::Config { key: "tokenizer.limit_alphabet", problem });
         }
         let vocabulary = match config.kind {
             TokenizerKind::Unigram => Vocabulary::Unigram(

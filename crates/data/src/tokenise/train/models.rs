@@ -8,6 +8,8 @@ use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::models::unigram::{Unigram, UnigramTrainer};
 
+use super::words::character_counts;
+
 /// A vocabulary in order of id, and for BPE the merges in order of rank.
 pub(super) struct Merged {
     pub(super) vocabulary: Vec<String>,
@@ -87,10 +89,7 @@ fn in_order(pieces: &mut [(String, f64)], words: &[(String, u64)]) {
     let characters = pieces.iter().filter(|(piece, _)| is_character(piece)).count();
     let highest = lowest + STEP * characters as f64;
 
-    let mut counts: std::collections::HashMap<char, u64> = std::collections::HashMap::new();
-    for (word, count) in words {
-        word.chars().for_each(|c| *counts.entry(c).or_default() += count);
-    }
+    let counts = character_counts(words);
     let count = |piece: &str| piece.chars().next().and_then(|c| counts.get(&c)).copied().unwrap_or_default();
     // Characters the trainer had kept may be among these; theirs are as good as any.
     let mut back: Vec<usize> =

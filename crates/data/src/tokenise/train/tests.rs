@@ -118,6 +118,9 @@ fn lower_casing_and_a_limited_alphabet_are_obeyed() {
         let trained = trained.unwrap();
         assert_eq!(trained.alphabet, 12);
         assert!(ids(&trained.tokeniser, "그냥").contains(&1), "{kind:?}");
+        let one = TokenizerConfig { limit_alphabet: Some(1), ..config(kind, 60) };
+        let error = train(&["영화 최고".to_owned(), "이영화".to_owned()], &one).1.unwrap_err();
+        assert!(error.to_string().starts_with("tokenizer.limit_alphabet: no word of memory"), "{error}");
     }
 }
 

@@ -105,11 +105,7 @@ impl Words {
 
     /// The commonest characters of these words, `limit` of them or else as many as cover them, in code point order.
     pub(super) fn alphabet(&self, limit: Option<usize>) -> Vec<char> {
-        let mut counts: HashMap<char, u64> = HashMap::new();
-        for (word, count) in &self.counts {
-            word.chars().for_each(|c| *counts.entry(c).or_default() += count);
-        }
-        let mut ranked: Vec<(char, u64)> = counts.into_iter().collect();
+        let mut ranked: Vec<(char, u64)> = character_counts(&self.counts).into_iter().collect();
         ranked.sort_unstable_by_key(|&(c, count)| (Reverse(count), c));
         let total: u64 = ranked.iter().map(|(_, count)| count).sum();
         let mut covered = 0;
@@ -127,6 +123,15 @@ impl Words {
     pub(super) fn restrict(&mut self, alphabet: &[char]) {
         self.counts.retain(|(word, _)| word.chars().all(|c| alphabet.binary_search(&c).is_ok()));
     }
+}
+
+/// How often each character occurs in words that occur so often.
+pub(super) fn character_counts(words: &[(String, u64)]) -> HashMap<char, u64> {
+    let mut counts = HashMap::new();
+    for (word, count) in words {
+        word.chars().for_each(|c| *counts.entry(c).or_default() += count);
+    }
+    counts
 }
 
 impl Steps {
