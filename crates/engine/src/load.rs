@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::TokenStart;
 use crate::device::{Device, Store};
-use crate::hf::{HfError, Weights, write_safetensors};
+use crate::hf::{HfError, WeightPrecision, Weights, write_safetensors};
 use crate::model::Model;
 use crate::models;
 use crate::params::{Part, Role, Tensor};
@@ -159,10 +159,18 @@ impl<D: Device> Model<D> {
     /// # Errors
     /// If the file cannot be written; one that was there stays.
     pub fn save(&mut self, path: &Path) -> Result<(), HfError> {
+        self.save_in(path, WeightPrecision::F32)
+    }
+
+    /// [`Model::save`] in a number format.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    pub fn save_in(&mut self, path: &Path, precision: WeightPrecision) -> Result<(), HfError> {
         self.device.settle();
         let all = self.device.download(Store::Weights);
         let tensors = self.network.table.tensors().iter();
-        write_safetensors(path, tensors.map(|t| (&*t.name, &*t.shape, &all[t.span.start..t.span.end()])))
+        write_safetensors(path, precision, tensors.map(|t| (&*t.name, &*t.shape, &all[t.span.start..t.span.end()])))
     }
 }
 
@@ -255,7 +263,7 @@ mod tests {
             .collect();
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model.safetensors");
-        write_safetensors(&path, tensors)?;
+        write_safetensors(&path, WeightPrecision::F32, tensors)?;
         model(4).load(&Weights::open_file(&path)?, &path, 0)
     }
 

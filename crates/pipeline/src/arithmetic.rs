@@ -48,14 +48,12 @@ impl Arithmetic {
         Cpu::new(self.isa, self.operands)
     }
 
-    /// Itself, and why `train.precision` came to it on a processor whose fastest instruction set is `fastest`.
-    pub(crate) fn explained(self, precision: Precision, fastest: Isa) -> String {
+    /// Itself, and why the `precision` under `key` came to it on a processor whose fastest instruction set is `fastest`.
+    pub(crate) fn explained(self, key: &str, precision: Precision, fastest: Isa) -> String {
         match (precision, self.operands) {
-            (Precision::Bf16 | Precision::F32, _) => format!("{self}, as `train.precision` says"),
+            (Precision::Bf16 | Precision::F32, _) => format!("{self}, as `{key}` says"),
             (Precision::Auto, Operands::Bf16) => {
-                format!(
-                    "{self}, as this processor has it (`train.precision = \"f32\"` rounds less and is usually slower)"
-                )
+                format!("{self}, as this processor has it (`{key} = \"f32\"` rounds less and is usually slower)")
             }
             (Precision::Auto, Operands::F32) if fastest.has_bf16() => {
                 format!("{self}, as GYEOL_ISA asks for {}, which has no bf16", self.isa())
@@ -115,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_choice_is_explained() {
-        let told = |precision, isa, fastest| of(precision, isa).explained(precision, fastest);
+        let told = |precision, isa, fastest| of(precision, isa).explained("train.precision", precision, fastest);
         let auto = told(Precision::Auto, Isa::Avx512Bf16, Isa::Avx512Bf16);
         assert!(
             auto.starts_with("bf16 on avx512bf16, as this processor has it (`train.precision = \"f32\"`"),

@@ -96,7 +96,10 @@ impl Prepared {
         watcher: &mut dyn Watcher,
     ) -> Result<Self, Error> {
         let arithmetic = Arithmetic::new(recipe.train.precision, isa, "train.precision")?;
-        watcher.note(&format!("precision: {}", arithmetic.explained(recipe.train.precision, Isa::fastest())));
+        watcher.note(&format!(
+            "precision: {}",
+            arithmetic.explained("train.precision", recipe.train.precision, Isa::fastest())
+        ));
         let mut keeper = Keeper { watcher, warnings: Vec::new() };
         let watcher = &mut keeper;
         watcher.phase("reading tables");

@@ -1,5 +1,7 @@
 //! The closed sets of words in `config.json`: model types, activations, problem types.
 
+use serde::{Deserialize, Serialize};
+
 use super::HfError;
 use super::keys::Keys;
 
@@ -90,6 +92,27 @@ pub enum Activation {
     GeluNew,
     /// `relu`
     Relu,
+}
+
+/// In which number format weights are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightPrecision {
+    /// Single precision, as they are trained.
+    #[default]
+    F32,
+    /// bfloat16: half the size, and 8 bits of significand.
+    Bf16,
+}
+
+impl WeightPrecision {
+    /// As PyTorch calls it.
+    pub(super) fn torch_name(self) -> &'static str {
+        match self {
+            WeightPrecision::F32 => "float32",
+            WeightPrecision::Bf16 => "bfloat16",
+        }
+    }
 }
 
 /// `problem_type`: what the head's outputs mean.

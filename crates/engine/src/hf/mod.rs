@@ -40,7 +40,7 @@ pub use self::atomic::{recover_directory, write_directory, write_file};
 pub use self::config::EncoderConfig;
 pub use self::error::HfError;
 pub use self::gyeol_json::{GYEOL_JSON, GyeolJson};
-pub use self::kinds::{Activation, Family, ModelType, ProblemType};
+pub use self::kinds::{Activation, Family, ModelType, ProblemType, WeightPrecision};
 pub use self::located::TensorInfo;
 pub use self::weights::Weights;
 pub use self::write::{write_config, write_masked_lm_config, write_safetensors};

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::atomic::write_file;
-use super::{EncoderConfig, HfError, ProblemType};
+use super::{EncoderConfig, HfError, ProblemType, WeightPrecision};
 
 /// Keys that are not carried over from the base: where it came from, how it was stored, what it was used for, and code
 /// that is not copied with it.
@@ -53,34 +53,49 @@ pub fn write_config(
 ///
 /// # Errors
 /// [`HfError::DiskFull`] or [`HfError::Io`].
-pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig) -> Result<(), HfError> {
-    let mut config = carried_over(base, base.model_type.masked_lm_architecture());
+pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig, precision: WeightPrecision) -> Result<(), HfError> {
+    let mut config = carried_over(base, base.model_type.masked_lm_architecture(), precision);
     for key in ["id2label", "label2id", "problem_type", "classifier_dropout"] {
         config.shift_remove(key);
     }
     write_json(&dir.join("config.json"), &config)
 }
 
-/// Writes `model.safetensors`-formatted f32 tensors to the file `path`, in the order given, straight from the slices:
-/// nothing but the header is copied. Each item is a name, a shape and as many numbers as the shape says, row-major.
+/// Writes `model.safetensors`-formatted tensors to the file `path`, in the order given, straight from the slices: nothing but
+/// the header is copied. In bfloat16 every number is rounded to the nearest. Each item is a name, a shape and as many numbers as the shape says, row-major.
 ///
 /// # Errors
 /// [`HfError::Tensor`] when a name occurs twice or a shape does not fit its numbers, before anything is written;
 /// [`HfError::DiskFull`] or [`HfError::Io`].
 pub fn write_safetensors<'a>(
     path: &Path,
+    precision: WeightPrecision,
     tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [f32])>,
 ) -> Result<(), HfError> {
     let tensors: Vec<_> = tensors.into_iter().collect();
-    let header = header(path, &tensors)?;
+    match precision {
+        WeightPrecision::F32 => write_numbers(path, Dtype::F32, &tensors, f32::to_le_bytes),
+        WeightPrecision::Bf16 => {
+            write_numbers(path, Dtype::BF16, &tensors, |value| half::bf16::from_f32(value).to_le_bytes())
+        }
+    }
+}
+
+fn write_numbers<const N: usize>(
+    path: &Path,
+    dtype: Dtype,
+    tensors: &[(&str, &[usize], &[f32])],
+    encode: impl Fn(f32) -> [u8; N],
+) -> Result<(), HfError> {
+    let header = header(path, dtype, tensors)?;
     write_file(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        let mut bytes = vec![[0; 4]; CHUNK];
-        for (_, _, values) in &tensors {
+        let mut bytes = vec![[0; N]; CHUNK];
+        for (_, _, values) in tensors {
             for chunk in values.chunks(CHUNK) {
                 for (slot, value) in bytes.iter_mut().zip(chunk) {
-                    *slot = value.to_le_bytes();
+                    *slot = encode(*value);
                 }
                 file.write_all(bytes[..chunk.len()].as_flattened())?;
             }
@@ -109,7 +124,7 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
 }
 
 fn classifier_config(base: &EncoderConfig, problem_type: ProblemType, labels: &[String]) -> Map<String, Value> {
-    let mut config = carried_over(base, base.model_type.classifier_architecture());
+    let mut config = carried_over(base, base.model_type.classifier_architecture(), WeightPrecision::F32);
     let id2label: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
     let label2id: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
     config.insert("id2label".to_owned(), Value::Object(id2label));
@@ -118,20 +133,21 @@ fn classifier_config(base: &EncoderConfig, problem_type: ProblemType, labels: &[
     config
 }
 
-/// The keys of `base` that hold for another model on the same encoder, of the class `architecture`.
-fn carried_over(base: &EncoderConfig, architecture: &str) -> Map<String, Value> {
+/// The keys of `base` that hold for another model on the same encoder, of the class `architecture` with its weights in
+/// `precision`.
+fn carried_over(base: &EncoderConfig, architecture: &str, precision: WeightPrecision) -> Map<String, Value> {
     let mut config = base.raw().clone();
     for key in STALE_KEYS {
         config.shift_remove(key);
     }
     config.insert("architectures".to_owned(), json!([architecture]));
     // transformers before 4.56 reads `torch_dtype`, and takes f32 when it is absent.
-    config.insert("dtype".to_owned(), json!("float32"));
+    config.insert("dtype".to_owned(), json!(precision.torch_name()));
     config
 }
 
 /// The JSON header, padded with spaces so that the numbers begin at a multiple of 8 bytes.
-fn header(path: &Path, tensors: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>, HfError> {
+fn header(path: &Path, dtype: Dtype, tensors: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>, HfError> {
     let mut infos: Vec<(String, TensorInfo)> = Vec::with_capacity(tensors.len());
     let mut end = 0;
     let mut seen = HashSet::new();
@@ -145,11 +161,8 @@ fn header(path: &Path, tensors: &[(&str, &[usize], &[f32])]) -> Result<Vec<u8>, 
             return Err(HfError::tensor(path, name, "would be written twice"));
         }
         let start = end;
-        end += size_of_val(*values);
-        infos.push((
-            (*name).to_owned(),
-            TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) },
-        ));
+        end += values.len() * (dtype.bitsize() / 8);
+        infos.push(((*name).to_owned(), TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) }));
     }
     // `transformers` refuses files that do not say which framework's tensors they hold.
     let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);

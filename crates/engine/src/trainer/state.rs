@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
 use crate::device::{Device, Store};
-use crate::hf::{HfError, Weights, recover_directory, write_directory, write_file, write_safetensors};
+use crate::hf::{HfError, WeightPrecision, Weights, recover_directory, write_directory, write_file, write_safetensors};
 use crate::objectives::Objective;
 
 const FORMAT: u32 = 1;
@@ -79,6 +79,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             let shape = [file.parameters];
             write_safetensors(
                 &staging.join(ARENAS),
+                WeightPrecision::F32,
                 arenas.iter().map(|(name, values)| (*name, &shape[..], &values[..])),
             )?;
             write_file(&staging.join(POSITION), |out| Ok(serde_json::to_writer_pretty(out, &file)?))

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gyeol_data::Task;
 use gyeol_engine::hf::{
-    EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, write_config, write_directory,
-    write_safetensors,
+    EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, WeightPrecision, Weights, write_config,
+    write_directory, write_masked_lm_config, write_safetensors,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -45,6 +45,33 @@ fn the_written_config_describes_the_new_head_and_keeps_unknown_keys() {
 }
 
 #[test]
+fn a_masked_language_model_says_nothing_of_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    write_masked_lm_config(dir.path(), &base(), WeightPrecision::Bf16).unwrap();
+    let config = read_json(&dir.path().join("config.json"));
+    assert_eq!(config["architectures"], json!(["BertForMaskedLM"]));
+    assert_eq!(config["dtype"], json!("bfloat16"));
+    assert_eq!(config["my_own_key"], json!({ "kept": true }));
+    for absent in ["id2label", "label2id", "problem_type", "classifier_dropout", "num_labels"] {
+        assert!(config.get(absent).is_none(), "{absent}");
+    }
+}
+
+#[test]
+fn weights_in_bfloat16_are_rounded_to_the_nearest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    // The last lies half way between two, of which the even one is taken.
+    let tensors: [(&str, &[usize], &[f32]); 1] = [("a", &[3], &[1.0, -3.141_592_7, 1.003_906_25])];
+    write_safetensors(&path, WeightPrecision::Bf16, tensors).unwrap();
+    let weights = Weights::open_file(&path).unwrap();
+    let mut read = [0.0; 3];
+    weights.read_f32("a", &[3], &mut read).unwrap();
+    assert_eq!(read, [1.0, -3.140_625, 1.0]);
+    assert_eq!(fs::metadata(&path).unwrap().len() % 8, 6, "two bytes a number");
+}
+
+#[test]
 fn changed_dropout_is_written_as_short_as_it_was_given() {
     let mut base = base();
     base.set_dropout(0.1);
@@ -64,7 +91,7 @@ fn the_safetensors_header_is_aligned_and_says_pytorch() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     let tensors: [(&str, &[usize], &[f32]); 2] = [("b", &[], &[1.0]), ("a", &[2, 1], &[2.0, -0.0])];
-    write_safetensors(&path, tensors).unwrap();
+    write_safetensors(&path, WeightPrecision::F32, tensors).unwrap();
     let bytes = fs::read(&path).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     assert_eq!(length % 8, 0);
@@ -79,10 +106,10 @@ fn tensors_that_do_not_fit_their_shape_or_share_a_name_are_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     let wrong: [(&str, &[usize], &[f32]); 1] = [("w", &[2, 2], &[1.0; 3])];
-    let error = write_safetensors(&path, wrong).unwrap_err();
+    let error = write_safetensors(&path, WeightPrecision::F32, wrong).unwrap_err();
     assert!(error.to_string().contains("\"w\": 3 numbers do not fill shape [2, 2]"), "{error}");
     let twice: [(&str, &[usize], &[f32]); 2] = [("w", &[1], &[1.0]), ("w", &[1], &[2.0])];
-    assert!(matches!(write_safetensors(&path, twice), Err(HfError::Tensor { .. })));
+    assert!(matches!(write_safetensors(&path, WeightPrecision::F32, twice), Err(HfError::Tensor { .. })));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -94,7 +121,7 @@ fn a_whole_directory_is_replaced_by_what_was_written() {
         write_directory(&target, |staging| {
             write_config(staging, &base(), ProblemType::Regression, &texts(&["LABEL_0"]))?;
             let tensors: [(&str, &[usize], &[f32]); 1] = [("w", &[1], &[value])];
-            write_safetensors(&staging.join("model.safetensors"), tensors)?;
+            write_safetensors(&staging.join("model.safetensors"), WeightPrecision::F32, tensors)?;
             GyeolJson::new(Task::Regression, "review", 128).write(staging)
         })
         .unwrap();
@@ -148,7 +175,7 @@ proptest! {
             .map(|(name, bits)| (name, [1, bits.len()], bits.into_iter().map(f32::from_bits).collect::<Vec<_>>()))
             .collect();
         let borrowed = tensors.iter().map(|(name, shape, values)| (name.as_str(), &shape[..], &values[..]));
-        write_safetensors(&path, borrowed).unwrap();
+        write_safetensors(&path, WeightPrecision::F32, borrowed).unwrap();
         let weights = Weights::open_file(&path).unwrap();
         prop_assert_eq!(weights.names().count(), tensors.len());
         for (name, shape, values) in &tensors {

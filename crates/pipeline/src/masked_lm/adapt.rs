@@ -103,6 +103,7 @@ pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
         encoder,
         tokeniser: &prepared.tokeniser,
         texts,
+        weights: settings.weights,
         fingerprint: print,
     };
     run.check("adapt.max_length", max_length, &recipe.model.base)?;

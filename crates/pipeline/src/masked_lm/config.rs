@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use gyeol_engine::config::{EvaluateEvery, Precision, Schedule, TrainConfig};
+use gyeol_engine::hf::WeightPrecision;
 use serde::{Deserialize, Serialize};
 
 /// What a model is before masked-LM training: decides the defaults of [`MaskedLmConfig`].
@@ -78,6 +79,8 @@ pub struct MaskedLmConfig<B> {
     pub evaluate_every: EvaluateEvery,
     /// Measurements without improvement before stopping; 0: never.
     pub patience: u32,
+    /// Number format of the weights in the model directory.
+    pub weights: WeightPrecision,
     #[serde(skip)]
     beginning: PhantomData<B>,
 }
@@ -111,6 +114,7 @@ impl<B: Beginning> Default for MaskedLmConfig<B> {
             precision: Precision::Auto,
             evaluate_every: EvaluateEvery::Epoch,
             patience: 0,
+            weights: WeightPrecision::F32,
             beginning: PhantomData,
         }
     }

@@ -41,8 +41,9 @@ pub fn pretrain(
     watcher: &mut dyn Watcher,
 ) -> Result<Pretraining, Error> {
     let settings = &recipe.pretrain;
-    let arithmetic = Arithmetic::new(settings.precision, isa, "pretrain.precision")?;
-    watcher.note(&format!("precision: {}", arithmetic.explained(settings.precision, Isa::fastest())));
+    let key = "pretrain.precision";
+    let arithmetic = Arithmetic::new(settings.precision, isa, key)?;
+    watcher.note(&format!("precision: {}", arithmetic.explained(key, settings.precision, Isa::fastest())));
     watcher.phase("reading texts");
     let corpus = Corpus::open(&sources(settings)?)?;
     let counts = corpus.counts()?;
@@ -79,6 +80,7 @@ pub fn pretrain(
         start: Start::Nothing,
         tokeniser: &tokeniser,
         texts,
+        weights: settings.weights,
         fingerprint: fingerprint(&parts.each_ref().map(String::as_str)),
         encoder,
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gyeol_data::{CacheOutcome, Corpus, MaskVocabulary, Streamed, Tokenised, Tokeniser, fingerprint};
 use gyeol_engine::config::TrainConfig;
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{EncoderConfig, Weights, write_directory, write_masked_lm_config};
+use gyeol_engine::hf::{EncoderConfig, WeightPrecision, Weights, write_directory, write_masked_lm_config};
 use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Objective, Outcome};
 
 use super::{METRIC, TASK, rows};
@@ -49,6 +49,8 @@ pub(super) struct MaskedLmRun<'a> {
     pub(super) start: Start<'a>,
     pub(super) tokeniser: &'a Tokeniser,
     pub(super) texts: Texts,
+    /// The number format of the weights written.
+    pub(super) weights: WeightPrecision,
     /// Covers base, texts, cleaning and settings.
     pub(super) fingerprint: String,
 }
@@ -216,8 +218,8 @@ impl MaskedLmRun<'_> {
     /// The directory that transformers opens as a masked language model.
     fn write_model(&self, model: &mut Model<Cpu>, dir: &Path) -> Result<(), Error> {
         write_directory(dir, |staging| -> Result<(), Error> {
-            write_masked_lm_config(staging, &self.encoder)?;
-            model.save(&staging.join("model.safetensors"))?;
+            write_masked_lm_config(staging, &self.encoder, self.weights)?;
+            model.save_in(&staging.join("model.safetensors"), self.weights)?;
             Ok(self.tokeniser.save_files(staging)?)
         })
     }
