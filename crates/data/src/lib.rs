@@ -10,6 +10,7 @@ mod error;
 mod examples;
 mod fingerprint;
 mod labels;
+pub mod profile;
 mod split;
 mod table;
 mod tokenise;

@@ -1,12 +1,14 @@
 //! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
 //!
 //! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `encode` runs and truncates,
-//! `tokenised` holds the result, `cache` keeps it on disk. No training of tokenisers here.
+//! `tokenised` holds the result, `cache` keeps it on disk; `pieces` says where tokens are in a text. No training of
+//! tokenisers here.
 
 mod build;
 mod cache;
 mod encode;
 mod files;
+mod pieces;
 mod tokenised;
 
 use std::fs;
