@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod init;
 pub(crate) mod predict;
+pub(crate) mod profile;
 pub(crate) mod runs;
 pub(crate) mod train;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args, &global, output),
         Command::Init(args) => init::run(&args, output),
+        Command::Profile(args) => profile::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),

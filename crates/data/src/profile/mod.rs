@@ -31,6 +31,7 @@ pub use pairs::{LabelOverlap, Overlap};
 pub use shift::{KolmogorovSmirnov, TestTable, Vocabulary};
 pub use sources::{Source, Sources};
 pub use stats::{Histogram, Quantiles, Summary};
+pub use text::excerpt;
 pub use threshold::{Disagreeing, Threshold};
 pub use tokens::{Tokens, Unknown};
 pub use words::{Telling, Word};
@@ -44,7 +45,7 @@ use duplicates::Keys;
 use labels::{Groups, Read};
 use shift::WordRows;
 
-/// Everything known of a table. Every text in it is an excerpt of at most 160 characters.
+/// Everything known of a table. Texts in it are excerpts of at most 160 characters; names of columns and labels are whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Profile {
     /// The table as the user named it.

@@ -62,8 +62,8 @@ pub(super) fn is_jamo(c: char) -> bool {
     matches!(c, '\u{3131}'..='\u{318e}')
 }
 
-/// The beginning of a text, on one line and without control and direction characters.
-pub(super) fn excerpt(text: &str) -> String {
+/// The beginning of a text on one line, at most 160 characters, without control and direction characters: fit to be shown.
+pub fn excerpt(text: &str) -> String {
     // A cell may hold megabytes: what is far beyond an excerpt is not even looked at.
     let near: String = text.chars().take(4 * EXCERPT).map(|c| if is_steering(c) { ' ' } else { c }).collect();
     let line = near.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -28,6 +28,8 @@ pub struct Telling {
     pub label: String,
     /// Words more frequent here than in the rest, the surest first.
     pub words: Vec<Word>,
+    /// Words less frequent here than in the rest, the surest first.
+    pub against: Vec<Word>,
 }
 
 /// A word in one label against all others.
@@ -62,21 +64,26 @@ pub(super) fn telling(texts: &[String], pairs: Option<&[String]>, groups: &Group
         (0..slots).map(|group| counts.values().map(|count| f64::from(count.occurrences[group])).sum()).collect();
     let total: f64 = totals.iter().sum();
     let tell = |(group, label): (usize, &String)| {
-        let mut words: Vec<Word> = Vec::new();
+        let (mut words, mut against) = (Vec::new(), Vec::new());
         for (word, count) in counts.iter().filter(|(_, count)| count.rows >= LEAST_ROWS) {
             let here = f64::from(count.occurrences[group]);
             let all: f64 = count.occurrences.iter().map(|&n| f64::from(n)).sum();
             let (log_odds, z) = log_odds([here, all - here], [totals[group], total - totals[group]]);
-            if z > 0.0 {
-                let word = word.clone().into_owned();
-                words.push(Word { word, here: here as usize, elsewhere: (all - here) as usize, log_odds, z });
-            }
+            let side = if z > 0.0 { &mut words } else { &mut against };
+            let word = word.clone().into_owned();
+            side.push(Word { word, here: here as usize, elsewhere: (all - here) as usize, log_odds, z });
         }
-        words.sort_by(|a, b| b.z.total_cmp(&a.z).then_with(|| a.word.cmp(&b.word)));
-        words.truncate(TOLD);
-        Telling { label: label.clone(), words }
+        [&mut words, &mut against].into_iter().for_each(surest);
+        Telling { label: label.clone(), words, against }
     };
     groups.names.par_iter().enumerate().map(tell).collect()
+}
+
+/// Keeps the words whose z is furthest from 0, the furthest first.
+fn surest(words: &mut Vec<Word>) {
+    words.sort_by(|a, b| b.z.abs().total_cmp(&a.z.abs()).then_with(|| a.word.cmp(&b.word)));
+    words.truncate(TOLD);
+    words.retain(|word| word.z != 0.0);
 }
 
 /// The log-odds ratio of a word and its z-score, from its occurrences in two groups and their total words.
@@ -137,8 +144,9 @@ mod tests {
         let texts: Vec<String> = (0..20).map(|row| format!("영화 {} ㅋㅋ", ["최고", "별로"][row % 2])).collect();
         let groups = Groups { names: vec!["좋음".into(), "싫음".into()], of: (0..20).map(|row| row % 2).collect() };
         let telling = telling(&texts, None, &groups);
-        let words = |at: usize| telling[at].words.iter().map(|word| word.word.as_str()).collect::<Vec<_>>();
-        assert_eq!((words(0), words(1)), (vec!["최고"], vec!["별로"]));
+        let words = |of: &[Word]| of.iter().map(|word| word.word.clone()).collect::<Vec<_>>().join(" ");
+        assert_eq!((words(&telling[0].words), words(&telling[0].against)), ("최고".into(), "별로".into()));
+        assert_eq!((words(&telling[1].words), words(&telling[1].against)), ("별로".into(), "최고".into()));
         assert_eq!((telling[0].words[0].here, telling[0].words[0].elsewhere), (10, 0));
     }
 

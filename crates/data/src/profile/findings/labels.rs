@@ -2,7 +2,7 @@
 
 use super::{Finding, Given, Severity, percent, quoted};
 use crate::examples::Columns;
-use crate::profile::{Class, LabelKind, Profile, Summary};
+use crate::profile::{Class, LabelKind, Profile, Summary, excerpt};
 
 /// The largest class over the smallest from which accuracy begins to hide the small one.
 const IMBALANCED: f64 = 3.0;
@@ -42,14 +42,14 @@ fn balance(classes: &[Class], imbalance: f64, evenness: f64, given: &Given) -> O
     let least = classes.iter().min_by_key(|class| class.rows)?;
     let what = format!(
         "class {:?} has {} of the rows, {:?} only {} ({imbalance:.1} to 1)",
-        most.label,
+        excerpt(&most.label),
         percent(most.share),
-        least.label,
+        excerpt(&least.label),
         percent(least.share)
     );
     let advice = format!(
         "always answering {:?} is right in {}: if small classes matter, select by a metric that counts each class alike",
-        most.label,
+        excerpt(&most.label),
         percent(most.share)
     );
     let finding = Finding::new(Severity::Warning, "imbalance", what, advice).evidence([
@@ -67,7 +67,8 @@ fn rare(classes: &[Class]) -> Option<Finding> {
     if rare.is_empty() || total < 10 * RARE {
         return None;
     }
-    let named: Vec<String> = rare.iter().take(5).map(|class| format!("{:?} ({})", class.label, class.rows)).collect();
+    let named: Vec<String> =
+        rare.iter().take(5).map(|class| format!("{:?} ({})", excerpt(&class.label), class.rows)).collect();
     let more = if rare.len() > 5 { ", …" } else { "" };
     let what = format!("{} classes have fewer than {RARE} rows: {}{more}", rare.len(), named.join(", "));
     let advice = "a tenth of so few rows measures nothing: hold out more, or merge classes";
@@ -112,7 +113,7 @@ fn thresholds(profile: &Profile) -> impl Iterator<Item = Finding> {
         let [_, high] = &found.values;
         let what = format!(
             "column {:?} is {high:?} from a score of {} on (highest score below: {}): {} of the rows agree{}",
-            found.column,
+            excerpt(&found.column),
             found.threshold,
             found.below,
             percent(found.agreement),
@@ -144,7 +145,7 @@ fn sources(profile: &Profile, columns: &Columns, given: &Given) -> Option<Findin
             let what = format!("the source alone explains {} of the variance of the scores", percent(share));
             (what, Severity::Warning)
         }
-        None => (format!("column {column:?} parts the rows into {} sources", sources.count), Severity::Note),
+        None => (format!("column {:?} parts the rows into {} sources", excerpt(column), sources.count), Severity::Note),
     };
     let advice = "a model can gain by telling sources apart without reading: look at the score of each source";
     let finding = Finding::new(severity, "sources", what, advice)

@@ -2,7 +2,7 @@
 
 use super::{Finding, Given, Severity, percent, quoted};
 use crate::examples::Columns;
-use crate::profile::Profile;
+use crate::profile::{Profile, excerpt};
 
 /// Below this share of the rows duplicates are a curiosity.
 const FEW: f64 = 0.001;
@@ -115,7 +115,7 @@ fn duplicates(profile: &Profile, columns: &Columns, given: &Given) -> Option<Fin
 /// A column that looks like a group and is not one yet.
 fn group(columns: &Columns, given: &Given) -> Option<Finding> {
     let column = columns.group.as_ref().filter(|_| given.group.is_none())?;
-    let what = format!("column {column:?} looks as if it said which rows belong together");
+    let what = format!("column {:?} looks as if it said which rows belong together", excerpt(column));
     let advice = "rows of one group must not part between training and validation, or the score flatters";
     let finding = Finding::new(Severity::Warning, "group", what, advice);
     Some(finding.recipe(format!("data.group = {}", quoted(column))))
@@ -131,9 +131,10 @@ fn shared_sentences(profile: &Profile, columns: &Columns, given: &Given) -> Opti
     let pair = columns.text_pair.as_ref().unwrap_or(&columns.text);
     let column = if shared.first >= shared.second { &columns.text } else { pair };
     let what = format!(
-        "{} rows ({}) share their {column:?} with another row",
+        "{} rows ({}) share their {:?} with another row",
         shared.first.max(shared.second),
-        percent(share)
+        percent(share),
+        excerpt(column)
     );
     let advice = "a model that has seen half of a pair has an easier validation: keep rows of one sentence together";
     let finding = Finding::new(Severity::Warning, "shared_sentences", what, advice).evidence([

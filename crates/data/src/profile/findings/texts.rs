@@ -1,7 +1,7 @@
 //! Advice on texts: length against `model.max_length`, unknown tokens, emotive patterns, shift, overlap of pairs.
 
 use super::{Finding, Given, Severity, percent};
-use crate::profile::{Pattern, Profile};
+use crate::profile::{Pattern, Profile, excerpt};
 
 /// Share of cut rows worth acting on.
 const CUT: f64 = 0.01;
@@ -115,9 +115,9 @@ fn emoticons(profile: &Profile) -> Option<Finding> {
         percent(share),
         pattern.pattern,
         percent(pattern.shares[most]),
-        profile.groups[most],
+        excerpt(&profile.groups[most]),
         percent(pattern.shares[least]),
-        profile.groups[least],
+        excerpt(&profile.groups[least]),
     );
     let advice = "one token a sign ([LAUGH], [CRY], …) lets the model see them, however long the run";
     let finding = Finding::new(Severity::Note, "emoticons", what, advice).evidence([
