@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod precision;
 mod predict;
+mod profile;
 mod project;
 #[cfg(unix)]
 mod resume;

@@ -18,6 +18,9 @@ const CHUNK: usize = 4096;
 /// A run longer than this is one that folding repeated characters would shorten.
 const LONG: usize = 3;
 
+/// Characters an emoji has at most.
+const LONGEST: usize = 10;
+
 /// Runs that are a pattern of their own whatever their length: each with its letters and the least length.
 const RUNS: [(&str, &[char], usize); 8] = [
     ("ㅋ", &['ㅋ'], 1),
@@ -175,7 +178,8 @@ fn is_emoji(cluster: &str) -> bool {
             | EmojiStatus::EmojiPresentationAndModifierAndEmojiComponent
             | EmojiStatus::EmojiPresentationAndEmojiComponent
     );
-    pictured || chars.next() == Some('\u{fe0f}')
+    // The longest of Unicode's sequences have ten; a longer one is somebody's joke.
+    (pictured || chars.next() == Some('\u{fe0f}')) && cluster.chars().nth(LONGEST).is_none()
 }
 
 /// Digits, `#` and `*` are emoji by Unicode's table; here they are what they look like.

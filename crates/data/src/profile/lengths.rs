@@ -39,11 +39,11 @@ pub struct LabelLength {
 }
 
 impl Lengths {
-    /// Of lengths in any order, at least one.
-    pub(super) fn of(mut lengths: Vec<f64>) -> Self {
+    /// Of lengths in any order, at least one; the histogram reaches `limit` if that is near.
+    pub(super) fn of(mut lengths: Vec<f64>, limit: Option<usize>) -> Self {
         lengths.par_sort_unstable_by(f64::total_cmp);
         let summary = Summary::of_sorted(&lengths).expect("a table has rows");
-        Self { summary, histogram: Histogram::of_lengths(&lengths, BINS) }
+        Self { summary, histogram: Histogram::of_lengths(&lengths, BINS, limit) }
     }
 }
 
@@ -55,8 +55,8 @@ pub(super) fn measure(texts: &[String]) -> (Vec<f64>, Vec<f64>) {
 /// The lengths of a column, all and by group.
 pub(super) fn lengths(characters: &[f64], words: &[f64], groups: Option<&Groups>) -> TextLengths {
     TextLengths {
-        characters: Lengths::of(characters.to_vec()),
-        words: Lengths::of(words.to_vec()),
+        characters: Lengths::of(characters.to_vec(), None),
+        words: Lengths::of(words.to_vec(), None),
         by_label: groups.map(|groups| by_label(characters, groups)).unwrap_or_default(),
     }
 }

@@ -139,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn the_tail_is_that_of_scipys_kstwobign() {
+        // `tail` of tests/golden/profile/expected.json.
+        let expected: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/profile/expected.json")).unwrap();
+        for point in expected["tail"].as_array().unwrap() {
+            let (x, wanted) = (point[0].as_f64().unwrap(), point[1].as_f64().unwrap());
+            assert!((kolmogorov_tail(x) - wanted).abs() < 1e-12, "{x}: {} is not {wanted}", kolmogorov_tail(x));
+        }
+    }
+
+    #[test]
     fn the_two_series_of_the_tail_meet() {
         assert!((kolmogorov_tail(1.0 - 1e-12) - kolmogorov_tail(1.0)).abs() < 1e-10);
     }

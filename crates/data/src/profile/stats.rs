@@ -71,9 +71,13 @@ pub struct Histogram {
 
 impl Histogram {
     /// Of whole numbers from 0 that ascend: about `bins` bins for all but the longest 0.5 %, which count as `above`.
-    pub(super) fn of_lengths(sorted: &[f64], bins: usize) -> Self {
+    /// A length `limit` that is not far beyond them is in the bins too.
+    pub(super) fn of_lengths(sorted: &[f64], bins: usize, limit: Option<usize>) -> Self {
         let most = if sorted.is_empty() { 0.0 } else { quantile(sorted, 0.995).ceil() };
-        let width = round_up((most + 1.0) / bins as f64).max(1.0);
+        let limit = limit.map(|limit| limit as f64).filter(|&limit| limit > most && limit <= 2.0 * most);
+        let most = limit.unwrap_or(most);
+        let width = ((most + 1.0) / bins as f64).ceil();
+        let width = if width <= 5.0 { width } else { round_up(width) };
         let mut histogram = Self { start: 0.0, width, counts: Vec::new(), above: 0 };
         histogram.counts = vec![0; ((most / width).floor() as usize) + 1];
         sorted.iter().for_each(|&value| histogram.add(value));
@@ -173,9 +177,16 @@ mod tests {
         let mut lengths: Vec<f64> = (0..1000).map(|n| f64::from(n % 20)).collect();
         lengths.push(5000.0);
         lengths.sort_by(f64::total_cmp);
-        let histogram = Histogram::of_lengths(&lengths, 40);
+        let histogram = Histogram::of_lengths(&lengths, 40, None);
         assert_eq!(histogram, Histogram { start: 0.0, width: 1.0, counts: vec![50; 20], above: 1 });
-        assert_eq!(Histogram::of_lengths(&[], 40).counts, [0]);
+        assert_eq!(Histogram::of_lengths(&[], 40, None).counts, [0]);
+    }
+
+    #[test]
+    fn a_limit_near_the_longest_is_on_the_plot_and_one_far_off_is_not() {
+        let lengths: Vec<f64> = (0..20).map(f64::from).collect();
+        let end = |limit| Histogram::of_lengths(&lengths, 40, Some(limit)).counts.len();
+        assert_eq!((end(10), end(30), end(500)), (20, 31, 20));
     }
 
     #[test]

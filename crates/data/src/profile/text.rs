@@ -46,11 +46,13 @@ fn is_unassigned(c: char) -> bool {
 
 /// Runs of letters and digits, composed and in small letters.
 pub(super) fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    text.split(|c: char| !c.is_alphanumeric() && !is_combining(c)).filter(|word| !word.is_empty()).map(|word| {
-        let plain = is_nfc_quick(word.chars()) == unicode_normalization::IsNormalized::Yes
-            && !word.chars().any(|c| c.is_uppercase());
-        if plain { Cow::Borrowed(word) } else { Cow::Owned(word.nfc().flat_map(char::to_lowercase).collect()) }
-    })
+    text.split(|c: char| !c.is_alphanumeric() && !is_combining(c))
+        .filter(|word| word.contains(char::is_alphanumeric))
+        .map(|word| {
+            let plain = is_nfc_quick(word.chars()) == unicode_normalization::IsNormalized::Yes
+                && !word.chars().any(|c| c.is_uppercase());
+            if plain { Cow::Borrowed(word) } else { Cow::Owned(word.nfc().flat_map(char::to_lowercase).collect()) }
+        })
 }
 
 fn is_combining(c: char) -> bool {
@@ -76,7 +78,7 @@ pub fn excerpt(text: &str) -> String {
 }
 
 /// Control characters, and those that turn the direction of what follows.
-fn is_steering(c: char) -> bool {
+pub(super) fn is_steering(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -111,6 +113,7 @@ mod tests {
     fn words_are_letters_and_digits_in_small_letters() {
         let found: Vec<_> = words("CGV에서 봤음. 3번!! ㅋㅋ-좋다").collect();
         assert_eq!(found, ["cgv에서", "봤음", "3번", "ㅋㅋ", "좋다"]);
+        assert_eq!(words("a \u{fe0f} ‼\u{fe0f}").collect::<Vec<_>>(), ["a"]);
         assert_eq!(words("\u{110c}\u{1165}\u{11bc}말").collect::<Vec<_>>(), ["정말"]);
     }
 

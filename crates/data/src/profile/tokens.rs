@@ -105,7 +105,7 @@ pub(super) fn tokens(examples: &Examples, tokeniser: &Tokeniser, max_length: usi
         cut_share: longer.len() as f64 / examples.len() as f64,
         lost_share: lost / all.max(1.0),
         covers_99: quantile(&sorted, 0.99).ceil() as usize,
-        lengths: Lengths::of(counts.lengths),
+        lengths: Lengths::of(counts.lengths, Some(max_length)),
         max_length,
         unknown,
     })

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::labels::Groups;
-use super::text::{is_jamo, words};
+use super::text::{excerpt, is_jamo, words};
 
 /// The prior's size in words, shared out by the words' frequency in the whole table.
 const PRIOR: f64 = 1000.0;
@@ -70,7 +70,7 @@ pub(super) fn telling(texts: &[String], pairs: Option<&[String]>, groups: &Group
             let all: f64 = count.occurrences.iter().map(|&n| f64::from(n)).sum();
             let (log_odds, z) = log_odds([here, all - here], [totals[group], total - totals[group]]);
             let side = if z > 0.0 { &mut words } else { &mut against };
-            let word = word.clone().into_owned();
+            let word = excerpt(word);
             side.push(Word { word, here: here as usize, elsewhere: (all - here) as usize, log_odds, z });
         }
         [&mut words, &mut against].into_iter().for_each(surest);

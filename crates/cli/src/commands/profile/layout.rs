@@ -23,7 +23,8 @@ pub(super) fn summary(profile: &Profile, width: usize) -> String {
     sections.push(lengths(profile));
     sections.extend(profile.tokens.as_ref().and_then(|tokens| {
         let unknown = tokens.unknown.as_ref().filter(|unknown| unknown.tokens > 0)?;
-        let pieces: Vec<String> = unknown.pieces.iter().map(|(piece, count)| format!("{piece} ({count})")).collect();
+        let piece = |(piece, count): &(String, usize)| format!("{} ({count})", truncate_str(piece, 16, "…"));
+        let pieces: Vec<String> = unknown.pieces.iter().map(piece).collect();
         let head = format!("unknown tokens: {} in {} rows: ", percent(unknown.share), unknown.rows);
         Some(truncate_str(&(head + &pieces.join(" ")), width, "…").into_owned())
     }));
@@ -115,7 +116,7 @@ fn duplicates(found: &Duplicates, width: usize) -> String {
         format!("to the letter             {:>8} rows repeat an earlier one", found.exact.surplus),
         format!("but for spelling          {:>8}", found.normalised.surplus),
     ];
-    let unit = if found.conflicts.widest.is_some() { "with different scores" } else { "with different labels" };
+    let unit = "under different labels";
     lines.push(format!("{unit:<25} {:>8} texts in {} rows", found.conflicts.groups, found.conflicts.rows));
     if let Some(shared) = &found.shared_sentences {
         lines.push(format!("sharing the first text    {:>8} rows", shared.first));

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Profile;
+use super::text::is_steering;
 use crate::examples::Columns;
 
 /// What a recipe says already.
@@ -87,13 +88,13 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A TOML string.
+/// A TOML string; what would steer a terminal or turn a line round is escaped.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", c as u32)),
+            c if is_steering(c) => quoted.push_str(&format!("\\u{:04X}", c as u32)),
             c => quoted.push(c),
         }
     }
@@ -162,6 +163,6 @@ mod tests {
 
     #[test]
     fn a_string_of_toml_has_no_bare_quotes_or_control_characters() {
-        assert_eq!(quoted("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\"");
+        assert_eq!(quoted("a\"b\\c\nd\u{202e}"), "\"a\\\"b\\\\c\\u000Ad\\u202E\"");
     }
 }

@@ -98,18 +98,26 @@ fn duplicates(profile: &Profile, columns: &Columns, given: &Given) -> Option<Fin
         "{plain} rows ({}) repeat an earlier row but for spelling, {exact} of them to the letter",
         percent(share)
     );
-    let advice = "a random holdout puts some on both sides, and its score flatters: keep rows of one text together";
+    let line = exact > 0 && columns.group.is_none();
+    let advice = if line {
+        "a random holdout puts some on both sides, and its score flatters: keep rows of one text together"
+    } else {
+        "a random holdout puts some on both sides, and its score flatters: remove them, or give each text's rows a group"
+    };
     let severity = if share < FEW { Severity::Note } else { Severity::Warning };
     let finding = Finding::new(severity, "duplicates", what, advice).evidence([
         ("exact", exact as f64),
         ("normalised", plain as f64),
         ("share", share),
     ]);
-    Some(if exact > 0 && columns.group.is_none() {
-        finding.recipe(format!("data.group = {}", quoted(&columns.text)))
-    } else {
-        finding
-    })
+    let column = shared_column(profile, columns);
+    Some(if line { finding.recipe(format!("data.group = {}", quoted(column))) } else { finding })
+}
+
+/// The column of texts that more rows have in common: a row has one group only.
+fn shared_column<'a>(profile: &Profile, columns: &'a Columns) -> &'a str {
+    let shared = profile.duplicates.shared_sentences.filter(|shared| shared.second > shared.first);
+    shared.and(columns.text_pair.as_deref()).unwrap_or(&columns.text)
 }
 
 /// A column that looks like a group and is not one yet.
@@ -128,8 +136,7 @@ fn shared_sentences(profile: &Profile, columns: &Columns, given: &Given) -> Opti
     if share < 0.05 || given.group.is_some() || columns.group.is_some() {
         return None;
     }
-    let pair = columns.text_pair.as_ref().unwrap_or(&columns.text);
-    let column = if shared.first >= shared.second { &columns.text } else { pair };
+    let column = shared_column(profile, columns);
     let what = format!(
         "{} rows ({}) share their {:?} with another row",
         shared.first.max(shared.second),

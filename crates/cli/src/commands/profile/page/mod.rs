@@ -1,12 +1,12 @@
 //! The profile as one HTML page: no script, style, font or picture from elsewhere, so it works offline and in a mail.
 //!
-//! `sections` and `rows` hold the content, `plots` what draws; everything is plain elements sized by percentages, so that
+//! `sections` and `tables` hold the content, `plots` what draws; everything is plain elements sized by percentages, so that
 //! nothing needs a script (the one there is copies a recipe line). Texts of the table reach the page escaped by maud,
 //! cut and without control or direction characters (`gyeol_data::profile::excerpt`).
 
 mod plots;
-mod rows;
 mod sections;
+mod tables;
 
 use gyeol_data::profile::{Finding, LabelKind, Profile, Severity, excerpt};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -17,6 +17,7 @@ const SCRIPT: &str = include_str!("script.js");
 /// The whole page.
 pub(super) fn page(profile: &Profile) -> Markup {
     let file = excerpt(&profile.file);
+    let name = file.rsplit('/').next().unwrap_or(&file);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -24,13 +25,14 @@ pub(super) fn page(profile: &Profile) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "Profile of " (file) }
+                title { "Profile of " (name) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
                     p.brand { "gyeol profile" }
-                    h1 { bdi { (file) } }
+                    h1 { bdi { (name) } }
+                    @if name != file { p.path { bdi { (file) } } }
                     (tiles(profile))
                 }
                 main {
@@ -43,9 +45,9 @@ pub(super) fn page(profile: &Profile) -> Markup {
                     (sections::emotive(profile))
                     @if let Some(sources) = &profile.sources { (sections::sources(sources, &profile.groups)) }
                     @if let Some(overlap) = &profile.overlap { (sections::overlap(overlap)) }
-                    (rows::duplicates(&profile.duplicates))
-                    @if let Some(test) = &profile.test { (rows::test(test, profile)) }
-                    (rows::columns(profile))
+                    (tables::duplicates(&profile.duplicates))
+                    @if let Some(test) = &profile.test { (tables::test(test, profile)) }
+                    (tables::columns(profile))
                 }
                 footer { "Made by gyeol. Shares are of rows; every figure is also in " code { "gyeol profile --json" } "." }
                 script { (PreEscaped(SCRIPT)) }
@@ -133,6 +135,11 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// `1 row`, `25,000 rows`.
+fn rows(number: usize) -> String {
+    format!("{} {}", count(number), if number == 1 { "row" } else { "rows" })
+}
+
 /// `25,000`.
 fn count(number: usize) -> String {
     let digits = number.to_string();
@@ -140,3 +147,6 @@ fn count(number: usize) -> String {
         digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap_or("")).collect();
     groups.join(",")
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use gyeol_data::profile::{Histogram, Summary};
 use maud::{Markup, html};
 
-use super::count;
+use super::rows;
 
 /// A horizontal bar: what, how much in words, how long in `[0, 1]`.
 pub(super) struct Bar {
@@ -41,13 +41,13 @@ pub(super) fn histogram(histogram: &Histogram, unit: &str, marks: &[Mark]) -> Ma
     let place = |value: f64| (value - histogram.start) / (end - histogram.start);
     let tip = |at: usize| {
         let (from, to) = (histogram.edge(at), histogram.edge(at + 1));
-        format!("{from} to {to} {unit}: {} rows", count(histogram.counts[at]))
+        format!("{from} to {to} {unit}: {}", rows(histogram.counts[at]))
     };
     html! {
         figure.hist {
             div.area {
-                @for (at, &rows) in histogram.counts.iter().enumerate() {
-                    i style=(format!("height:{:.2}%", rows as f64 / most * 100.0)) title=(tip(at)) {}
+                @for (at, &here) in histogram.counts.iter().enumerate() {
+                    i style=(format!("height:{:.2}%", here as f64 / most * 100.0)) title=(tip(at)) {}
                 }
                 @for mark in marks.iter().filter(|mark| mark.at >= histogram.start && mark.at <= end) {
                     b.limit[mark.limit].middle[!mark.limit].late[place(mark.at) > 0.6]
@@ -61,7 +61,8 @@ pub(super) fn histogram(histogram: &Histogram, unit: &str, marks: &[Mark]) -> Ma
             }
             figcaption {
                 (unit)
-                @if histogram.above > 0 { " · " (count(histogram.above)) " rows are beyond " (end) }
+                @if histogram.above > 0 { " · " (rows(histogram.above)) " beyond " (end) }
+                @for mark in marks.iter().filter(|mark| mark.at > end) { " · " (mark.text) ", beyond the plot" }
             }
         }
     }

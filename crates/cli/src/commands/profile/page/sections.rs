@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::{
     count, percent,
     plots::{self, Bar, Mark},
-    section,
+    rows, section,
 };
 
 /// Classes drawn.
@@ -54,9 +54,10 @@ pub(super) fn labels(labels: &Labels) -> Markup {
 pub(super) fn lengths(profile: &Profile) -> Markup {
     let lead = "Every text in characters and in words, the longest few left out of the plot.";
     let body = html! {
-        div.columns {
-            (text_lengths("Text", &profile.text))
-            @if let Some(pair) = &profile.text_pair { (text_lengths("Second text", pair)) }
+        div.columns.three { (text_lengths("Text", &profile.text)) }
+        @if let Some(pair) = &profile.text_pair { div.columns.three { (text_lengths("Second text", pair)) } }
+        @if !profile.groups.is_empty() {
+            p.key { "By label: the line goes from 5 % to 95 % of the rows, the box is the middle half, stroke and number are the median, the dot is the mean." }
         }
     };
     section("Lengths", lead, &body)
@@ -80,7 +81,6 @@ fn text_lengths(name: &str, lengths: &TextLengths) -> Markup {
                         }
                     }
                 }
-                p.key { "Line: 5 % to 95 % of the rows. Box: the middle half. Dark stroke and number: the median. Dot: the mean." }
             }
         }
     }
@@ -107,8 +107,8 @@ pub(super) fn tokens(tokens: &Tokens) -> Markup {
         },
     ];
     let lead = format!(
-        "{} rows ({}) are longer than {} tokens; {} tokens leave one row in a hundred cut.",
-        count(tokens.cut),
+        "{} ({}) longer than {} tokens; {} tokens leave one row in a hundred cut.",
+        rows(tokens.cut),
         percent(tokens.cut_share),
         tokens.max_length,
         tokens.covers_99
@@ -158,7 +158,10 @@ pub(super) fn telling(found: &[Telling]) -> Markup {
         return html! {};
     }
     let words = || told.iter().flat_map(|told| told.words.iter().chain(&told.against));
-    let most = words().map(|word| word.z.abs()).fold(f64::MIN_POSITIVE, f64::max);
+    // Both sides on one scale: their tracks are as wide as their longest bars.
+    let [left, right] = [-1.0, 1.0].map(|side| words().map(|word| side * word.z).fold(0.0, f64::max));
+    let all = left + right;
+    let tracks = format!("grid-template-columns:fit-content(38%) {:.3}fr {:.3}fr auto", left / all, right / all);
     let lead = "Words more (right) or less (left) frequent under a label than in all other rows: z-scores of the log-odds \
                 ratio with an informative Dirichlet prior (Monroe et al. 2008).";
     let body = html! {
@@ -166,9 +169,9 @@ pub(super) fn telling(found: &[Telling]) -> Markup {
             @for told in &told {
                 div {
                     h3 { bdi { (excerpt(&told.label)) } }
-                    div.diverging {
-                        @for word in told.words.iter().take(WORDS[0]) { (word_bar(word, most)) }
-                        @for word in told.against.iter().take(WORDS[1]).rev() { (word_bar(word, most)) }
+                    div.diverging style=(tracks) {
+                        @for word in told.words.iter().take(WORDS[0]) { (word_bar(word, right)) }
+                        @for word in told.against.iter().take(WORDS[1]).rev() { (word_bar(word, left)) }
                     }
                 }
             }
@@ -196,9 +199,9 @@ pub(super) fn emotive(profile: &Profile) -> Markup {
     let most =
         found.patterns.iter().flat_map(|pattern| pattern.shares.iter().copied()).fold(f64::MIN_POSITIVE, f64::max);
     let lead = format!(
-        "{} rows ({}) show feelings with signs. The share of each label's rows with a sign; ㅋ stands for runs of any length, \
+        "{} ({}) with signs of feeling. The share of each label's rows with a sign; ㅋ stands for runs of any length, \
          ㅠ for ㅜ too.",
-        count(found.rows),
+        rows(found.rows),
         percent(found.rows as f64 / profile.rows as f64)
     );
     let heat = |share: f64| format!("--heat:{:.0}%", (share / most).sqrt() * 55.0);
@@ -257,7 +260,7 @@ pub(super) fn sources(found: &Sources, groups: &[String]) -> Markup {
         }
         @if scores().next().is_some() {
             p.key {
-                "Scores from " (range[0]) " to " (range[1]) ". Line: 5 % to 95 % of the rows. Box: the middle half. Dark stroke: the \
+                "Scores from " (range[0]) " to " (range[1]) ". Line: 5 % to 95 % of the rows. Box: the middle half. Stroke: the \
                  median. Dot and number: the mean."
             }
         }
