@@ -128,7 +128,8 @@ const SLACK: f64 = 1e-9;
 /// The least of 1, 2, 2.5, 5 times a power of ten that is not below `width`.
 fn round_up(width: f64) -> f64 {
     let power = 10f64.powf(width.log10().floor());
-    let steps = if power >= 10.0 || power < 1.0 { &[1.0, 2.0, 2.5, 5.0][..] } else { &[1.0, 2.0, 5.0] };
+    // 2.5 is no width of bins of whole numbers.
+    let steps = if (1.0..10.0).contains(&power) { &[1.0, 2.0, 5.0][..] } else { &[1.0, 2.0, 2.5, 5.0] };
     steps.iter().map(|step| step * power).find(|&step| step >= width * (1.0 - SLACK)).unwrap_or(10.0 * power)
 }
 

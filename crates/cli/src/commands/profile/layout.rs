@@ -116,8 +116,8 @@ fn duplicates(found: &Duplicates, width: usize) -> String {
         format!("to the letter             {:>8} rows repeat an earlier one", found.exact.surplus),
         format!("but for spelling          {:>8}", found.normalised.surplus),
     ];
-    let unit = "under different labels";
-    lines.push(format!("{unit:<25} {:>8} texts in {} rows", found.conflicts.groups, found.conflicts.rows));
+    let unit = "texts of several labels";
+    lines.push(format!("{unit:<25} {:>8} in {} rows", found.conflicts.groups, found.conflicts.rows));
     if let Some(shared) = &found.shared_sentences {
         lines.push(format!("sharing the first text    {:>8} rows", shared.first));
         lines.push(format!("sharing the second text   {:>8} rows", shared.second));
@@ -179,7 +179,7 @@ fn threshold(found: &Threshold) -> String {
     let [low, high] = &found.values;
     let heading = title(&format!("Column {:?} as a threshold on the score", excerpt(&found.column)));
     let mut text = format!(
-        "{heading}\n{high:?} from {} on, {low:?} up to {}: {} of the rows agree, {} do not (one value throughout: {})",
+        "{heading}\n{high:?} from {} on, {low:?} up to {}: {} of the rows agree, all but {} (one value throughout: {})",
         found.threshold,
         found.below,
         percent(found.agreement),

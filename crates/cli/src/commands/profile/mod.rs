@@ -17,12 +17,13 @@ use gyeol_data::{
 };
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_pipeline::{
-    hub::{self, HubOptions},
+    hub::{self, HubError, HubOptions},
     recipe::Recipe,
 };
 
 use crate::{
     detect::{self, Wanted},
+    exit::Mistake,
     observe,
     output::{self, Output},
 };
@@ -190,7 +191,14 @@ fn base(args: &Args, recipe: Option<&Recipe>, output: &Output) -> Result<Option<
         Ok((Tokeniser::open(&dir)?, EncoderConfig::read(&dir).map_err(gyeol_pipeline::Error::from)?.max_tokens()))
     };
     if let Some(base) = &args.base {
-        return open(base).map(Some).with_context(|| format!("--base: {base}"));
+        return open(base).map(Some).map_err(|error| match error.downcast::<HubError>() {
+            // The hub speaks of the recipe's key; here a flag named the base.
+            Ok(error) if error.is_user_error() => {
+                Mistake::new(error.to_string().replacen("model.base", "--base", 1)).into()
+            }
+            Ok(error) => error.into(),
+            Err(error) => error,
+        });
     }
     let Some(recipe) = recipe else { return Ok(None) };
     match open(&recipe.model.base) {

@@ -68,9 +68,9 @@ fn rare(classes: &[Class]) -> Option<Finding> {
         return None;
     }
     let named: Vec<String> =
-        rare.iter().take(5).map(|class| format!("{:?} ({})", excerpt(&class.label), class.rows)).collect();
+        rare.iter().take(5).map(|class| format!("{:?} {}", excerpt(&class.label), class.rows)).collect();
     let more = if rare.len() > 5 { ", …" } else { "" };
-    let what = format!("{} classes have fewer than {RARE} rows: {}{more}", rare.len(), named.join(", "));
+    let what = format!("classes with fewer than {RARE} rows: {} ({}{more})", rare.len(), named.join(", "));
     let advice = "a tenth of so few rows measures nothing: hold out more, or merge classes";
     let finding = Finding::new(Severity::Warning, "rare_classes", what, advice);
     Some(finding.evidence([("classes", rare.len() as f64)]).recipe("data.holdout = 0.2".to_owned()))
@@ -119,7 +119,7 @@ fn thresholds(profile: &Profile) -> impl Iterator<Item = Finding> {
             percent(found.agreement),
             match found.disagreeing {
                 0 => String::new(),
-                rows => format!(", {rows} do not"),
+                rows => format!(", all but {rows}"),
             }
         );
         let advice = "if you report a binary score, cut the predictions there, whatever the documentation says";

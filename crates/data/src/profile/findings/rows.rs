@@ -23,7 +23,7 @@ pub(super) fn findings(profile: &Profile, columns: &Columns, given: &Given) -> V
 fn missing_labels(profile: &Profile) -> Option<Finding> {
     let missing = profile.labels.as_ref()?.missing;
     (missing > 0).then(|| {
-        let what = format!("{missing} of {} rows have no usable label", profile.rows);
+        let what = format!("rows without a usable label: {missing} of {}", profile.rows);
         let advice = "training refuses them: fill the labels in or remove the rows";
         Finding::new(Severity::Problem, "missing_labels", what, advice).evidence([("rows", missing as f64)])
     })
@@ -32,7 +32,7 @@ fn missing_labels(profile: &Profile) -> Option<Finding> {
 fn empty_texts(profile: &Profile) -> Option<Finding> {
     let empty = profile.empty_texts;
     (empty > 0).then(|| {
-        let what = format!("{empty} of {} rows have an empty text", profile.rows);
+        let what = format!("rows with an empty text: {empty} of {}", profile.rows);
         let advice = "they are kept and classified from the special tokens alone; remove them if they are mistakes";
         Finding::new(Severity::Note, "empty_texts", what, advice).evidence([("rows", empty as f64)])
     })
@@ -43,10 +43,10 @@ fn shared_with_test(profile: &Profile) -> Option<Finding> {
     let share = test.shared.normalised as f64 / test.rows as f64;
     (test.shared.normalised > 0).then(|| {
         let what = format!(
-            "{} of {} rows of {} ({}) are also in the training table, {} of them to the letter",
+            "rows of {} that are also in the training table: {} of {} ({}), to the letter {}",
+            excerpt(&test.file),
             test.shared.normalised,
             test.rows,
-            test.file,
             percent(share),
             test.shared.exact
         );
@@ -70,13 +70,13 @@ fn conflicts(profile: &Profile) -> Option<Finding> {
     let numbers = [("texts", groups as f64), ("rows", rows as f64)];
     Some(match conflicts.widest {
         Some(widest) => {
-            let what = format!("{groups} texts occur with different scores ({rows} rows), up to {widest:.2} apart");
+            let what = format!("texts with more than one score: {groups} in {rows} rows, up to {widest:.2} apart");
             let advice = "look at them below: what people disagree on, no model can learn; keep one score of each";
             Finding::new(severity, "conflicts", what, advice).evidence(numbers).evidence([("widest", widest)])
         }
         None => {
             let ceiling = 1.0 - conflicts.minority as f64 / profile.rows as f64;
-            let what = format!("{groups} texts occur with different labels ({rows} rows)");
+            let what = format!("texts with more than one label: {groups} in {rows} rows");
             let advice = format!(
                 "look at them below: on these rows no model is right throughout (at best {} of the table), so correct or \
                  remove them",
@@ -95,7 +95,7 @@ fn duplicates(profile: &Profile, columns: &Columns, given: &Given) -> Option<Fin
         return None;
     }
     let what = format!(
-        "{plain} rows ({}) repeat an earlier row but for spelling, {exact} of them to the letter",
+        "rows that repeat an earlier one but for spelling: {plain} ({}), to the letter {exact}",
         percent(share)
     );
     let line = exact > 0 && columns.group.is_none();
@@ -138,10 +138,10 @@ fn shared_sentences(profile: &Profile, columns: &Columns, given: &Given) -> Opti
     }
     let column = shared_column(profile, columns);
     let what = format!(
-        "{} rows ({}) share their {:?} with another row",
+        "rows that share their {:?} with another: {} ({})",
+        excerpt(column),
         shared.first.max(shared.second),
-        percent(share),
-        excerpt(column)
+        percent(share)
     );
     let advice = "a model that has seen half of a pair has an easier validation: keep rows of one sentence together";
     let finding = Finding::new(Severity::Warning, "shared_sentences", what, advice).evidence([

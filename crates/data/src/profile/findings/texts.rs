@@ -44,10 +44,10 @@ fn length(profile: &Profile, given: &Given) -> Option<Finding> {
     let line = |length: usize| format!("model.max_length = {}", length.next_multiple_of(8).min(limit));
     if tokens.cut_share > CUT {
         let what = format!(
-            "{} rows ({}) are longer than {} tokens and lose {} of all tokens",
+            "rows longer than {} tokens: {} ({}), which lose {} of all tokens",
+            tokens.max_length,
             tokens.cut,
             percent(tokens.cut_share),
-            tokens.max_length,
             percent(tokens.lost_share)
         );
         if tokens.max_length >= limit {
@@ -137,7 +137,7 @@ fn spread(pattern: &Pattern) -> f64 {
 fn long_runs(profile: &Profile) -> Option<Finding> {
     let share = profile.emotive.long_runs as f64 / profile.rows as f64;
     (share >= LONG_RUNS).then(|| {
-        let what = format!("{} runs such as ㅋㅋㅋㅋㅋ are longer than three", profile.emotive.long_runs);
+        let what = format!("runs such as ㅋㅋㅋㅋㅋ of more than three: {}", profile.emotive.long_runs);
         let advice = "every length is another token or an unknown one: fold them to one length";
         let finding = Finding::new(Severity::Note, "long_runs", what, advice)
             .evidence([("runs", profile.emotive.long_runs as f64), ("per_row", share)]);
@@ -152,7 +152,8 @@ fn length_shift(profile: &Profile) -> Option<Finding> {
         let [train, there] = [profile.text.characters.summary.quantiles.p50, test.characters.quantiles.p50];
         let what = format!(
             "texts of {} have other lengths: a median of {there} characters against {train} (Kolmogorov–Smirnov {:.3})",
-            test.file, shift.statistic
+            excerpt(&test.file),
+            shift.statistic
         );
         let advice = "the validation score may not carry over to that table: see where its texts come from";
         Finding::new(Severity::Warning, "length_shift", what, advice).evidence([
@@ -171,7 +172,7 @@ fn vocabulary_shift(profile: &Profile) -> Option<Finding> {
         let what = format!(
             "{} of the words of {} are not in the training table, where {} would be usual",
             percent(words.unseen),
-            test.file,
+            excerpt(&test.file),
             percent(words.baseline)
         );
         let advice = "adapt the base to the texts of both tables before fine-tuning";

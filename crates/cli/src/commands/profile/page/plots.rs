@@ -68,11 +68,16 @@ pub(super) fn histogram(histogram: &Histogram, unit: &str, marks: &[Mark]) -> Ma
     }
 }
 
-/// About five edges, evenly apart.
+/// About five round values, evenly apart.
 fn ticks(histogram: &Histogram) -> Vec<f64> {
-    let bins = histogram.counts.len();
-    let step = bins.div_ceil(5).max(1);
-    (0..=bins).step_by(step).map(|at| histogram.edge(at)).collect()
+    let end = histogram.edge(histogram.counts.len());
+    let rough = (end - histogram.start) / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|&step| step >= rough).unwrap_or(rough);
+    let first = (histogram.start / step).ceil();
+    // A tenth added up is no tenth; a product of whole numbers, rounded, is.
+    let tick = |at: i32| ((first + f64::from(at)) * step * 1e9).round() / 1e9;
+    (0..).map(tick).take_while(|&tick| tick <= end).collect()
 }
 
 /// A box from the 25th to the 75th percentile with whiskers from the 5th to the 95th, on an axis from `low` to `high`.
@@ -130,7 +135,7 @@ pub(super) fn curve(points: &[(f64, f64)], at: f64) -> Markup {
                 svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true" {
                     polyline points=(line.join(" ")) {}
                 }
-                b.limit.late[x(at) > 60.0] style=(format!("left:{:.2}%", x(at))) { span { (at) } }
+                b.limit.late[x(at) > 60.0] style=(format!("left:{:.2}%", x(at))) { span { "≥ " (at) } }
                 span.top { (super::percent(1.0)) }
                 span.bottom { (super::percent(floor)) }
             }
@@ -146,4 +151,18 @@ pub(super) fn curve(points: &[(f64, f64)], at: f64) -> Markup {
 /// How wide a part of its track is.
 pub(super) fn width(share: f64) -> String {
     format!("width:{:.2}%", share.clamp(0.0, 1.0) * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_a_few_round_ticks() {
+        let ticks = |start, width, bins| ticks(&Histogram { start, width, counts: vec![0; bins], above: 0 });
+        assert_eq!(ticks(0.0, 4.0, 36), [0.0, 50.0, 100.0]);
+        assert_eq!(ticks(0.0, 0.2, 25), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(ticks(-0.25, 0.05, 10), [-0.2, -0.1, 0.0, 0.1, 0.2]);
+        assert_eq!(ticks(0.0, 1.0, 1), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+    }
 }
