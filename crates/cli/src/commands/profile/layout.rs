@@ -13,6 +13,8 @@ use crate::output::{self, title};
 const LISTED: usize = 20;
 /// Characters of the longest bar.
 const BAR: usize = 32;
+/// Columns of the terminal a name may take.
+const NAME: usize = 32;
 /// Words of each label.
 const WORDS: usize = 10;
 
@@ -53,7 +55,7 @@ fn columns(profile: &Profile) -> String {
     let mut table = output::table(&["column", "read as", "missing", "distinct"], &[2, 3]);
     for column in profile.columns.iter().take(LISTED) {
         let role = column.role.unwrap_or("-").to_owned();
-        table.add_row([excerpt(&column.name), role, column.missing.to_string(), column.distinct.to_string()]);
+        table.add_row([short(&column.name), role, column.missing.to_string(), column.distinct.to_string()]);
     }
     listed(output::render(&table), profile.columns.len(), "columns")
 }
@@ -65,8 +67,8 @@ fn labels(labels: &Labels) -> String {
             let mut table = output::table(&["label", "rows", "share", ""], &[1, 2]);
             for class in classes.iter().take(LISTED) {
                 let name = match &class.name {
-                    Some(name) if *name != class.label => format!("{} ({})", excerpt(&class.label), excerpt(name)),
-                    _ => excerpt(&class.label),
+                    Some(name) if *name != class.label => format!("{} ({})", short(&class.label), short(name)),
+                    _ => short(&class.label),
                 };
                 table.add_row([name, class.rows.to_string(), percent(class.share), bar(class.share / most)]);
             }
@@ -133,7 +135,7 @@ fn duplicates(found: &Duplicates, width: usize) -> String {
 
 fn emotive(found: &Emotive, profile: &Profile) -> Option<String> {
     found.patterns.first()?;
-    let names: Vec<String> = profile.groups.iter().map(|name| excerpt(name)).collect();
+    let names: Vec<String> = profile.groups.iter().map(|name| short(name)).collect();
     let header: Vec<&str> = ["sign", "rows"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut table = output::table(&header, &(1..header.len()).collect::<Vec<_>>());
     for pattern in found.patterns.iter().take(8) {
@@ -148,8 +150,8 @@ fn telling(found: &[Telling], width: usize) -> Option<String> {
     let lines: Vec<String> = (found.iter().filter(|told| !told.words.is_empty()))
         .map(|told| {
             let words: Vec<String> =
-                told.words.iter().take(WORDS).map(|word| format!("{} {:.1}", excerpt(&word.word), word.z)).collect();
-            truncate_str(&format!("{}  {}", excerpt(&told.label), words.join(", ")), width, "…").into_owned()
+                told.words.iter().take(WORDS).map(|word| format!("{} {:.1}", short(&word.word), word.z)).collect();
+            truncate_str(&format!("{}  {}", short(&told.label), words.join(", ")), width, "…").into_owned()
         })
         .collect();
     let heading = title("Telling words (z of the log-odds against all other rows)");
@@ -159,10 +161,10 @@ fn telling(found: &[Telling], width: usize) -> Option<String> {
 fn sources(found: &Sources) -> String {
     let mut table = output::table(&["source", "rows", "share", "mean score", "deviation", "overlap"], &[1, 2, 3, 4, 5]);
     for source in found.rows.iter().take(LISTED) {
-        let name = if source.source.is_empty() { "(none)" } else { &source.source };
+        let name = if source.source.is_empty() { "(none)".to_owned() } else { short(&source.source) };
         let of = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         table.add_row([
-            name.to_owned(),
+            name,
             source.rows.to_string(),
             percent(source.share),
             of(source.scores.as_ref().map(|scores| scores.mean)),
@@ -177,7 +179,7 @@ fn sources(found: &Sources) -> String {
 
 fn threshold(found: &Threshold) -> String {
     let [low, high] = &found.values;
-    let heading = title(&format!("Column {:?} as a threshold on the score", excerpt(&found.column)));
+    let heading = title(&format!("Column {:?} as a threshold on the score", short(&found.column)));
     let mut text = format!(
         "{heading}\n{high:?} from {} on, {low:?} up to {}: {} of the rows agree, all but {} (one value throughout: {})",
         found.threshold,
@@ -227,6 +229,11 @@ fn advice(findings: &[Finding]) -> String {
 /// A table, and how much of `all` it does not list.
 fn listed(table: String, all: usize, what: &str) -> String {
     if all > LISTED { format!("{table}\n… and {} more {what}", all - LISTED) } else { table }
+}
+
+/// A name that leaves room for the figures beside it.
+fn short(name: &str) -> String {
+    truncate_str(&excerpt(name), NAME, "…").into_owned()
 }
 
 fn percent(share: f64) -> String {

@@ -56,7 +56,7 @@ pub(super) fn histogram(histogram: &Histogram, unit: &str, marks: &[Mark]) -> Ma
             }
             div.axis {
                 @for tick in ticks(histogram) {
-                    span style=(format!("left:{:.2}%", place(tick) * 100.0)) { (tick) }
+                    span.end[place(tick) > 0.95] style=(format!("left:{:.2}%", place(tick) * 100.0)) { (tick) }
                 }
             }
             figcaption {
@@ -141,7 +141,7 @@ pub(super) fn curve(points: &[(f64, f64)], at: f64) -> Markup {
             }
             div.axis {
                 span style="left:0%" { (first.0) }
-                span style="left:100%" { (last.0) }
+                span.end style="left:100%" { (last.0) }
             }
             figcaption { "share of rows that agree, by threshold" }
         }

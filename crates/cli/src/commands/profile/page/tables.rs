@@ -112,7 +112,7 @@ pub(super) fn columns(profile: &Profile) -> Markup {
                 tbody {
                     @for column in profile.columns.iter().take(COLUMNS) {
                         tr {
-                            td { bdi { (excerpt(&column.name)) } }
+                            td.column { bdi { (excerpt(&column.name)) } }
                             td { (column.role.unwrap_or("–")) }
                             td.number { (count(column.missing)) }
                             td.number { (count(column.distinct)) }
