@@ -21,13 +21,18 @@ pub struct Summary {
 
 /// The percentiles of a [`Summary`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[allow(missing_docs)] // the names say which percentile
 pub struct Quantiles {
+    /// The 5th.
     pub p5: f64,
+    /// The 25th.
     pub p25: f64,
+    /// The 50th, the median.
     pub p50: f64,
+    /// The 75th.
     pub p75: f64,
+    /// The 95th.
     pub p95: f64,
+    /// The 99th.
     pub p99: f64,
 }
 

@@ -47,7 +47,7 @@ def telling(texts, labels, label):
     for text, of in zip(texts, labels):
         found = words(text)
         (here if of == label else there).update(found)
-        rows.update(set(found))
+        rows.update(sorted(set(found)))
     n_here, n_there = sum(here.values()), sum(there.values())
     result = {}
     for word, count in rows.items():
