@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, runs, train};
+use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -22,6 +22,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   gyeol init train.csv                               look at a table and write a first recipe.toml
+  gyeol profile train.csv --html profile.html        what the table holds and what to mind
   gyeol clean train.csv --recipe recipe.toml         what [clean] does to the texts
   gyeol train recipe.toml                            fine-tune, validate, keep the best
   gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Demo(demo::Args),
     /// Look at a table and write a first recipe
     Init(init::Args),
+    /// Look closely at a table: what it holds, what may be wrong, what to do
+    Profile(profile::Args),
     /// Show what cleaning does to a table, before and after
     Clean(clean::Args),
     /// Fine-tune a model as a recipe says

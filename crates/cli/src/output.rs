@@ -1,13 +1,16 @@
 //! What is printed and where: results on standard output, everything else on standard error.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result};
 use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
-use console::style;
+use console::{Term, style};
 use serde::Serialize;
 
-use crate::args::Global;
+use crate::{args::Global, exit::Mistake};
 
 /// The two streams, and how much to say on them.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +109,39 @@ pub(crate) fn render(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// Refuses a file, named by `flag`, that could not be written after the work.
+pub(crate) fn check_destination(path: &Path, flag: &str) -> Result<(), Mistake> {
+    if path.is_dir() {
+        return Err(Mistake::new(format!("{flag}: {} is a directory; name a file in it", path.display())));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match parent {
+        Some(parent) if !parent.is_dir() => {
+            let words = format!("{flag}: there is no directory {} to write to", parent.display());
+            Err(Mistake::new(words).hint(format!("mkdir -p {}", parent.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A section's heading.
+pub(crate) fn title(text: &str) -> String {
+    style(text).bold().to_string()
+}
+
+/// Line breaks and control characters become blanks, so that a text of a table keeps to its line and cannot steer the
+/// terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Columns of the terminal on standard output; those of a page where it is none.
+pub(crate) fn terminal_width() -> usize {
+    const PAGE: usize = 100;
+    Term::stdout().size_checked().map_or(PAGE, |(_, columns)| usize::from(columns))
+}
+
 /// Seconds as people say them: `4.2 s`, `3 min 07 s`, `2 h 05 min`, `3 d 4 h`.
 pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
@@ -159,6 +195,11 @@ mod tests {
     fn sizes_move_to_the_next_unit_in_time() {
         let said = [0, 1023, 1024, 1_048_570, 1 << 40].map(bytes);
         assert_eq!(said, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1024.0 GiB"]);
+    }
+
+    #[test]
+    fn a_text_cannot_steer_the_terminal() {
+        assert_eq!(one_line("  \u{1b}[31mred\r\n\tblue\u{7} "), "[31mred blue");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A label map is made of training rows only and stored with the model; a label it does not know is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,31 +59,32 @@ pub struct InferredTask {
 /// # Errors
 /// [`DataError::NoLabels`] without a label column; [`DataError::BadLabel`] for a missing or non-finite one.
 pub fn infer_task(examples: &Examples) -> Result<InferredTask> {
-    let labels = checked_labels(examples)?;
-    let mut numbers = Vec::with_capacity(labels.len());
+    Ok(task_of(checked_labels(examples)?.iter().map(String::as_str)))
+}
+
+/// The same of labels known to be usable.
+pub(crate) fn task_of<'a>(labels: impl Iterator<Item = &'a str>) -> InferredTask {
+    let mut numbers = Vec::new();
     for label in labels {
         match number(label) {
             Some(value) => numbers.push(value),
             None => {
                 let reason = format!("labels such as {label:?} are not numbers");
-                return Ok(InferredTask { task: Task::Classification, reason });
+                return InferredTask { task: Task::Classification, reason };
             }
         }
     }
     if let Some(fraction) = numbers.iter().find(|value| value.fract() != 0.0) {
-        return Ok(InferredTask {
-            task: Task::Regression,
-            reason: format!("labels such as {fraction} have fractions"),
-        });
+        return InferredTask { task: Task::Regression, reason: format!("labels such as {fraction} have fractions") };
     }
     numbers.sort_by(f64::total_cmp);
     numbers.dedup();
     let distinct = numbers.len();
-    Ok(if distinct > MOST_NUMERIC_CLASSES {
+    if distinct > MOST_NUMERIC_CLASSES {
         InferredTask { task: Task::Regression, reason: format!("the labels are {distinct} distinct numbers") }
     } else {
         InferredTask { task: Task::Classification, reason: format!("the labels are {distinct} distinct whole numbers") }
-    })
+    }
 }
 
 /// The classes in order: index ↔ label as the training table writes it.
@@ -117,25 +118,12 @@ impl LabelMap {
     /// # Errors
     /// No label column; a missing, `NaN` or infinite label; fewer than two classes.
     pub fn fit(examples: &Examples) -> Result<Self> {
-        let mut distinct: Vec<&String> = checked_labels(examples)?.iter().collect();
-        distinct.sort();
-        distinct.dedup();
-        let values: Option<Vec<f64>> = distinct.iter().map(|label| number(label)).collect();
-        let labels: Vec<String> = match values {
-            Some(values) => {
-                let mut order: Vec<(f64, &String)> = values.into_iter().zip(distinct).collect();
-                // Of two spellings of one number the shorter stands for both.
-                order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.len().cmp(&b.1.len())));
-                order.dedup_by(|a, b| a.0 == b.0);
-                order.into_iter().map(|(_, label)| label.clone()).collect()
-            }
-            None => distinct.into_iter().cloned().collect(),
-        };
-        if let [label] = &labels[..] {
+        let map = class_order(checked_labels(examples)?.iter().map(String::as_str));
+        if let [label] = map.labels() {
             let column = label_column(examples);
             return Err(DataError::OneClass { file: examples.file().to_owned(), column, label: label.clone() });
         }
-        Ok(Self::from(labels))
+        Ok(map)
     }
 
     /// The labels in class order, as the training table writes them.
@@ -203,6 +191,23 @@ impl LabelMap {
     }
 }
 
+/// The map of labels known to be usable, however few they are.
+pub(crate) fn class_order<'a>(labels: impl Iterator<Item = &'a str>) -> LabelMap {
+    let distinct: BTreeSet<&str> = labels.collect();
+    let values: Option<Vec<f64>> = distinct.iter().map(|label| number(label)).collect();
+    let labels: Vec<String> = match values {
+        Some(values) => {
+            let mut order: Vec<(f64, &str)> = values.into_iter().zip(distinct).collect();
+            // Of two spellings of one number the shorter stands for both.
+            order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.len().cmp(&b.1.len())));
+            order.dedup_by(|a, b| a.0 == b.0);
+            order.into_iter().map(|(_, label)| label.to_owned()).collect()
+        }
+        None => distinct.into_iter().map(str::to_owned).collect(),
+    };
+    LabelMap::from(labels)
+}
+
 /// The labels as scores.
 ///
 /// # Errors
@@ -213,9 +218,14 @@ pub fn scores(examples: &Examples) -> Result<Targets> {
         number(label)
             .map(|value| value as f32)
             .filter(|value| value.is_finite())
-            .ok_or_else(|| bad_label(examples, row, "is not a score; write a number or remove the row".into()))
+            .ok_or_else(|| not_a_score(examples, row))
     };
     Ok(Targets::Scores(labels.iter().enumerate().map(score).collect::<Result<_>>()?))
+}
+
+/// The error for a label that should be a score.
+pub(crate) fn not_a_score(examples: &Examples, row: usize) -> DataError {
+    bad_label(examples, row, "is not a score; write a number or remove the row".into())
 }
 
 /// The label column, every cell of it neither missing nor a number that is not finite.
@@ -247,7 +257,7 @@ fn label_column(examples: &Examples) -> String {
 }
 
 /// A label as a finite number; `-0` is `0`.
-fn number(label: &str) -> Option<f64> {
+pub(crate) fn number(label: &str) -> Option<f64> {
     label.trim().parse::<f64>().ok().filter(|value| value.is_finite()).map(|value| value + 0.0)
 }
 

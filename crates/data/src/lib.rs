@@ -12,6 +12,7 @@ mod error;
 mod examples;
 mod fingerprint;
 mod labels;
+pub mod profile;
 mod split;
 mod table;
 mod tokenise;

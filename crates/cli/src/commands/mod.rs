@@ -9,6 +9,7 @@ pub(crate) mod init;
 pub(crate) mod masked_lm;
 pub(crate) mod predict;
 pub(crate) mod pretrain;
+pub(crate) mod profile;
 pub(crate) mod runs;
 pub(crate) mod train;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args, &global, output),
         Command::Init(args) => init::run(&args, output),
+        Command::Profile(args) => profile::run(&args, output),
         Command::Clean(args) => clean::run(&args, output),
         Command::Train(args) => train::run(&args, &global, output),
         Command::Adapt(args) => adapt::run(&args, &global, output),

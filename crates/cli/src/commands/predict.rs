@@ -84,7 +84,7 @@ Examples:
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let to_stdout = args.output == Path::new("-");
     if !to_stdout {
-        check_destination(&args.output)?;
+        output::check_destination(&args.output, "--output")?;
     } else if output.is_json() {
         let words = "--json: standard output cannot hold both the predictions (--output -) and the document";
         return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
@@ -121,21 +121,6 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     }
     predictions.write(&args.output, form)?;
     if output.is_json() { output.json(&summary) } else { output.text(&summary.tell(&names)) }
-}
-
-/// Refuses what could not be written after the work.
-pub(super) fn check_destination(path: &Path) -> Result<(), Mistake> {
-    if path.is_dir() {
-        return Err(Mistake::new(format!("--output: {} is a directory; name a file in it", path.display())));
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match parent {
-        Some(parent) if !parent.is_dir() => {
-            let words = format!("--output: there is no directory {} to write to", parent.display());
-            Err(Mistake::new(words).hint(format!("mkdir -p {}", parent.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What `--json` prints.

@@ -8,13 +8,12 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use comfy_table::{Cell, Color};
-use console::style;
 use gyeol_pipeline::runs::{Event, EventKind, Report, Run, RunSummary, Runs, Status};
 use serde::Serialize;
 
 use crate::{
     args::Global,
-    output::{self, Output},
+    output::{self, Output, title},
 };
 
 /// The words of `gyeol runs`.
@@ -253,10 +252,6 @@ fn failure(event: &Event) -> Option<&str> {
 
 fn is_evaluation(kind: &&EventKind) -> bool {
     matches!(kind, EventKind::Evaluation { .. })
-}
-
-fn title(text: &str) -> String {
-    style(text).bold().to_string()
 }
 
 fn colour(status: Status) -> Color {

@@ -10,6 +10,7 @@ fn help_of_every_command_has_examples() {
         ("help_init", vec!["init", "--help"]),
         ("help_clean", vec!["clean", "--help"]),
         ("help_predict", vec!["predict", "--help"]),
+        ("help_profile", vec!["profile", "--help"]),
         ("help_evaluate", vec!["evaluate", "--help"]),
         ("help_runs_ls", vec!["runs", "ls", "--help"]),
         ("help_runs_show", vec!["runs", "show", "--help"]),

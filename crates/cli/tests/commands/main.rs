@@ -10,6 +10,7 @@ mod init;
 mod masked_lm;
 mod precision;
 mod predict;
+mod profile;
 mod project;
 #[cfg(unix)]
 mod resume;

@@ -80,14 +80,6 @@ impl Tokeniser {
         self.inner.token_to_id(token)
     }
 
-    fn unknown_id(&self) -> Option<u32> {
-        let model = serde_json::to_value(self.inner.get_model()).ok()?;
-        let configured = self.files.config.get("unk_token");
-        let content = configured.and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
-        let content = content.or_else(|| model.get("unk_token")?.as_str())?;
-        self.inner.token_to_id(content)
-    }
-
     /// Whether `token` is an additional special token already.
     fn has_special(&self, token: &str) -> Result<bool> {
         let clash = |what: &str| {

@@ -1,9 +1,9 @@
 //! Texts to token ids, as transformers' `AutoTokenizer` gives them for BERT, RoBERTa and ELECTRA checkpoints.
 //!
 //! `files` reads a checkpoint's tokeniser files, `build` makes the tokeniser of them, `extend` gives it further special
-//! tokens, `encode` runs and truncates, `tokenised` holds the result, `cache` keeps it on disk. `stream` takes a whole corpus
-//! there in bounded memory, by way of `spill`; `masking` tells masked-LM training about the vocabulary, and `train` makes
-//! new tokenisers.
+//! tokens, `encode` runs and truncates, `tokenised` holds the result, `cache` keeps it on disk, `pieces` says where tokens are
+//! in a text. `stream` takes a whole corpus to the cache in bounded memory, by way of `spill`; `masking` tells masked-LM
+//! training about the vocabulary, and `train` makes new tokenisers.
 
 mod build;
 mod cache;
@@ -11,6 +11,7 @@ mod encode;
 mod extend;
 mod files;
 mod masking;
+mod pieces;
 mod spill;
 mod stream;
 mod tokenised;

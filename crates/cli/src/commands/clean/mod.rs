@@ -10,8 +10,11 @@ use anyhow::Result;
 use gyeol_data::{CleanConfig, Cleaner, Columns, EmoticonsConfig, Examples, KeyStyle, Table, TextFormat};
 use gyeol_pipeline::{Watcher as _, fitted_cleaner, recipe::Recipe};
 
-use super::predict::check_destination;
-use crate::{exit::Mistake, output::Output, watcher::Console};
+use crate::{
+    exit::Mistake,
+    output::{self, Output},
+    watcher::Console,
+};
 use tell::Preview;
 
 /// The words of `gyeol clean`.
@@ -93,7 +96,7 @@ Examples:
 /// Cleans, counts and tells.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     if let Some(path) = &args.output {
-        check_destination(path)?;
+        output::check_destination(path, "--output")?;
         Table::delimiter(path)?;
     }
     let recipe = args.recipe.as_deref().map(|path| Recipe::load(path, &args.sets)).transpose()?;

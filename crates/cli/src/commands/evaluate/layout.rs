@@ -1,19 +1,11 @@
 //! The report laid out for a terminal: one table a section. What the figures mean is in `gyeol_eval`.
 
-use console::{Term, style, truncate_str};
+use console::{style, truncate_str};
 use gyeol_eval::{ClassAverage, ClassificationReport, MetricValues, RegressionReport, Report, SourceRow};
 use gyeol_pipeline::Evaluated;
 
 use super::LabelNames;
-use crate::output;
-
-/// Columns of the terminal, or of a page where there is none.
-const PAGE: usize = 100;
-
-/// Columns of the terminal on standard output.
-pub(super) fn terminal_width() -> usize {
-    Term::stdout().size_checked().map_or(PAGE, |(_, columns)| usize::from(columns))
-}
+use crate::output::{self, one_line, title};
 
 /// The whole report; texts are cut to `width` columns.
 pub(super) fn report(evaluated: &Evaluated, names: &LabelNames, width: usize) -> String {
@@ -153,19 +145,8 @@ fn with_texts(heading: &str, table: &str, rows: &[usize], texts: Option<&[String
     Some(section.join("\n"))
 }
 
-/// Line breaks and control characters become blanks, so that a text of the table keeps to its line and cannot steer the
-/// terminal.
-fn one_line(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
-}
-
-fn title(text: &str) -> String {
-    style(text).bold().to_string()
 }
 
 #[cfg(test)]
@@ -178,11 +159,6 @@ mod tests {
         let section = with_texts("Errors", "p\n0.9\n0.8", &[0, 1], Some(&texts), 16).unwrap();
         let plain = console::strip_ansi_codes(&section).into_owned();
         assert_eq!(plain, "Errors\np\n0.9\n    한글은 두 …\n0.8\n    (empty)");
-    }
-
-    #[test]
-    fn a_text_cannot_steer_the_terminal() {
-        assert_eq!(one_line("  \u{1b}[31mred\r\n\tblue\u{7} "), "[31mred blue");
     }
 
     #[test]

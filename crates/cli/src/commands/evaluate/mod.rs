@@ -17,7 +17,7 @@ use gyeol_pipeline::{
 };
 use serde::Serialize;
 
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// The words of `gyeol evaluate`.
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
         return output.json(&Document { report: &evaluated.report, unpredicted: evaluated.unpredicted });
     }
     let names = LabelNames::of(GyeolJson::read(&beside.join("model"))?.as_ref());
-    let text = [heading(args, &evaluated), layout::report(&evaluated, &names, layout::terminal_width())].join("\n\n");
+    let text = [heading(args, &evaluated), layout::report(&evaluated, &names, output::terminal_width())].join("\n\n");
     output.text(&text)
 }
 

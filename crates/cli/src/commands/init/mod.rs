@@ -2,21 +2,20 @@
 //!
 //! `detect` decides which column is what, `recipe` words the file; here they meet the command line.
 
-mod detect;
 mod recipe;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gyeol_data::{Columns, Examples, KeyStyle, LabelMap, Table, Task, infer_task};
+use gyeol_data::{Examples, LabelMap, Table, Task, infer_task};
 use serde::Serialize;
 
 use crate::{
+    detect::{self, Found, Wanted},
     exit::Mistake,
     observe,
     output::{self, Output},
 };
-use detect::{Found, Wanted};
 use recipe::Draft;
 
 /// The words of `gyeol init`.
@@ -115,17 +114,13 @@ fn look(args: &Args, output: &Output) -> Result<Findings> {
         text: args.text.as_deref(),
         text_pair: args.text_pair.as_deref(),
         label: args.label.as_deref(),
+        source: None,
     };
     let columns = detect::detect(&table, &wanted)?;
-    let names = Columns {
-        id: columns.id.as_ref().map(|found| found.column.clone()),
-        text: columns.text.column.clone(),
-        text_pair: columns.text_pair.as_ref().map(|found| found.column.clone()),
-        label: Some(columns.label.column.clone()),
-        group: columns.group.as_ref().map(|found| found.column.clone()),
-        source: columns.source.as_ref().map(|found| found.column.clone()),
-        keys: KeyStyle::Flag,
-    };
+    if columns.label.is_none() {
+        return Err(detect::not_found("label", "--label", &table));
+    }
+    let names = columns.columns();
     let examples = Examples::from_table(&table, &names)?;
     let inferred = infer_task(&examples)?;
     let labels = match inferred.task {

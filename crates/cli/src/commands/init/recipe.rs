@@ -2,7 +2,8 @@
 
 use gyeol_data::Task;
 
-use super::{Labels, detect::Found};
+use super::Labels;
+use crate::detect::Found;
 
 /// What the recipe says; paths as the recipe is to write them.
 pub(super) struct Draft {
@@ -86,7 +87,8 @@ mod tests {
 
     use gyeol_pipeline::recipe::Recipe;
 
-    use super::{super::detect::Choice, *};
+    use super::*;
+    use crate::detect::Choice;
 
     fn choice(column: &str) -> Choice {
         Choice { column: column.to_owned(), reason: "by its name".to_owned() }
@@ -98,7 +100,7 @@ mod tests {
             id: None,
             text: choice("say \"text\"\n# = '''"),
             text_pair: Some(choice("문장 2")),
-            label: choice("\\label"),
+            label: Some(choice("\\label")),
             source: None,
             group: Some(choice("group")),
         };

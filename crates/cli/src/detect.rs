@@ -3,50 +3,66 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use gyeol_data::{Column, Table};
+use gyeol_data::{Column, Columns, KeyStyle, Table};
 use serde::Serialize;
 
 use crate::exit::Mistake;
 
 /// Columns the user named.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wanted<'a> {
-    pub(super) id: Option<&'a str>,
-    pub(super) text: Option<&'a str>,
-    pub(super) text_pair: Option<&'a str>,
-    pub(super) label: Option<&'a str>,
+pub(crate) struct Wanted<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) text: Option<&'a str>,
+    pub(crate) text_pair: Option<&'a str>,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) source: Option<&'a str>,
 }
 
 /// One choice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Choice {
-    pub(super) column: String,
+pub(crate) struct Choice {
+    pub(crate) column: String,
     /// Why, as half a sentence.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// Which column is what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Found {
-    pub(super) id: Option<Choice>,
-    pub(super) text: Choice,
-    pub(super) text_pair: Option<Choice>,
-    pub(super) label: Choice,
-    pub(super) source: Option<Choice>,
-    pub(super) group: Option<Choice>,
+pub(crate) struct Found {
+    pub(crate) id: Option<Choice>,
+    pub(crate) text: Choice,
+    pub(crate) text_pair: Option<Choice>,
+    /// A table to be predicted has none.
+    pub(crate) label: Option<Choice>,
+    pub(crate) source: Option<Choice>,
+    pub(crate) group: Option<Choice>,
 }
 
 impl Found {
     /// Each key of `[data]` with its choice.
-    pub(super) fn rows(&self) -> [(&'static str, Option<&Choice>); 6] {
+    pub(crate) fn rows(&self) -> [(&'static str, Option<&Choice>); 6] {
         [
             ("id", self.id.as_ref()),
             ("text", Some(&self.text)),
             ("text_pair", self.text_pair.as_ref()),
-            ("label", Some(&self.label)),
+            ("label", self.label.as_ref()),
             ("source", self.source.as_ref()),
             ("group", self.group.as_ref()),
         ]
+    }
+
+    /// The columns by name; messages call them by the flags that name them.
+    pub(crate) fn columns(&self) -> Columns {
+        let name = |choice: &Option<Choice>| choice.as_ref().map(|choice| choice.column.clone());
+        Columns {
+            id: name(&self.id),
+            text: self.text.column.clone(),
+            text_pair: name(&self.text_pair),
+            label: name(&self.label),
+            group: name(&self.group),
+            source: name(&self.source),
+            keys: KeyStyle::Flag,
+        }
     }
 }
 
@@ -177,17 +193,24 @@ fn plain(name: &str) -> String {
 }
 
 /// Finds the columns of `table`, those of `wanted` taken as given.
-pub(super) fn detect(table: &Table, wanted: &Wanted<'_>) -> Result<Found> {
-    for (name, flag) in
-        [(wanted.id, "--id"), (wanted.text, "--text"), (wanted.text_pair, "--text-pair"), (wanted.label, "--label")]
-    {
+///
+/// # Errors
+/// A wanted column that is not there; a table without texts.
+pub(crate) fn detect(table: &Table, wanted: &Wanted<'_>) -> Result<Found> {
+    for (name, flag) in [
+        (wanted.id, "--id"),
+        (wanted.text, "--text"),
+        (wanted.text_pair, "--text-pair"),
+        (wanted.label, "--label"),
+        (wanted.source, "--source"),
+    ] {
         if let Some(name) = name {
             table.column(name, flag)?;
         }
     }
     let facts: Vec<Facts<'_>> =
         table.columns().iter().filter(|column| column.unreadable().is_none()).map(Facts::of).collect();
-    let asked = [wanted.id, wanted.text, wanted.text_pair, wanted.label];
+    let asked = [wanted.id, wanted.text, wanted.text_pair, wanted.label, wanted.source];
     let mut free: Vec<&Facts<'_>> = facts.iter().filter(|fact| !asked.contains(&Some(fact.name()))).collect();
     let given = |name: Option<&str>| name.map(|name| Choice { column: name.to_owned(), reason: "as asked".to_owned() });
 
@@ -207,13 +230,13 @@ pub(super) fn detect(table: &Table, wanted: &Wanted<'_>) -> Result<Found> {
     take(&mut free, Some(&text));
     let id = given(wanted.id).or_else(|| id_by_name(&free));
     take(&mut free, id.as_ref());
-    let source = by_name(&free, &SOURCES, |fact| (2..=MOST_CLASSES).contains(&fact.distinct) && fact.missing == 0);
+    let source = given(wanted.source)
+        .or_else(|| by_name(&free, &SOURCES, |fact| (2..=MOST_CLASSES).contains(&fact.distinct) && fact.missing == 0));
     take(&mut free, source.as_ref());
     let group = by_name(&free, &GROUPS, |fact| fact.missing == 0 && !fact.is_unique());
     take(&mut free, group.as_ref());
-    let label =
-        label_by_name.or_else(|| label_by_content(&free)).ok_or_else(|| not_found("label", "--label", table))?;
-    take(&mut free, Some(&label));
+    let label = label_by_name.or_else(|| label_by_content(&free));
+    take(&mut free, label.as_ref());
     let id = id.or_else(|| id_by_content(&free));
     Ok(Found { id, text, text_pair, label, source, group })
 }
@@ -281,7 +304,8 @@ fn id_by_content(free: &[&Facts<'_>]) -> Option<Choice> {
     Some(free.iter().find(short)?.chosen("short and different in every row"))
 }
 
-fn not_found(what: &str, flag: &str, table: &Table) -> anyhow::Error {
+/// The error for a column that is needed and not there.
+pub(crate) fn not_found(what: &str, flag: &str, table: &Table) -> anyhow::Error {
     let names: Vec<&str> = table.columns().iter().map(Column::name).collect();
     Mistake::new(format!("{}: no column looks like the {what} ({})", table.file(), names.join(", ")))
         .hint(format!("name it with {flag} COLUMN"))
@@ -330,7 +354,7 @@ mod tests {
         let csv = "comments,bias,hate\nfirst comment,a,x\nsecond comment,b,y\nthird comment,a,x\nfourth one,b,z\n\
                    fifth comment,a,y\nsixth comment,b,z\n";
         let table = Table::from_reader(csv.as_bytes(), TextFormat::Csv, "t.csv").unwrap();
-        let label = detect(&table, &Wanted::default()).unwrap().label;
+        let label = detect(&table, &Wanted::default()).unwrap().label.unwrap();
         assert_eq!((label.column.as_str(), label.reason.as_str()), ("bias", "2 distinct values; or is it hate?"));
     }
 
@@ -341,8 +365,8 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_labels_or_texts_says_which_is_missing() {
-        assert_eq!(found("id,text\n1,one text\n2,two texts\n"), "t.csv: no column looks like the label (id, text)");
+    fn a_table_may_lack_labels_but_not_texts() {
+        assert_eq!(found("id,text\n1,one text\n2,two texts\n"), "id=id text=text");
         assert_eq!(found("id,label\n1,0\n2,1\n"), "t.csv: no column looks like the text (id, label)");
     }
 }
