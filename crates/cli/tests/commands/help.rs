@@ -9,6 +9,8 @@ fn help_of_every_command_has_examples() {
         ("help", vec!["--help"]),
         ("help_init", vec!["init", "--help"]),
         ("help_clean", vec!["clean", "--help"]),
+        ("help_adapt", vec!["adapt", "--help"]),
+        ("help_pretrain", vec!["pretrain", "--help"]),
         ("help_predict", vec!["predict", "--help"]),
         ("help_profile", vec!["profile", "--help"]),
         ("help_evaluate", vec!["evaluate", "--help"]),

@@ -54,10 +54,11 @@ pub fn write_config(
 /// # Errors
 /// [`HfError::DiskFull`] or [`HfError::Io`].
 pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig, precision: WeightPrecision) -> Result<(), HfError> {
-    let mut config = carried_over(base, base.model_type.masked_lm_architecture(), precision);
+    let mut config = carried_over(base, base.model_type.masked_lm_architecture());
     for key in ["id2label", "label2id", "problem_type", "classifier_dropout"] {
         config.shift_remove(key);
     }
+    set_dtype(&mut config, precision);
     write_json(&dir.join("config.json"), &config)
 }
 
@@ -124,26 +125,29 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
 }
 
 fn classifier_config(base: &EncoderConfig, problem_type: ProblemType, labels: &[String]) -> Map<String, Value> {
-    let mut config = carried_over(base, base.model_type.classifier_architecture(), WeightPrecision::F32);
+    let mut config = carried_over(base, base.model_type.classifier_architecture());
     let id2label: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
     let label2id: Map<_, _> = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
     config.insert("id2label".to_owned(), Value::Object(id2label));
     config.insert("label2id".to_owned(), Value::Object(label2id));
     config.insert("problem_type".to_owned(), json!(problem_type.as_str()));
+    set_dtype(&mut config, WeightPrecision::F32);
     config
 }
 
-/// The keys of `base` that hold for another model on the same encoder, of the class `architecture` with its weights in
-/// `precision`.
-fn carried_over(base: &EncoderConfig, architecture: &str, precision: WeightPrecision) -> Map<String, Value> {
+/// The keys of `base` that hold for another model on the same encoder, of the class `architecture`.
+fn carried_over(base: &EncoderConfig, architecture: &str) -> Map<String, Value> {
     let mut config = base.raw().clone();
     for key in STALE_KEYS {
         config.shift_remove(key);
     }
     config.insert("architectures".to_owned(), json!([architecture]));
-    // transformers before 4.56 reads `torch_dtype`, and takes f32 when it is absent.
-    config.insert("dtype".to_owned(), json!(precision.torch_name()));
     config
+}
+
+/// Says how the weights are stored. transformers before 4.56 reads `torch_dtype`, and takes f32 when it is absent.
+fn set_dtype(config: &mut Map<String, Value>, precision: WeightPrecision) {
+    config.insert("dtype".to_owned(), json!(precision.torch_name()));
 }
 
 /// The JSON header, padded with spaces so that the numbers begin at a multiple of 8 bytes.
