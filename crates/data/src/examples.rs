@@ -19,6 +19,8 @@ pub enum KeyStyle {
     Recipe,
     /// `--text-pair`: the flag of a command.
     Flag,
+    /// This, whatever the column is for.
+    Key(&'static str),
 }
 
 /// Which columns of a table hold what.
@@ -50,6 +52,7 @@ impl Columns {
         match self.keys {
             KeyStyle::Recipe => format!("data.{name}"),
             KeyStyle::Flag => format!("--{}", name.replace('_', "-")),
+            KeyStyle::Key(key) => key.to_owned(),
         }
     }
 }

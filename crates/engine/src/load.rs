@@ -139,6 +139,19 @@ impl<D: Device> Model<D> {
         Ok(report)
     }
 
+    /// Takes the encoder's weights of a checkpoint that has exactly them, and leaves the head as it is.
+    ///
+    /// # Errors
+    /// If a tensor of the encoder is missing or has another shape.
+    pub fn load_encoder(&mut self, weights: &Weights) -> Result<(), HfError> {
+        for tensor in self.network.table.tensors().iter().filter(|tensor| tensor.part == Part::Encoder) {
+            let mut values = vec![0.0; tensor.span.len];
+            weights.read_f32(&tensor.name, &tensor.shape, &mut values)?;
+            self.device.upload(Store::Weights, tensor.span, &values);
+        }
+        Ok(())
+    }
+
     /// Whether the checkpoint's output layer is a sound one for another number of labels: every tensor of it is there and
     /// has another first dimension, the same for all. Then all of it starts fresh; anything else that does not fit is
     /// an error of the tensor.

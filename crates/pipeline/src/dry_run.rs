@@ -6,7 +6,9 @@ use gyeol_engine::config::{EvaluateEvery, TrainConfig};
 use gyeol_engine::{Action, Evaluation, FineTuning, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
 use serde::Serialize;
 
+use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
+use crate::runs::Runs;
 use crate::train::load_base;
 use crate::{Error, Watcher, process};
 
@@ -51,7 +53,14 @@ pub struct Estimate {
 ///
 /// # Errors
 /// As training.
-pub fn estimate(prepared: &Prepared, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
+pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
+    if prepared.recipe.adapt.is_some() {
+        let adaptation = Adaptation::new(prepared, watcher)?;
+        match adaptation.made_before(runs)? {
+            Some((report, _)) => watcher.note(&format!("the base is adapted already: {}", report.run)),
+            None => watcher.warning(&format!("{} comes first and is not in this estimate", adaptation.describe()?)),
+        }
+    }
     watcher.phase("loading weights");
     let (mut model, _) = load_base(prepared, None)?;
     let recipe = &prepared.recipe.train;

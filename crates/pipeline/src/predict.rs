@@ -108,7 +108,7 @@ impl Predictor {
     pub fn open(dir: &Path, arithmetic: Arithmetic) -> Result<Self, Error> {
         let config = EncoderConfig::read(dir)?;
         let tokeniser = Tokeniser::open(dir)?;
-        check_vocabulary(&config, &tokeniser, &dir.display().to_string())?;
+        check_vocabulary("model", &config, &tokeniser, &dir.display().to_string())?;
         let settings = GyeolJson::read(dir)?;
         if let Some(cleaner) = settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
             check_tokens(cleaner, &tokeniser, dir)?;

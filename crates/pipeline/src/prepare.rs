@@ -402,12 +402,17 @@ fn resolve_frozen(recipe: &Recipe, config: &EncoderConfig) -> Result<usize, Erro
 
 /// Whether tokeniser, length and encoder go together.
 fn check_fit(recipe: &Recipe, config: &EncoderConfig, tokeniser: &Tokeniser) -> Result<(), Error> {
-    check_vocabulary(config, tokeniser, &recipe.model.base)?;
+    check_vocabulary("model.base", config, tokeniser, &recipe.model.base)?;
     check_length("model.max_length", recipe.model.max_length, config)
 }
 
 /// A token without an embedding row cannot be computed.
-pub(crate) fn check_vocabulary(config: &EncoderConfig, tokeniser: &Tokeniser, base: &str) -> Result<(), Error> {
+pub(crate) fn check_vocabulary(
+    key: &'static str,
+    config: &EncoderConfig,
+    tokeniser: &Tokeniser,
+    base: &str,
+) -> Result<(), Error> {
     if tokeniser.vocab_size() > config.vocab_size {
         let problem = format!(
             "the tokeniser of {base} has {} tokens, its word embedding only {} rows (config.json: vocab_size); \
@@ -415,7 +420,7 @@ pub(crate) fn check_vocabulary(config: &EncoderConfig, tokeniser: &Tokeniser, ba
             tokeniser.vocab_size(),
             config.vocab_size
         );
-        return Err(Error::Setting { key: "model.base", problem });
+        return Err(Error::Setting { key, problem });
     }
     Ok(())
 }

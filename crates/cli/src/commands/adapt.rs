@@ -51,11 +51,12 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         Adapted::Interrupted { run, step } => Err(Interrupted { hint: Some(train::how_to_go_on(&run, step)) }.into()),
         Adapted::Done { report, .. } if output.is_json() => output.json(&report),
         Adapted::Done { report, dir, .. } => {
-            let recipe = args.recipe.display();
-            let next = match prepared.recipe.adapt {
-                Some(_) => format!("next: gyeol train {recipe}, which starts from it"),
-                None => format!("next: gyeol train {recipe} --set model.base={}", dir.display()),
-            };
+            let mut next = format!("next: gyeol train {}", masked_lm::quoted(&args.recipe.display().to_string()));
+            args.sets.iter().for_each(|set| next.push_str(&format!(" --set {}", masked_lm::quoted(set))));
+            match prepared.recipe.adapt {
+                Some(_) => next.push_str(", which starts from it"),
+                None => next.push_str(&format!(" {}", masked_lm::set_base(&dir))),
+            }
             output.text(&masked_lm::tell(&report, &dir, &[next]))
         }
     }

@@ -34,7 +34,7 @@ Examples:
 /// Does what `gyeol demo` says: writes the files, then runs the commands it prints, as if they had been typed.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let files = demo::write(&args.out, args.seed)?;
-    output.note(&format!("wrote made-up reviews, a small encoder and a recipe to {}", args.out.display()));
+    output.note(&format!("wrote made-up reviews, a small Korean encoder and a recipe to {}", args.out.display()));
     // A program reads one document: the evaluation.
     let on_the_way = if output.is_json() { output.muted() } else { *output };
     let recipe = show(&files.recipe);

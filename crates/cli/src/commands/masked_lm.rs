@@ -20,9 +20,10 @@ pub(crate) fn tell(report: &Report, dir: &Path, more: &[String]) -> String {
             report.best_step
         ));
     }
+    // Over all epochs, as the rate is.
+    let texts = report.samples_per_second * report.train_seconds;
     lines.push(format!(
-        "{} texts in {}: {:.0} texts/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
-        report.train_rows,
+        "{texts:.0} texts in {}: {:.0} texts/s, {:.0} tokens/s on {} threads ({}, {}), peak memory {}",
         output::duration(report.train_seconds),
         report.samples_per_second,
         report.tokens_per_second,
@@ -41,4 +42,16 @@ pub(crate) fn tell(report: &Report, dir: &Path, more: &[String]) -> String {
 /// Large ones are known to no more than three digits.
 fn perplexity(value: f64) -> String {
     if value < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+/// A model directory as a `--set` that is right in any directory.
+pub(crate) fn set_base(dir: &Path) -> String {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    format!("--set {}", quoted(&format!("model.base={}", dir.display())))
+}
+
+/// A word of a command line, in quotes where a shell needs them.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,:+".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -59,6 +59,6 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     }
     let size = format!("{:.2} M parameters, {} tokens", done.parameters as f64 / 1e6, done.vocab_size);
     let dir = Runs::new(&global.home).open(&report.run)?.model_dir();
-    let next = format!("next: gyeol train recipe.toml --set model.base={}", dir.display());
+    let next = format!("next: gyeol train recipe.toml {}", masked_lm::set_base(&dir));
     output.text(&masked_lm::tell(&report, &dir, &[size, next]))
 }

@@ -68,7 +68,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
     if args.dry_run {
         let prepared = Prepared::new(recipe, isa, &global.home, &hub, &mut watcher)?;
-        let estimate = estimate(&prepared, &mut watcher)?;
+        let estimate = estimate(&prepared, &Runs::new(&global.home), &mut watcher)?;
         watcher.finish();
         if output.is_json() {
             output.json(&estimate)?

@@ -160,6 +160,9 @@ fn a_recipe_with_adapt_adapts_once_whatever_fine_tuning_does_then() {
     assert_eq!(first.code, Some(0), "{}", first.all());
     let runs = || names(project.0.path().join(".gyeol/runs"));
     assert_eq!(runs(), ["encoder-001", "recipe-001", "recipe-adapt-001"]);
+    assert!(project.run_text(1, "report.json").contains("\"adapted_by\": \"recipe-adapt-001\""));
+    let dry = project.train(&["--dry-run"]);
+    assert!(dry.stderr.contains("the base is adapted already: recipe-adapt-001"), "{}", dry.stderr);
     let plain = project.train(&["--set", "name=\"plain\"", "--set", "train.learning_rate=3e-4"]);
     assert!(plain.stderr.contains("adapted to these texts before: recipe-adapt-001"), "{}", plain.stderr);
     assert_eq!(runs(), ["encoder-001", "plain-001", "recipe-001", "recipe-adapt-001"]);

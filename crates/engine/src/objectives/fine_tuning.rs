@@ -45,17 +45,18 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
     /// Every row weighs the same, however the window falls into batches.
     fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
         let weight = 1.0 / window.rows.len() as f64;
-        let mut done = Accumulated::default();
+        let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
             let batch = self.train.tokens.batch(rows);
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
             let outputs = model.forward(&batch, stream)?;
             let (loss, gradient) = losses::loss(self.loss, &outputs, &self.train.targets.select(rows), weight);
             model.backward(&gradient);
-            done.loss += loss * weight;
+            total += loss * weight;
             done.tokens += batch.tokens();
             done.passes += 1;
         }
+        done.loss = Some(total);
         Ok(done)
     }
 

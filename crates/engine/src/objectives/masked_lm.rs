@@ -23,7 +23,7 @@ pub struct MaskedLm<'a> {
     pub train: &'a [u32],
     /// The rows to evaluate on; none: no evaluation.
     pub valid: &'a [u32],
-    /// Keys the tokens hidden in evaluations, which are then the same in runs of other seeds.
+    /// Keys the tokens hidden in evaluations.
     pub valid_seed: u64,
 }
 
@@ -49,17 +49,18 @@ impl<D: Device> Objective<D> for MaskedLm<'_> {
     fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
         let batches: Vec<(Batch, Masked)> =
             window.rows.chunks(window.batch_size).map(|rows| self.masked(rows, window.seed, window.epoch)).collect();
-        // A window of texts without a single hidden token has no loss and moves nothing.
-        let hidden = batches.iter().map(|(_, masked)| masked.labels.len()).sum::<usize>().max(1);
+        let hidden: usize = batches.iter().map(|(_, masked)| masked.labels.len()).sum();
         let weight = 1.0 / hidden as f64;
-        let mut done = Accumulated::default();
+        let (mut total, mut done) = (0.0, Accumulated::default());
         for (batch, masked) in &batches {
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
             let losses = model.train_masked(batch, masked, weight as f32, stream)?;
-            done.loss += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() * weight;
+            total += losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() * weight;
             done.tokens += batch.tokens();
             done.passes += 1;
         }
+        // A window of short texts may have no hidden token at all.
+        done.loss = (hidden > 0).then_some(total);
         Ok(done)
     }
 

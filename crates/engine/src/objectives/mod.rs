@@ -30,8 +30,8 @@ pub struct Window<'a> {
 /// What came of a [`Window`].
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Accumulated {
-    /// The mean loss, whose gradients were added.
-    pub loss: f64,
+    /// The mean loss, whose gradients were added; `None` if there was nothing to learn, and nothing was added.
+    pub loss: Option<f64>,
     /// Tokens of all rows.
     pub tokens: usize,
     /// Forward passes.

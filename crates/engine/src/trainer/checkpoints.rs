@@ -18,14 +18,14 @@ pub struct KeptCheckpoint {
 }
 
 /// The best `keep` of `best` (the best first) and `new`, and what falls out. Of equals the earlier is better; a score
-/// that is not a number is worse than any.
+/// that is not a number is worse than any, and of several the latest is better: it says nothing against the training.
 fn decide(
     best: &[KeptCheckpoint],
     new: KeptCheckpoint,
     keep: usize,
     higher_is_better: bool,
 ) -> (Vec<KeptCheckpoint>, Option<KeptCheckpoint>) {
-    let better = |a: f64, b: f64| (!a.is_nan() && b.is_nan()) || if higher_is_better { a > b } else { a < b };
+    let better = |a: f64, b: f64| b.is_nan() || if higher_is_better { a > b } else { a < b };
     let rank = best.iter().position(|old| better(new.score, old.score)).unwrap_or(best.len());
     let mut kept = best.to_vec();
     kept.insert(rank, new);
@@ -50,7 +50,7 @@ impl<D: Device, O> Trainer<'_, D, O> {
         }
         // The file of a checkpoint that falls out goes only once no saved state lists it any more.
         state.stale.extend(out.filter(|out| out.step != new.step).map(|out| out.step));
-        let improved = best[0].step == new.step;
+        let improved = best[0].step == new.step && !score.is_nan();
         state.best = best;
         Ok(improved)
     }
@@ -99,9 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn of_equals_the_earlier_is_better_and_nan_is_worst() {
+    fn of_equals_the_earlier_is_better_and_nan_is_worst_but_of_two_the_later() {
         assert_eq!(run(&[0.5, 0.5, 0.5], 2, true), [0, 1]);
-        assert_eq!(run(&[f64::NAN, 0.1, f64::NAN], 2, true), [1, 0]);
+        assert_eq!(run(&[f64::NAN, 0.1, f64::NAN], 2, true), [1, 2]);
+        assert_eq!(run(&[f64::NAN, f64::NAN], 2, true), [1, 0]);
         assert_eq!(run(&[f64::NAN, 0.1], 1, false), [1]);
     }
 

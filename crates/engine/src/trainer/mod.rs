@@ -147,7 +147,11 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         state.pass += passes;
         let rate = learning_rate(self.config, state.step, plan.steps);
         state.step += 1;
-        let gradient_norm = self.model.optimise(self.config, rate, state.step);
+        // Without anything learnt there are no gradients, and what the arena holds is stale: the weights stay as they are.
+        let (loss, gradient_norm) = match loss {
+            Some(loss) => (loss, self.model.optimise(self.config, rate, state.step)),
+            None => (0.0, 0.0),
+        };
         if !loss.is_finite() || !gradient_norm.is_finite() {
             return Err(TrainError::NotFinite { step: state.step, loss, gradient_norm, learning_rate: rate });
         }

@@ -2,6 +2,7 @@
 //! `fixture` is what they share.
 
 mod fixture;
+mod masked_lm;
 mod refusals;
 mod resume;
 

@@ -1,10 +1,8 @@
-//! The files of the demo: tables, an encoder without weights, and a recipe that puts them together.
+//! The files of the demo: tables, the small Korean encoder, and a recipe that puts them together.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
-use super::{CLASS_NAMES, Review, reviews, vocabulary};
+use super::{CLASS_NAMES, Review, encoder, reviews};
 use crate::Error;
 
 /// Rows that train, a tenth of which validates.
@@ -12,9 +10,6 @@ const TRAIN_ROWS: usize = 6000;
 
 /// Rows that are predicted.
 const TEST_ROWS: usize = 1000;
-
-/// Entries of the encoder's vocabulary.
-const VOCABULARY: usize = 2000;
 
 /// Where the demo's files are.
 #[derive(Debug, Clone)]
@@ -32,30 +27,21 @@ pub struct DemoFiles {
 /// # Errors
 /// If a file cannot be written.
 pub fn write(dir: &Path, seed: u64) -> Result<DemoFiles, Error> {
-    let encoder = dir.join("encoder");
-    std::fs::create_dir_all(&encoder).map_err(|source| Error::Io {
-        path: encoder.clone(),
-        action: "create",
-        source,
-    })?;
+    encoder::write(&dir.join("encoder"))?;
     let all = reviews(seed, TRAIN_ROWS + TEST_ROWS);
     let (train, test) = all.split_at(TRAIN_ROWS);
-    let vocabulary = vocabulary::build(train.iter().map(|review| review.text.as_str()), VOCABULARY);
 
     let files =
         DemoFiles { recipe: dir.join("recipe.toml"), test: dir.join("test.csv"), answers: dir.join("answers.csv") };
-    put(&dir.join("train.csv"), &table(train, true))?;
-    put(&files.test, &table(test, false))?;
-    put(&files.answers, &table(test, true))?;
-    put(&encoder.join("vocab.txt"), &(vocabulary.join("\n") + "\n"))?;
-    put(&encoder.join("tokenizer_config.json"), &tokenizer_config())?;
-    put(&encoder.join("config.json"), &config(vocabulary.len()))?;
-    put(&files.recipe, &recipe(seed))?;
+    put(&dir.join("train.csv"), table(train, true).as_bytes())?;
+    put(&files.test, table(test, false).as_bytes())?;
+    put(&files.answers, table(test, true).as_bytes())?;
+    put(&files.recipe, recipe(seed).as_bytes())?;
     Ok(files)
 }
 
-fn put(path: &Path, text: &str) -> Result<(), Error> {
-    gyeol_data::write_atomic(path, |out| out.write_all(text.as_bytes())).map_err(|source| Error::Io {
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    gyeol_data::write_atomic(path, |out| out.write_all(bytes)).map_err(|source| Error::Io {
         path: path.to_owned(),
         action: "write",
         source,
@@ -72,44 +58,10 @@ fn table(reviews: &[Review], labelled: bool) -> String {
     text
 }
 
-fn tokenizer_config() -> String {
-    pretty(&json!({
-        "tokenizer_class": "BertTokenizer",
-        "do_lower_case": false,
-        "strip_accents": false,
-        "tokenize_chinese_chars": true,
-        "model_max_length": 64,
-        "cls_token": "[CLS]",
-        "sep_token": "[SEP]",
-        "pad_token": "[PAD]",
-        "unk_token": "[UNK]",
-        "mask_token": "[MASK]",
-    }))
-}
-
-fn config(vocab_size: usize) -> String {
-    pretty(&json!({
-        "model_type": "bert",
-        "vocab_size": vocab_size,
-        "hidden_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 512,
-        "hidden_act": "gelu",
-        "max_position_embeddings": 64,
-        "type_vocab_size": 2,
-        "pad_token_id": 0,
-    }))
-}
-
-fn pretty(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
-}
-
 fn recipe(seed: u64) -> String {
     let names = CLASS_NAMES.map(|name| format!("\"{name}\"")).join(", ");
     format!(
-        "# The demo: made-up Korean film reviews in four classes, and a small encoder that starts from random weights.
+        "# The demo: made-up Korean film reviews in four classes, and a small encoder that has read real ones.
 # The recipe.toml in the run's directory is this one with every key and its default written out.
 name = \"demo\"
 seed = {seed}
@@ -126,13 +78,12 @@ label_names = [{names}]
 
 [model]
 base = \"encoder\"
-init = \"random\"
 max_length = 64
 
 [train]
-epochs = 4
+epochs = 3
 batch_size = 32
-learning_rate = 1e-3
+learning_rate = 3e-4
 warmup_ratio = 0.1
 "
     )
@@ -141,6 +92,7 @@ warmup_ratio = 0.1
 #[cfg(test)]
 mod tests {
     use gyeol_data::{Table, Tokeniser};
+    use gyeol_engine::hf::{EncoderConfig, Weights};
 
     use super::*;
     use crate::recipe::Recipe;
@@ -153,8 +105,10 @@ mod tests {
         assert_eq!(Table::read(&recipe.data.train).unwrap().rows(), TRAIN_ROWS);
         assert_eq!(Table::read(&files.test).unwrap().rows(), TEST_ROWS);
         assert_eq!(Table::read(&files.answers).unwrap().rows(), TEST_ROWS);
-        let tokeniser = Tokeniser::open(Path::new(&recipe.model.base)).unwrap();
-        assert_eq!(tokeniser.vocab_size(), VOCABULARY);
+        let base = Path::new(&recipe.model.base);
+        let (tokeniser, config) = (Tokeniser::open(base).unwrap(), EncoderConfig::read(base).unwrap());
+        assert_eq!(tokeniser.vocab_size(), config.vocab_size);
+        assert!(Weights::open(base).unwrap().is_some());
     }
 
     #[test]
@@ -162,7 +116,5 @@ mod tests {
         let [a, b] = [0, 1].map(|_| tempfile::tempdir().unwrap());
         let (first, second) = (write(a.path(), 7).unwrap(), write(b.path(), 7).unwrap());
         assert_eq!(std::fs::read(first.answers).unwrap(), std::fs::read(second.answers).unwrap());
-        let vocabulary = |dir: &tempfile::TempDir| std::fs::read(dir.path().join("encoder/vocab.txt")).unwrap();
-        assert_eq!(vocabulary(&a), vocabulary(&b));
     }
 }

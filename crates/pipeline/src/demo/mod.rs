@@ -3,13 +3,13 @@
 //!
 //! Only the data is made here; training on it is the ordinary route.
 
+mod encoder;
 mod files;
 mod grammar;
 mod lexicon;
 mod random;
 mod reviews;
 mod typos;
-mod vocabulary;
 
 pub use files::{DemoFiles, write};
 pub use reviews::{CLASS_NAMES, Review, reviews};

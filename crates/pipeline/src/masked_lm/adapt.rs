@@ -6,17 +6,18 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Corpus, CorpusSource, fingerprint};
-use gyeol_engine::config::{Init, LossConfig, TrainConfig};
+use gyeol_engine::config::{FreezeLayers, Init, LossConfig, ModelConfig, TrainConfig};
 use gyeol_engine::hf::EncoderConfig;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::AdaptConfig;
 use super::pretrain::source;
-use super::run::{MaskedLmRun, Start, Texts, finished};
-use crate::prepare::{Part, Prepared};
+use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
+use crate::prepare::{Part, Prepared, check_length};
 use crate::recipe::Recipe;
 use crate::runs::{Report, Runs};
 use crate::session::Trained;
+use crate::watch::Keeper;
 use crate::{Arithmetic, Error, Watcher};
 
 /// The recipe's own tables, as `adapt.texts` calls them.
@@ -43,71 +44,109 @@ pub enum Adapted {
     },
 }
 
+/// An adaptation that could be made, checked as far as it can be before anything is computed.
+pub(crate) struct Adaptation<'a> {
+    prepared: &'a Prepared,
+    settings: AdaptConfig,
+    arithmetic: Arithmetic,
+    corpus: Corpus,
+    encoder: EncoderConfig,
+    max_length: usize,
+    fingerprint: String,
+}
+
+impl<'a> Adaptation<'a> {
+    /// The adaptation that the recipe of `prepared` asks for; without a table `[adapt]`, one by the defaults.
+    ///
+    /// # Errors
+    /// If the base has nothing to adapt, a setting does not fit it, or a text cannot be read.
+    pub(crate) fn new(prepared: &'a Prepared, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        let recipe = &prepared.recipe;
+        let settings = recipe.adapt.clone().unwrap_or_default();
+        if recipe.model.init == Init::Random {
+            let problem =
+                "\"random\" weights have learnt nothing to adapt; remove it, or pre-train with `gyeol pretrain`";
+            return Err(Error::Setting { key: "model.init", problem: problem.to_owned() });
+        }
+        // Dropout is the base's own here, or `adapt.dropout`: `model.dropout` is fine-tuning's.
+        let mut encoder = EncoderConfig::read(&prepared.base)?;
+        encoder.set_vocab_size(prepared.config.vocab_size);
+        check_tied(&encoder, "model.base")?;
+        let max_length = settings.max_length.unwrap_or(recipe.model.max_length);
+        check_length("adapt.max_length", max_length, &encoder)?;
+        let key = "adapt.precision";
+        let arithmetic = Arithmetic::new(settings.precision, prepared.arithmetic.instruction_set(), key)?;
+        watcher.phase("reading texts");
+        let mut corpus = Corpus::open(&sources(prepared, &settings)?)?;
+        if let Some(cleaner) = &prepared.cleaner {
+            corpus = corpus.cleaned(cleaner.clone());
+        }
+        let parts = [
+            base_fingerprint(&prepared.base)?,
+            corpus.fingerprint()?,
+            prepared.tokeniser.fingerprint().to_owned(),
+            format!("{:?}", prepared.new_tokens),
+            // Numbers, words and lists always have a JSON form.
+            serde_json::to_string(&settings).unwrap_or_default(),
+            max_length.to_string(),
+            arithmetic.to_string(),
+        ];
+        let fingerprint = fingerprint(&parts.each_ref().map(String::as_str));
+        Ok(Self { prepared, settings, arithmetic, corpus, encoder, max_length, fingerprint })
+    }
+
+    /// The run that has made it before, and its model.
+    pub(crate) fn made_before(&self, runs: &Runs) -> Result<Option<(Report, PathBuf)>, Error> {
+        finished(runs, &self.fingerprint)
+    }
+
+    /// What a person should know of it before it begins.
+    pub(crate) fn describe(&self) -> Result<String, Error> {
+        let texts = self.corpus.counts()?.texts;
+        Ok(format!("adapting the base to {texts} texts, in {}", self.arithmetic))
+    }
+
+    fn make(self, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+        let Self { prepared, settings, arithmetic, corpus, encoder, max_length, fingerprint } = self;
+        let mut keeper = Keeper { watcher, warnings: prepared.warnings.clone() };
+        let held_out = (settings.holdout, settings.seed);
+        let texts = Texts::new(&corpus, &prepared.tokeniser, max_length, held_out, runs.home(), &mut keeper)?;
+        let Keeper { watcher, warnings } = keeper;
+        let own = own_recipe(&prepared.recipe, settings.clone());
+        let run = MaskedLmRun {
+            name: &own.name,
+            toml: own.to_toml()?,
+            train: settings.train(),
+            seed: settings.seed,
+            mask: settings.mask,
+            whole_words: settings.whole_words,
+            dropout: settings.dropout,
+            arithmetic,
+            start: Start::Checkpoint { dir: &prepared.base, new_tokens: &prepared.new_tokens },
+            encoder,
+            tokeniser: &prepared.tokeniser,
+            texts,
+            weights: settings.weights,
+            warnings,
+            fingerprint,
+        };
+        run.train(runs, resume, watcher)
+    }
+}
+
 /// Adapts the base model of `prepared` as its recipe says (without a table `[adapt]`, by the defaults), unless one of `runs`
 /// has done exactly that.
 ///
 /// # Errors
 /// If the base has nothing to adapt, a text cannot be read, or the training cannot go on; `resume` continues it.
 pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Adapted, Error> {
-    let recipe = &prepared.recipe;
-    let settings = recipe.adapt.clone().unwrap_or_default();
-    if recipe.model.init == Init::Random {
-        let problem = "\"random\" weights have learnt nothing to adapt; remove it, or pre-train with `gyeol pretrain`";
-        return Err(Error::Setting { key: "model.init", problem: problem.to_owned() });
-    }
-    if prepared.config.raw().get("tie_word_embeddings").and_then(serde_json::Value::as_bool) == Some(false) {
-        let problem = "the base has a decoder of its own (config.json: tie_word_embeddings is false); only decoders tied to \
-                       the word embedding can be trained";
-        return Err(Error::Setting { key: "model.base", problem: problem.to_owned() });
-    }
-    let arithmetic = Arithmetic::new(settings.precision, prepared.arithmetic.instruction_set(), "adapt.precision")?;
-    watcher.phase("reading texts");
-    let mut corpus = Corpus::open(&sources(prepared, &settings)?)?;
-    if let Some(cleaner) = &prepared.cleaner {
-        corpus = corpus.cleaned(cleaner.clone());
-    }
-    // Dropout is the base's own here, or `adapt.dropout`: `model.dropout` is fine-tuning's.
-    let mut encoder = EncoderConfig::read(&prepared.base)?;
-    encoder.set_vocab_size(prepared.config.vocab_size);
-    let max_length = settings.max_length.unwrap_or(recipe.model.max_length);
-    let print = [
-        base_fingerprint(&prepared.base)?,
-        corpus.fingerprint()?,
-        prepared.tokeniser.fingerprint().to_owned(),
-        format!("{:?}", prepared.new_tokens),
-        // Numbers, words and lists always have a JSON form.
-        serde_json::to_string(&settings).unwrap_or_default(),
-        max_length.to_string(),
-        arithmetic.to_string(),
-    ];
-    let print = fingerprint(&print.each_ref().map(String::as_str));
-    if let Some((report, dir)) = finished(runs, &print)? {
+    let adaptation = Adaptation::new(prepared, watcher)?;
+    if let Some((report, dir)) = adaptation.made_before(runs)? {
         watcher.note(&format!("the base was adapted to these texts before: {}", report.run));
         return Ok(Adapted::Done { report: Box::new(report), dir, reused: true });
     }
-    watcher.note("adapting the base to the texts");
-    let held_out = (settings.holdout, settings.seed);
-    let texts = Texts::new(&corpus, &prepared.tokeniser, max_length, held_out, runs.home(), watcher)?;
-    let own = own_recipe(recipe, settings);
-    let settings = own.adapt.as_ref().unwrap_or_else(|| unreachable!("it was just put there"));
-    let run = MaskedLmRun {
-        name: &own.name,
-        toml: own.to_toml()?,
-        train: settings.train(),
-        seed: settings.seed,
-        mask: settings.mask,
-        whole_words: settings.whole_words,
-        dropout: settings.dropout,
-        arithmetic,
-        start: Start::Checkpoint { dir: &prepared.base, new_tokens: &prepared.new_tokens },
-        encoder,
-        tokeniser: &prepared.tokeniser,
-        texts,
-        weights: settings.weights,
-        fingerprint: print,
-    };
-    run.check("adapt.max_length", max_length, &recipe.model.base)?;
-    match run.train(runs, resume, watcher)? {
+    watcher.note(&adaptation.describe()?);
+    match adaptation.make(runs, resume, watcher)? {
         Trained::Finished(report) => {
             let dir = runs.open(&report.run)?.model_dir();
             Ok(Adapted::Done { report, dir, reused: false })
@@ -117,13 +156,17 @@ pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
 }
 
 /// The recipe of the run that adapts: what fine-tuning alone reads is at its defaults, so that changing it keeps the run.
+/// The seed is not, where it decides which rows train.
 fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
+    let seed = if recipe.data.valid.is_some() { settings.seed } else { recipe.seed };
     Recipe {
+        seed,
         name: format!("{}-adapt", recipe.name),
         metric: None,
         adapt: Some(settings),
         train: TrainConfig::default(),
         loss: LossConfig::default(),
+        model: ModelConfig { dropout: None, freeze_layers: FreezeLayers::default(), ..recipe.model.clone() },
         ..recipe.clone()
     }
 }

@@ -8,7 +8,7 @@ mod pretrain;
 mod rows;
 mod run;
 
-pub(crate) use adapt::OWN;
+pub(crate) use adapt::{Adaptation, OWN};
 pub use adapt::{Adapted, adapt};
 pub use config::{AdaptConfig, MaskedLmConfig, PretrainConfig};
 pub use pretrain::{Pretraining, pretrain};

@@ -7,14 +7,16 @@ use gyeol_engine::Isa;
 use gyeol_engine::hf::{EncoderConfig, recover_directory, write_directory};
 
 use super::PretrainConfig;
-use super::run::{MaskedLmRun, Start, Texts};
+use super::run::{MaskedLmRun, Start, Texts, check_tied};
+use crate::prepare::{check_length, check_vocabulary, go_on};
 use crate::recipe::PretrainRecipe;
 use crate::runs::Runs;
 use crate::session::Trained;
+use crate::watch::Keeper;
 use crate::{Arithmetic, Error, Watcher};
 
-/// The recipe key that bounds the length of texts.
-const MAX_LENGTH: &str = "pretrain.max_length";
+/// The recipe key of a directory to take architecture and tokeniser of.
+const LIKE: &str = "encoder.like";
 
 /// How a pre-training ended, and the size of what it trained.
 #[derive(Debug)]
@@ -48,26 +50,36 @@ pub fn pretrain(
     let corpus = Corpus::open(&sources(settings)?)?;
     let counts = corpus.counts()?;
     watcher.note(&format!("{} texts, {:.1} MB", counts.texts, counts.bytes as f64 / 1e6));
-    crate::prepare::go_on(&*watcher)?;
+    go_on(&*watcher)?;
+    let mut keeper = Keeper { watcher, warnings: Vec::new() };
     let (tokeniser, encoder) = match &recipe.encoder.like {
-        Some(like) => (Tokeniser::open(Path::new(like))?, EncoderConfig::read(Path::new(like))?),
+        Some(like) => {
+            let (tokeniser, encoder) = (Tokeniser::open(Path::new(like))?, EncoderConfig::read(Path::new(like))?);
+            check_tied(&encoder, LIKE)?;
+            check_vocabulary(LIKE, &encoder, &tokeniser, like)?;
+            (tokeniser, encoder)
+        }
         None => {
-            let tokeniser = tokeniser(recipe, &corpus, home, watcher)?;
+            let tokeniser = tokeniser(recipe, &corpus, home, &mut keeper)?;
             let padding = if recipe.tokenizer.kind == TokenizerKind::Bpe { 1 } else { 0 };
             let encoder = recipe.encoder.config(tokeniser.vocab_size(), padding)?;
             (tokeniser, encoder)
         }
     };
-    crate::prepare::go_on(&*watcher)?;
-    // Absent only in `[adapt]`.
-    let max_length = settings.max_length.unwrap_or(encoder.max_tokens()).min(encoder.max_tokens());
-    if let Some(asked) = settings.max_length {
-        crate::prepare::check_length(MAX_LENGTH, asked, &encoder)?;
-    }
+    go_on(&keeper)?;
+    let max_length = settings.max_length.unwrap_or(encoder.max_tokens());
+    check_length("pretrain.max_length", max_length, &encoder)?;
     let held_out = (settings.holdout, settings.seed);
-    let texts = Texts::new(&corpus, &tokeniser, max_length, held_out, home, watcher)?;
+    let texts = Texts::new(&corpus, &tokeniser, max_length, held_out, home, &mut keeper)?;
+    let Keeper { watcher, warnings } = keeper;
     let toml = recipe.to_toml()?;
-    let parts = [toml.clone(), corpus.fingerprint()?, tokeniser.fingerprint().to_owned(), arithmetic.to_string()];
+    let parts = [
+        toml.clone(),
+        corpus.fingerprint()?,
+        tokeniser.fingerprint().to_owned(),
+        serde_json::Value::Object(encoder.raw().clone()).to_string(),
+        arithmetic.to_string(),
+    ];
     let run = MaskedLmRun {
         name: &recipe.name,
         toml,
@@ -81,10 +93,10 @@ pub fn pretrain(
         tokeniser: &tokeniser,
         texts,
         weights: settings.weights,
+        warnings,
         fingerprint: fingerprint(&parts.each_ref().map(String::as_str)),
         encoder,
     };
-    run.check(MAX_LENGTH, max_length, recipe.encoder.like.as_deref().unwrap_or("the corpus"))?;
     let (vocab_size, parameters) = (tokeniser.vocab_size(), run.encoder.parameter_count());
     let trained = run.train(&Runs::new(home), resume, watcher)?;
     Ok(Pretraining { trained, vocab_size, parameters })
@@ -110,7 +122,7 @@ pub(super) fn source(key: &'static str, path: &Path, columns: &[String]) -> Resu
     }
     let of = |text: &String| CorpusSource::Table {
         path: path.to_owned(),
-        columns: Columns { text: text.clone(), keys: KeyStyle::Recipe, ..Columns::default() },
+        columns: Columns { text: text.clone(), keys: KeyStyle::Key(key), ..Columns::default() },
     };
     Ok(columns.iter().map(of).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{CacheOutcome, Corpus, MaskVocabulary, Streamed, Tokenised, Tokeniser, fingerprint};
+use gyeol_data::{CacheOutcome, Corpus, DataError, MaskVocabulary, Streamed, Tokenised, Tokeniser, fingerprint};
 use gyeol_engine::config::TrainConfig;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, WeightPrecision, Weights, write_directory, write_masked_lm_config};
@@ -12,9 +12,10 @@ use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Ob
 
 use super::{METRIC, TASK, rows};
 use crate::observer::{Measured, Scorer, Totals, value_of};
-use crate::prepare::{check_length, check_vocabulary, go_on};
+use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
 use crate::session::{Claim, Fitted, Job, Session, Trained};
+use crate::train::describe_tokens;
 use crate::{Arithmetic, Error, Watcher, process};
 
 /// The name of the loss among the metrics: the natural logarithm of the perplexity.
@@ -51,6 +52,8 @@ pub(super) struct MaskedLmRun<'a> {
     pub(super) texts: Texts,
     /// The number format of the weights written.
     pub(super) weights: WeightPrecision,
+    /// What may be wrong with the texts.
+    pub(super) warnings: Vec<String>,
     /// Covers base, texts, cleaning and settings.
     pub(super) fingerprint: String,
 }
@@ -75,6 +78,7 @@ impl Texts {
         home: &Path,
         watcher: &mut dyn Watcher,
     ) -> Result<Self, Error> {
+        let vocabulary = tokeniser.masking()?;
         watcher.phase("tokenising");
         let cache = home.join("cache").join("tokens");
         std::fs::create_dir_all(&cache).map_err(|source| Error::Io {
@@ -82,7 +86,13 @@ impl Texts {
             action: "create",
             source,
         })?;
-        let streamed = Tokenised::stream(&cache, corpus, tokeniser, max_length, |_| {
+        let mut announced = false;
+        let streamed = Tokenised::stream(&cache, corpus, tokeniser, max_length, |progress| {
+            if !announced {
+                watcher.predicting("tokenising", progress.total_texts as usize);
+                announced = true;
+            }
+            watcher.predicted(progress.texts as usize);
             if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let Streamed { rows: tokens, outcome, left_out } = streamed.ok_or(Error::Interrupted)?;
@@ -92,7 +102,13 @@ impl Texts {
         if left_out > 0 {
             watcher.warning(&format!("{left_out} texts have no token and are left out"));
         }
-        let vocabulary = tokeniser.masking()?;
+        if tokens.is_empty() {
+            return Err(DataError::EmptyCorpus { name: "the texts".to_owned(), empty: left_out }.into());
+        }
+        if u32::try_from(tokens.len()).is_err() {
+            let problem = format!("{} rows are more than can be counted; name fewer texts", tokens.len());
+            return Err(Error::Setting { key: "texts", problem });
+        }
         let (train, valid) = rows::split(&tokens, holdout, seed);
         watcher.note(&format!(
             "{} rows of {:.1} tokens on average, {} of them kept aside to measure perplexity",
@@ -124,12 +140,6 @@ fn measured(losses: &[f32]) -> Measured {
 }
 
 impl MaskedLmRun<'_> {
-    /// Checks what the parts have to agree on.
-    pub(super) fn check(&self, key: &'static str, max_length: usize, base: &str) -> Result<(), Error> {
-        check_vocabulary(&self.encoder, self.tokeniser, base)?;
-        check_length(key, max_length, &self.encoder)
-    }
-
     fn objective(&self) -> MaskedLm<'_> {
         let Texts { tokens, train, valid, vocabulary, .. } = &self.texts;
         let masking = Masking { vocabulary, share: self.mask, whole_words: self.whole_words };
@@ -150,7 +160,8 @@ impl MaskedLmRun<'_> {
             Start::Checkpoint { dir, new_tokens } => {
                 let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
                 let report = model.load_with_tokens(&weights, dir, self.seed, new_tokens)?;
-                describe(&report).iter().for_each(|text| watcher.note(text));
+                let said = describe_tokens(new_tokens).into_iter().chain(describe(&report));
+                said.for_each(|text: String| watcher.note(&text));
             }
         }
         go_on(watcher)?;
@@ -166,7 +177,7 @@ impl MaskedLmRun<'_> {
             metric: METRIC,
             higher_is_better: false,
             fingerprint: fingerprint(&[&self.fingerprint, &self.arithmetic.to_string()]),
-            warnings: &[],
+            warnings: &self.warnings,
         };
         session.begin(&job)?;
         let before = match self.before(session, model)? {
@@ -178,6 +189,16 @@ impl MaskedLmRun<'_> {
             Fitted::Done { outcome, totals, .. } => {
                 session.watcher.phase("writing the model");
                 self.write_model(model, &session.run.run().model_dir())?;
+                let score = outcome.best.first().map(|best| best.score);
+                if let (Some(score), Before(Some(before))) = (score, &before)
+                    && score >= *before
+                {
+                    let words =
+                        "the texts kept aside are no easier to fill in than before; a lower learning_rate may help";
+                    let message = format!("perplexity {before:.2} → {score:.2}: {words}");
+                    session.watcher.warning(&message);
+                    session.run.record(EventKind::Warning { message })?;
+                }
                 let report = self.report(session, &outcome, totals, &before)?;
                 session.run.write_report(&report)?;
                 session.close(report)
@@ -262,19 +283,27 @@ impl MaskedLmRun<'_> {
             data_fingerprint: self.texts.fingerprint.clone(),
             text_fingerprint: self.texts.fingerprint.clone(),
             recipe_fingerprint: self.fingerprint.clone(),
+            adapted_by: None,
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
         })
     }
 }
 
 /// What a person should know of how the checkpoint fitted.
-fn describe(report: &LoadReport) -> Vec<String> {
-    let mut said = Vec::new();
-    if !report.initialised.is_empty() {
-        let which = report.initialised.join(", ");
-        said.push(format!("new head: {which} are not in the checkpoint (a discriminator has none) and start fresh"));
+fn describe(report: &LoadReport) -> Option<String> {
+    let which = report.initialised.join(", ");
+    (!which.is_empty())
+        .then(|| format!("new head: {which} are not in the checkpoint (a discriminator has none) and start fresh"))
+}
+
+/// Refuses a decoder of its own, which the word embedding is not.
+pub(super) fn check_tied(encoder: &EncoderConfig, key: &'static str) -> Result<(), Error> {
+    if encoder.raw().get("tie_word_embeddings").and_then(serde_json::Value::as_bool) != Some(false) {
+        return Ok(());
     }
-    said
+    let problem = "it has a decoder of its own (config.json: tie_word_embeddings is false); only decoders tied to the word \
+                   embedding can be trained";
+    Err(Error::Setting { key, problem: problem.to_owned() })
 }
 
 /// The model directory of a run that finished, whatever its recipe is called, with this fingerprint.

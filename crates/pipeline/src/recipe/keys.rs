@@ -48,9 +48,10 @@ pub(super) const RECIPE: Schema = Schema(&[
     ("data", names::<DataConfig>),
     ("clean", names::<CleanConfig>),
     ("model", names::<ModelConfig>),
-    ("adapt", names::<AdaptConfig>),
     ("train", names::<TrainConfig>),
     ("loss", names::<LossConfig>),
+    // Last: a key that several tables have is more often meant for fine-tuning.
+    ("adapt", names::<AdaptConfig>),
 ]);
 
 /// Of [`PretrainRecipe`].

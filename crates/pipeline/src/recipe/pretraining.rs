@@ -32,8 +32,8 @@ pub struct PretrainRecipe {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncoderShape {
-    /// A checkpoint directory whose `config.json` and tokeniser are taken; its weights are not. Everything else here and
-    /// in `[tokenizer]` is then not read.
+    /// A checkpoint directory whose `config.json` and tokeniser are taken; its weights are not. Nothing else here or in
+    /// `[tokenizer]` can then be set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
     /// The architecture.
@@ -93,6 +93,9 @@ pub enum EncoderSize {
     Base,
 }
 
+/// `encoder.max_positions` unless it says otherwise.
+const POSITIONS: usize = 512;
+
 impl EncoderSize {
     /// Layers, width and heads.
     fn counts(self) -> (usize, usize, usize) {
@@ -114,7 +117,7 @@ impl EncoderShape {
     pub fn config(&self, vocab_size: usize, padding: usize) -> Result<EncoderConfig, HfError> {
         let (layers, hidden_size, heads) = self.size.counts();
         let hidden_size = self.hidden_size.unwrap_or(hidden_size);
-        let positions = self.max_positions.unwrap_or(512);
+        let positions = self.max_positions.unwrap_or(POSITIONS);
         let dropout = f64::from(self.dropout.unwrap_or(0.1));
         // As short as it was given: the f32's own digits would be written otherwise.
         let dropout = (dropout * 1e6).round() / 1e6;
@@ -199,6 +202,35 @@ impl PretrainRecipe {
         })
     }
 
+    /// A key that is set and that a directory to be like has its own of.
+    fn written_beside_like(&self) -> Option<&'static str> {
+        let EncoderShape {
+            like: _,
+            family,
+            size,
+            layers,
+            hidden_size,
+            heads,
+            intermediate_size,
+            embedding_size,
+            max_positions,
+            dropout,
+        } = &self.encoder;
+        let set = [
+            ("encoder.family", *family != EncoderFamily::default()),
+            ("encoder.size", *size != EncoderSize::default()),
+            ("encoder.layers", layers.is_some()),
+            ("encoder.hidden_size", hidden_size.is_some()),
+            ("encoder.heads", heads.is_some()),
+            ("encoder.intermediate_size", intermediate_size.is_some()),
+            ("encoder.embedding_size", embedding_size.is_some()),
+            ("encoder.max_positions", max_positions.is_some()),
+            ("encoder.dropout", dropout.is_some()),
+            ("tokenizer", self.tokenizer != TokenizerConfig::default()),
+        ];
+        set.into_iter().find(|(_, set)| *set).map(|(key, _)| key)
+    }
+
     fn validate(&self) -> Result<(), Problem> {
         check::check_name(&self.name)?;
         self.pretrain.validate().map_err(|(key, problem)| (format!("pretrain.{key}").into(), problem))?;
@@ -208,6 +240,15 @@ impl PretrainRecipe {
         })?;
         let dropout = self.encoder.dropout.unwrap_or(0.0);
         check::require("encoder.dropout", (0.0..1.0).contains(&dropout), dropout, "from 0 to below 1")?;
+        if let (Some(key), Some(_)) = (self.written_beside_like(), &self.encoder.like) {
+            let problem = "encoder.like takes this from a checkpoint; remove one of the two".to_owned();
+            return Err((key.into(), problem));
+        }
+        if let (None, Some(length)) = (&self.encoder.like, self.pretrain.max_length) {
+            let most = self.encoder.max_positions.unwrap_or(POSITIONS);
+            let expected = format!("at most encoder.max_positions, {most}");
+            check::require("pretrain.max_length", length <= most, length, &expected)?;
+        }
         // Whether the counts fit each other shows before anything is read: with a vocabulary of any size.
         let shape = self.encoder.config(self.tokenizer.vocab_size, 0);
         shape.map_err(|error| ("encoder".into(), error.to_string()))?;
@@ -254,6 +295,11 @@ mod tests {
             ("[pretrain]\n", "pretrain.texts: no texts to learn from"),
             ("[pretrain]\ntexts = [\"a\"]\nmask = 1.0\n", "small.toml:3:8: pretrain.mask: 1 is out of range"),
             ("[pretrain]\ntexts = [\"a\"]\nlr = 1.0\n", "unknown key \"pretrain.lr\""),
+            (
+                "[pretrain]\ntexts = [\"a\"]\n[encoder]\nlike = \"b\"\nlayers = 3\n",
+                "small.toml:5:10: encoder.layers: encoder.like",
+            ),
+            ("[pretrain]\ntexts = [\"a\"]\nmax_length = 600\n", "pretrain.max_length: 600 is out of range"),
             ("[pretrain]\ntexts = [\"a\"]\n[encoder]\nheads = 3\n", "hidden_size 256 is not a multiple of 3 heads"),
             ("[pretrain]\ntexts = [\"a\"]\n[tokenizer]\nvocab_size = 3\n", "tokenizer.vocab_size"),
             ("[pretrain]\ntexts = [\"a\"]\n[encoder]\nsize = \"huge\"\n", "small.toml:4:8: encoder.size"),

@@ -1,10 +1,13 @@
 //! Recipes right and wrong.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use proptest::prelude::*;
 
-use super::{Recipe, RecipeError, difference};
+use super::{PretrainRecipe, Recipe, RecipeError, difference};
 use gyeol_engine::config::{EvaluateEvery, FreezeLayers, Schedule};
 use gyeol_eval::Metric;
 
@@ -284,6 +287,26 @@ fn a_missing_recipe_is_the_users_error() {
     let error = Recipe::load(Path::new("no/such/recipe.toml"), &[]).unwrap_err();
     assert!(error.is_user_error());
     assert!(error.to_string().contains("no/such/recipe.toml"));
+}
+
+/// The recipe files in a directory of the repository.
+fn committed(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(directory);
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect()
+}
+
+#[test]
+fn recipes_in_the_repository_load() {
+    let (examples, encoders) = (committed("examples/reviews"), committed("encoders/ko-reviews"));
+    assert!(!examples.is_empty() && !encoders.is_empty());
+    for path in examples {
+        let recipe = Recipe::load(&path, &[]).unwrap();
+        assert!(Path::new(&recipe.model.base).is_dir(), "{}", path.display());
+    }
+    for path in encoders {
+        PretrainRecipe::load(&path, &[]).unwrap();
+    }
 }
 
 proptest! {

@@ -53,6 +53,9 @@ pub struct Report {
     pub text_fingerprint: String,
     /// Fingerprint of the resolved recipe.
     pub recipe_fingerprint: String,
+    /// The run that adapted the base model first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapted_by: Option<String>,
     /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -40,6 +40,7 @@ fn report(score: f64) -> Report {
         data_fingerprint: "d".into(),
         text_fingerprint: "t".into(),
         recipe_fingerprint: "r".into(),
+        adapted_by: None,
         warnings: vec!["2 empty texts".into()],
     }
 }

@@ -30,14 +30,15 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
     let adapted = match &prepared.recipe.adapt {
         None => None,
         Some(_) => match adapt(prepared, runs, resume, watcher)? {
-            Adapted::Done { dir, .. } => Some(dir),
+            Adapted::Done { dir, report, .. } => Some((dir, *report)),
             Adapted::Interrupted { run, step } => return Ok(Trained::Interrupted { run, step }),
         },
     };
-    let mut model = base_model(prepared, adapted.as_deref(), watcher)?;
+    let mut model = base_model(prepared, adapted.as_ref().map(|(dir, _)| &**dir), watcher)?;
     crate::prepare::go_on(&*watcher)?;
     let session = Session { run: claim.take()?, watcher, arithmetic: prepared.arithmetic };
-    let mut tuning = Tuning { prepared, session };
+    let adapted = adapted.map(|(_, report)| report);
+    let mut tuning = Tuning { prepared, adapted, session };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
     rayon::scope(|_| tuning.route(&mut model, resume)).map_err(|error| tuning.session.failed(error))
 }
@@ -45,6 +46,8 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
 /// A fine-tuning run.
 struct Tuning<'a> {
     prepared: &'a Prepared,
+    /// The run that adapted the base.
+    adapted: Option<Report>,
     session: Session<'a>,
 }
 
@@ -76,7 +79,7 @@ impl Tuning<'_> {
             seed: prepared.recipe.seed,
             metric: &metric,
             higher_is_better: prepared.metric.higher_is_better(),
-            fingerprint: run_fingerprint(prepared)?,
+            fingerprint: run_fingerprint(prepared, self.adapted.as_ref())?,
             warnings: &prepared.warnings,
         };
         self.session.begin(&job)?;
@@ -143,6 +146,7 @@ impl Tuning<'_> {
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
+            adapted_by: self.adapted.as_ref().map(|report| report.run.clone()),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
         self.session.run.write_report(&report)?;
@@ -150,9 +154,9 @@ impl Tuning<'_> {
     }
 }
 
-/// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser and the
-/// arithmetic.
-fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
+/// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser, what adapted
+/// the base, and the arithmetic.
+fn run_fingerprint(prepared: &Prepared, adapted: Option<&Report>) -> Result<String, Error> {
     let mut parts = vec![
         prepared.recipe.fingerprint()?,
         prepared.data_fingerprint(),
@@ -161,6 +165,7 @@ fn run_fingerprint(prepared: &Prepared) -> Result<String, Error> {
     ];
     // The recipe names a table of emoticons, but does not hold it.
     parts.extend(prepared.cleaner.as_ref().map(Cleaner::fingerprint));
+    parts.extend(adapted.map(|report| report.recipe_fingerprint.clone()));
     Ok(gyeol_data::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
@@ -194,19 +199,22 @@ pub(crate) fn load_base(
             None
         }
         Init::Pretrained => {
-            let dir = adapted.unwrap_or(&prepared.base);
+            // All of the base first: an adapted model has lost what its masked-LM head has no use for, such as BERT's pooler.
+            let dir = &prepared.base;
             let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-            Some(match adapted {
-                Some(_) => model.load(&weights, dir, seed)?,
-                None => model.load_with_tokens(&weights, dir, seed, &prepared.new_tokens)?,
-            })
+            let report = model.load_with_tokens(&weights, dir, seed, &prepared.new_tokens)?;
+            if let Some(adapted) = adapted {
+                let weights = Weights::open(adapted)?.ok_or_else(|| Error::NoWeights(adapted.to_owned()))?;
+                model.load_encoder(&weights)?;
+            }
+            Some(report)
         }
     };
     Ok((model, report))
 }
 
 /// What a person should know of new tokens.
-fn describe_tokens(new: &NewTokens) -> Option<String> {
+pub(crate) fn describe_tokens(new: &NewTokens) -> Option<String> {
     let count = new.tokens.len();
     let unknown = new.tokens.iter().filter(|token| token.pieces.is_empty()).count();
     let start = match new.start {

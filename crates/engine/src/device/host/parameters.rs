@@ -344,6 +344,7 @@ impl Parameters {
             }
             if let Kind::Linear(linear) = section.kind {
                 assert_eq!(span, section.span, "a weight is updated whole");
+                assert!(self.linears[linear].written, "an update follows a backward pass");
                 self.linears[linear].waiting = Some(step);
                 continue;
             }

@@ -1,0 +1,90 @@
+//! Masked language models in the same loop: a run that stops after every step ends at the bits of one that does not, also
+//! where a step's texts have no hidden token.
+
+use std::path::Path;
+
+use gyeol_data::{MaskVocabulary, Tokenised};
+use gyeol_kernels::{Isa, Operands};
+
+use super::*;
+use crate::device::Cpu;
+use crate::heads::HeadKind;
+use crate::hf::{EncoderConfig, Weights};
+use crate::masking::Masking;
+use crate::objectives::MaskedLm;
+
+/// Stops after each step, or never; notes the losses.
+struct Stopping {
+    stops: bool,
+    losses: Vec<f64>,
+}
+
+impl Observer for Stopping {
+    fn step(&mut self, report: &StepReport) -> Action {
+        self.losses.push(report.loss);
+        if self.stops { Action::Stop } else { Action::Continue }
+    }
+
+    fn score(&mut self, losses: &[f32]) -> f64 {
+        losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64
+    }
+
+    fn evaluated(&mut self, _: &Evaluation) -> Action {
+        Action::Continue
+    }
+}
+
+/// The bits of all weights and moments at the end, and the loss of each step.
+fn train(stops: bool) -> (Vec<Vec<u32>>, Vec<f64>) {
+    // Texts of one or two ordinary tokens, of which few are hidden: many of the windows of two texts have none.
+    let tokens: Tokenised = (0..13u32)
+        .map(|row| {
+            let inner = (0..1 + row % 2).map(|token| 10 + (7 * row + 3 * token) % 40);
+            let ids: Vec<u32> = std::iter::once(2).chain(inner).chain([3]).collect();
+            let segments = vec![0; ids.len()];
+            (ids, segments)
+        })
+        .collect();
+    let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/masked_bert");
+    let config = EncoderConfig::read(&origin).unwrap();
+    let special = (0..config.vocab_size).map(|id| id < 5).collect();
+    let vocabulary = MaskVocabulary { mask: 4, special, continues: vec![false; config.vocab_size] };
+    let isa = Isa::fastest();
+    let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
+    let mut model = Model::new(Cpu::new(isa, operands), config, HeadKind::MaskedLm, true).unwrap();
+    model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, 1).unwrap();
+    let rows: Vec<u32> = (0..13).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let settings = TrainConfig { epochs: 3, batch_size: 2, learning_rate: 1e-2, keep: 1, ..TrainConfig::default() };
+    let mut observer = Stopping { stops, losses: Vec::new() };
+    loop {
+        let masking = Masking { vocabulary: &vocabulary, share: 0.15, whole_words: false };
+        let outcome = Trainer {
+            model: &mut model,
+            config: &settings,
+            objective: MaskedLm { tokens: &tokens, masking, train: &rows, valid: &[], valid_seed: 0 },
+            seed: 5,
+            higher_is_better: false,
+            paths: TrainPaths { checkpoints: dir.path().join("checkpoints"), state: dir.path().join("state") },
+            fingerprint: String::new(),
+        }
+        .run(stops, &mut observer)
+        .unwrap();
+        if outcome.reason == StopReason::Finished {
+            let stores = [Store::Weights, Store::FirstMoments, Store::SecondMoments];
+            let bits = stores.map(|store| model.download(store).iter().map(|value| value.to_bits()).collect());
+            return (bits.into(), observer.losses);
+        }
+    }
+}
+
+#[test]
+fn steps_without_a_hidden_token_move_nothing_and_resume_like_any() {
+    let (expected, losses) = train(false);
+    let without = losses.iter().filter(|&&loss| loss == 0.0).count();
+    assert_eq!(losses.len(), 21);
+    assert!((5..20).contains(&without), "{without} of 21 steps have no hidden token");
+    let (found, again) = train(true);
+    assert_eq!(again, losses);
+    assert!(found == expected, "the weights differ");
+}
