@@ -92,7 +92,7 @@ fn write_numbers<const N: usize>(
     write_file(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        let mut bytes = vec![[0; N]; CHUNK];
+        let mut bytes: Box<[[u8; N]]> = std::iter::repeat_n([0; N], CHUNK).collect();
         for (_, _, values) in tensors {
             for chunk in values.chunks(CHUNK) {
                 for (slot, value) in bytes.iter_mut().zip(chunk) {

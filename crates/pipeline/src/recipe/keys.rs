@@ -39,8 +39,11 @@ const LATER_VALUES: [(&str, &str); 8] = [
     ("loss.kind", "cosine"),
 ];
 
+/// Asks a config struct for its keys.
+type Keys = fn() -> &'static [&'static str];
+
 /// The keys of a kind of recipe: those of its top (`""`) first, then of each of its tables.
-pub(super) struct Schema(&'static [(&'static str, fn() -> &'static [&'static str])]);
+pub(super) struct Schema(&'static [(&'static str, Keys)]);
 
 /// Of [`Recipe`].
 pub(super) const RECIPE: Schema = Schema(&[
