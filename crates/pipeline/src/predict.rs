@@ -93,7 +93,7 @@ fn model_of(model: PathBuf, run: Option<&Run>) -> Result<PathBuf, Error> {
         Some(Status::Running) => "the run is not finished; its model is written at the end",
         Some(_) => {
             recover_directory(&model)?;
-            "the run has no model yet; `gyeol train … --resume` finishes it"
+            "the run has no model yet; the command that began it finishes it with --resume"
         }
         None => "there is no such directory",
     };
@@ -122,7 +122,9 @@ impl Predictor {
         let mut model = Model::new(arithmetic.device(), config, HeadKind::Classification { outputs }, false)?;
         let report = model.load(&weights, dir, 0)?;
         if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
-            let problem = format!("it has no trained head ({tensor} is missing or of another size); train it first");
+            let problem = format!(
+                "it has no trained head ({tensor} is missing or of another size); `gyeol train` makes one, with it as model.base"
+            );
             return Err(Error::NoModel { path: dir.to_owned(), problem });
         }
         Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, head })

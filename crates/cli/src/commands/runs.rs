@@ -144,7 +144,7 @@ fn show(run: &Run, output: &Output) -> Result<()> {
         output.warning(&format!("passed over what is no event in events.jsonl; lines: {}", journal.unreadable));
     }
     if matches!(summary.status, Status::Interrupted | Status::Failed) {
-        output.hint("`gyeol train RECIPE --resume` continues it");
+        output.hint("the command that began it continues it with --resume");
     }
     Ok(())
 }
@@ -163,6 +163,9 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
         rows.push(("rows", format!("{} trained on, {} validated on", report.train_rows, report.valid_rows)));
         let speed = format!("{:.0} tokens/s, {:.0} rows/s", report.tokens_per_second, report.samples_per_second);
         rows.push(("speed", format!("{speed} ({} threads, {}, {})", report.threads, report.isa, report.precision)));
+    }
+    if let Some(run) = report.and_then(|report| report.adapted_by.clone()) {
+        rows.push(("base", format!("adapted by {run}")));
     }
     rows.push(("steps", steps(summary)));
     rows.push(("started", started(summary)));
@@ -207,7 +210,7 @@ fn files(run: &Run) -> Result<Vec<FileRow>> {
         (run.report_path(), "what came of it"),
         (run.valid_path(), "predictions of the validation rows"),
         (run.test_path(), "predictions of data.test"),
-        (run.model_dir(), "the model, for `gyeol predict` and transformers"),
+        (run.model_dir(), "the model, for gyeol and transformers"),
         (run.checkpoints_dir(), "kept checkpoints and the state to resume from"),
     ];
     let mut files = Vec::new();

@@ -62,7 +62,7 @@ fn weights_in_bfloat16_are_rounded_to_the_nearest() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     // The last lies half way between two, of which the even one is taken.
-    let tensors: [(&str, &[usize], &[f32]); 1] = [("a", &[3], &[1.0, -3.141_592_7, 1.003_906_25])];
+    let tensors: [(&str, &[usize], &[f32]); 1] = [("a", &[3], &[1.0, -3.137, 1.0 + 1.0 / 256.0])];
     write_safetensors(&path, WeightPrecision::Bf16, tensors).unwrap();
     let weights = Weights::open_file(&path).unwrap();
     let mut read = [0.0; 3];
