@@ -29,7 +29,7 @@ pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use masked_lm::{
-    AdaptConfig, Adapted, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
+    AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
 };
 pub use predict::{PredictOptions, Predictor, model_directory};
 pub use prepare::{Part, Prepared};

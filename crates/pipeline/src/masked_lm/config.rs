@@ -122,7 +122,7 @@ impl<B: Beginning> Default for MaskedLmConfig<B> {
 
 impl<B: Beginning> MaskedLmConfig<B> {
     /// The loop's part of it.
-    pub(super) fn train(&self) -> TrainConfig {
+    pub(crate) fn train(&self) -> TrainConfig {
         TrainConfig {
             epochs: self.epochs,
             max_steps: self.max_steps,
@@ -141,46 +141,6 @@ impl<B: Beginning> MaskedLmConfig<B> {
             patience: self.patience,
             keep: 1,
         }
-    }
-
-    /// Checks what can be checked without a text; the key within the table, what is wrong and how to mend it.
-    pub(crate) fn validate(&self) -> Result<(), (&'static str, String)> {
-        let range = |key, holds: bool, value: String, expected: &str| {
-            if holds { Ok(()) } else { Err((key, format!("{value} is out of range; expected {expected}"))) }
-        };
-        if self.texts.is_empty() {
-            let files = "files of raw text (.txt, .txt.gz) or tables";
-            let own = if B::FRESH { "" } else { "\"train\", \"test\", " };
-            return Err(("texts", format!("no texts to learn from; name {own}{files}")));
-        }
-        let holdout = self.holdout.to_string();
-        range("holdout", (0.0..=0.5).contains(&self.holdout), holdout, "a share of the texts, 0 to 0.5")?;
-        range("seed", self.seed <= i64::MAX as u64, self.seed.to_string(), "at most 9223372036854775807")?;
-        let share = self.mask > 0.0 && self.mask < 1.0;
-        range("mask", share, self.mask.to_string(), "a share of the tokens above 0 and below 1")?;
-        if let Some(dropout) = self.dropout {
-            range("dropout", (0.0..1.0).contains(&dropout), dropout.to_string(), "from 0 to below 1")?;
-        }
-        if let Some(length) = self.max_length {
-            range("max_length", length >= 3, length.to_string(), "at least 3 (two of them are special)")?;
-        }
-        for (key, count) in [("batch_size", self.batch_size), ("accumulate", self.accumulate)] {
-            range(key, count >= 1, count.to_string(), "at least 1")?;
-        }
-        if self.epochs == 0 && self.max_steps == 0 {
-            return Err(("epochs", "is 0, and max_steps too; set one of them".to_owned()));
-        }
-        let positive = self.learning_rate.is_finite() && self.learning_rate > 0.0;
-        range("learning_rate", positive, self.learning_rate.to_string(), "a finite number above 0")?;
-        let ratio = (0.0..=1.0).contains(&self.warmup_ratio);
-        range("warmup_ratio", ratio, self.warmup_ratio.to_string(), "from 0 to 1")?;
-        for (key, value) in [("weight_decay", self.weight_decay), ("max_grad_norm", self.max_grad_norm)] {
-            range(key, value.is_finite() && value >= 0.0, value.to_string(), "a finite number from 0")?;
-        }
-        if self.patience > 0 && self.holdout == 0.0 {
-            return Err(("patience", "without a holdout nothing is measured; set holdout, or patience = 0".to_owned()));
-        }
-        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ mod run;
 
 pub(crate) use adapt::{Adaptation, OWN};
 pub use adapt::{Adapted, adapt};
-pub use config::{AdaptConfig, MaskedLmConfig, PretrainConfig};
+pub use config::{AdaptConfig, Beginning, MaskedLmConfig, PretrainConfig};
 pub use pretrain::{Pretraining, pretrain};
 pub use rows::MOST_HELD_OUT;
 

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use gyeol_data::{CleanConfig, DataError, Task};
+use gyeol_engine::config::TrainConfig;
 
 use super::Recipe;
+use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
 pub(super) type Problem = (Cow<'static, str>, String);
@@ -26,11 +28,8 @@ impl Recipe {
         self.clean.as_ref().map_or(Ok(()), CleanConfig::validate).map_err(of_data)?;
         self.check_metric()?;
         self.check_model()?;
-        self.check_train()?;
-        match &self.adapt {
-            Some(adapt) => adapt.validate().map_err(|(key, problem)| (format!("adapt.{key}").into(), problem)),
-            None => Ok(()),
-        }
+        check_train("train", &self.train)?;
+        self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 
     fn check_metric(&self) -> Result<(), Problem> {
@@ -56,28 +55,54 @@ impl Recipe {
         }
         Ok(())
     }
+}
 
-    fn check_train(&self) -> Result<(), Problem> {
-        let train = &self.train;
-        for (key, count) in [
-            ("train.batch_size", train.batch_size),
-            ("train.eval_batch_size", train.eval_batch_size),
-            ("train.accumulate", train.accumulate),
-            ("train.keep", train.keep),
-        ] {
-            require(key, count >= 1, count, "at least 1")?;
-        }
-        if train.epochs == 0 && train.max_steps == 0 {
-            return Err(("train.epochs".into(), "is 0, and train.max_steps too; set one of them".to_owned()));
-        }
-        let positive = train.learning_rate.is_finite() && train.learning_rate > 0.0;
-        require("train.learning_rate", positive, train.learning_rate, "a finite number above 0")?;
-        require("train.warmup_ratio", (0.0..=1.0).contains(&train.warmup_ratio), train.warmup_ratio, "from 0 to 1")?;
-        for (key, value) in [("train.weight_decay", train.weight_decay), ("train.max_grad_norm", train.max_grad_norm)] {
-            require(key, value.is_finite() && value >= 0.0, value, "a finite number from 0")?;
-        }
-        Ok(())
+/// Checks the optimisation of the table `table`.
+fn check_train(table: &str, train: &TrainConfig) -> Result<(), Problem> {
+    let key = |name: &str| format!("{table}.{name}");
+    for (name, count) in [
+        ("batch_size", train.batch_size),
+        ("eval_batch_size", train.eval_batch_size),
+        ("accumulate", train.accumulate),
+        ("keep", train.keep),
+    ] {
+        require(key(name), count >= 1, count, "at least 1")?;
     }
+    if train.epochs == 0 && train.max_steps == 0 {
+        return Err((key("epochs").into(), format!("is 0, and {table}.max_steps too; set one of them")));
+    }
+    let positive = train.learning_rate.is_finite() && train.learning_rate > 0.0;
+    require(key("learning_rate"), positive, train.learning_rate, "a finite number above 0")?;
+    require(key("warmup_ratio"), (0.0..=1.0).contains(&train.warmup_ratio), train.warmup_ratio, "from 0 to 1")?;
+    for (name, value) in [("weight_decay", train.weight_decay), ("max_grad_norm", train.max_grad_norm)] {
+        require(key(name), value.is_finite() && value >= 0.0, value, "a finite number from 0")?;
+    }
+    Ok(())
+}
+
+/// Checks the masked-LM training of the table `table`.
+pub(super) fn check_masked_lm<B: Beginning>(table: &str, config: &MaskedLmConfig<B>) -> Result<(), Problem> {
+    let key = |name: &str| format!("{table}.{name}");
+    if config.texts.is_empty() {
+        let own = if B::FRESH { "" } else { "\"train\", \"test\", " };
+        let problem = format!("no texts to learn from; name {own}files of raw text (.txt, .txt.gz) or tables");
+        return Err((key("texts").into(), problem));
+    }
+    require(key("holdout"), (0.0..=0.5).contains(&config.holdout), config.holdout, "a share of the texts, 0 to 0.5")?;
+    require(key("seed"), config.seed <= i64::MAX as u64, config.seed, "at most 9223372036854775807")?;
+    let share = config.mask > 0.0 && config.mask < 1.0;
+    require(key("mask"), share, config.mask, "a share of the tokens above 0 and below 1")?;
+    if let Some(dropout) = config.dropout {
+        require(key("dropout"), (0.0..1.0).contains(&dropout), dropout, "from 0 to below 1")?;
+    }
+    if let Some(length) = config.max_length {
+        require(key("max_length"), length >= 3, length, "at least 3 (two of them are special)")?;
+    }
+    if config.patience > 0 && config.holdout == 0.0 {
+        let problem = "without a holdout nothing is measured; set holdout, or patience = 0".to_owned();
+        return Err((key("patience").into(), problem));
+    }
+    check_train(table, &config.train())
 }
 
 /// Checks a recipe's name, which names a directory.
@@ -98,7 +123,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Problem> {
 }
 
 pub(super) fn require(
-    key: &'static str,
+    key: impl Into<Cow<'static, str>>,
     holds: bool,
     value: impl std::fmt::Display,
     expected: &str,

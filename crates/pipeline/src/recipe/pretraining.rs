@@ -233,7 +233,7 @@ impl PretrainRecipe {
 
     fn validate(&self) -> Result<(), Problem> {
         check::check_name(&self.name)?;
-        self.pretrain.validate().map_err(|(key, problem)| (format!("pretrain.{key}").into(), problem))?;
+        check::check_masked_lm("pretrain", &self.pretrain)?;
         self.tokenizer.validate().map_err(|error| match error {
             DataError::Config { key, problem } => (key.into(), problem),
             other => ("tokenizer".into(), other.to_string()),
