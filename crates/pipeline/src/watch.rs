@@ -70,6 +70,14 @@ impl Watcher for Keeper<'_> {
         self.warnings.push(text.to_owned());
     }
 
+    fn predicting(&mut self, what: &'static str, rows: usize) {
+        self.watcher.predicting(what, rows);
+    }
+
+    fn predicted(&mut self, done: usize) {
+        self.watcher.predicted(done);
+    }
+
     fn interrupted(&self) -> bool {
         self.watcher.interrupted()
     }
