@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
             let mut next = format!("next: gyeol train {}", masked_lm::quoted(&args.recipe.display().to_string()));
             args.sets.iter().for_each(|set| next.push_str(&format!(" --set {}", masked_lm::quoted(set))));
             match prepared.recipe.adapt {
-                Some(_) => next.push_str(", which starts from it"),
+                Some(_) => next.push_str("   # starts from it"),
                 None => next.push_str(&format!(" {}", masked_lm::set_base(&dir))),
             }
             output.text(&masked_lm::tell(&report, &dir, &[next]))

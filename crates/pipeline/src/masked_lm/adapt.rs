@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::AdaptConfig;
 use super::pretrain::source;
 use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
+use crate::nearest::{did_you_mean, nearest};
 use crate::prepare::{Part, Prepared, check_length};
 use crate::recipe::Recipe;
 use crate::runs::{Report, Runs};
@@ -108,7 +109,8 @@ impl<'a> Adaptation<'a> {
 
     fn make(self, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
         let Self { prepared, settings, arithmetic, corpus, encoder, max_length, fingerprint } = self;
-        let mut keeper = Keeper { watcher, warnings: prepared.warnings.clone() };
+        // Those of the recipe's tables are fine-tuning's: what it cuts is read whole here.
+        let mut keeper = Keeper { watcher, warnings: Vec::new() };
         let held_out = (settings.holdout, settings.seed);
         let texts = Texts::new(&corpus, &prepared.tokeniser, max_length, held_out, runs.home(), &mut keeper)?;
         let Keeper { watcher, warnings } = keeper;
@@ -188,6 +190,12 @@ fn sources(prepared: &Prepared, settings: &AdaptConfig) -> Result<Vec<CorpusSour
             },
             // A recipe is the same whether its test table is there yet or not.
             "test" => prepared.test.as_ref().map(|test| rows(name, test, &test.rows)),
+            file if !Path::new(file).exists() => {
+                let name = Path::new(file).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                let advice = did_you_mean(nearest(&name, OWN));
+                let problem = format!("{file} is neither train, valid nor test nor a file that is there{advice}");
+                return Err(Error::Setting { key: "adapt.texts", problem });
+            }
             file => {
                 sources.extend(source("adapt.columns", Path::new(file), &settings.columns)?);
                 None

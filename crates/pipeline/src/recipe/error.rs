@@ -44,6 +44,16 @@ pub enum RecipeError {
         /// The keys of that table.
         known: &'static [&'static str],
     },
+    /// A table of a recipe that another command reads.
+    #[error("{at}: [{key}] is in recipes of `{command}`; is this one for it?")]
+    OtherKind {
+        /// Where.
+        at: Place,
+        /// The table.
+        key: String,
+        /// The command.
+        command: &'static str,
+    },
     /// A key that this version does not have yet.
     #[error("{at}: \"{key}\" is not in this version of gyeol; remove it")]
     Later {

@@ -43,37 +43,47 @@ const LATER_VALUES: [(&str, &str); 8] = [
 type Keys = fn() -> &'static [&'static str];
 
 /// The keys of a kind of recipe: those of its top (`""`) first, then of each of its tables.
-pub(super) struct Schema(&'static [(&'static str, Keys)]);
+pub(super) struct Schema {
+    /// The command that reads it.
+    command: &'static str,
+    tables: &'static [(&'static str, Keys)],
+}
 
 /// Of [`Recipe`].
-pub(super) const RECIPE: Schema = Schema(&[
-    ("", names::<Recipe>),
-    ("data", names::<DataConfig>),
-    ("clean", names::<CleanConfig>),
-    ("model", names::<ModelConfig>),
-    ("train", names::<TrainConfig>),
-    ("loss", names::<LossConfig>),
-    // Last: a key that several tables have is more often meant for fine-tuning.
-    ("adapt", names::<AdaptConfig>),
-]);
+pub(super) const RECIPE: Schema = Schema {
+    command: "gyeol train",
+    tables: &[
+        ("", names::<Recipe>),
+        ("data", names::<DataConfig>),
+        ("clean", names::<CleanConfig>),
+        ("model", names::<ModelConfig>),
+        ("train", names::<TrainConfig>),
+        ("loss", names::<LossConfig>),
+        // Last: a key that several tables have is more often meant for fine-tuning.
+        ("adapt", names::<AdaptConfig>),
+    ],
+};
 
 /// Of [`PretrainRecipe`].
-pub(super) const PRETRAINING: Schema = Schema(&[
-    ("", names::<PretrainRecipe>),
-    ("pretrain", names::<PretrainConfig>),
-    ("tokenizer", names::<TokenizerConfig>),
-    ("encoder", names::<EncoderShape>),
-]);
+pub(super) const PRETRAINING: Schema = Schema {
+    command: "gyeol pretrain",
+    tables: &[
+        ("", names::<PretrainRecipe>),
+        ("pretrain", names::<PretrainConfig>),
+        ("tokenizer", names::<TokenizerConfig>),
+        ("encoder", names::<EncoderShape>),
+    ],
+};
 
 impl Schema {
     /// The keys of a table; `None` for one that this kind of recipe does not have.
     pub(super) fn known(&self, table: &str) -> Option<&'static [&'static str]> {
-        self.0.iter().find(|(name, _)| *name == table).map(|(_, names)| names())
+        self.tables.iter().find(|(name, _)| *name == table).map(|(_, names)| names())
     }
 
     /// The table that has the key.
     fn table_of(&self, key: &str) -> Option<&'static str> {
-        self.0.iter().find(|(_, names)| names().contains(&key)).map(|(table, _)| *table)
+        self.tables.iter().find(|(_, names)| names().contains(&key)).map(|(table, _)| *table)
     }
 }
 
@@ -87,6 +97,16 @@ fn known_values(key: &str) -> &'static [&'static str] {
 
 /// Refuses the first key, in the order of writing, that no config struct reads, and any value of a later version.
 pub(super) fn check(document: &DeTable<'_>, source: &Source, schema: &Schema) -> Result<(), RecipeError> {
+    // A recipe of the other kind is told as a whole, by the first table that only that kind has.
+    let other = [&RECIPE, &PRETRAINING].into_iter().find(|other| other.command != schema.command);
+    let of_other = |key: &&Spanned<std::borrow::Cow<'_, str>>| {
+        let name: &str = key.get_ref();
+        schema.known(name).is_none() && other.is_some_and(|other| other.known(name).is_some())
+    };
+    if let (Some(key), Some(other)) = (document.keys().find(of_other), other) {
+        let (at, key) = (source.place(key.span().start), key.get_ref().to_string());
+        return Err(RecipeError::OtherKind { at, key, command: other.command });
+    }
     for (key, value) in document {
         check_key("", key, source, schema)?;
         if let DeValue::Table(table) = value.get_ref() {

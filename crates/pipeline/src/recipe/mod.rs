@@ -78,11 +78,9 @@ impl Recipe {
     /// [`RecipeError`], with the line and column or the `--set`, for text that is no TOML, a key no recipe has, a
     /// value of another type and a value out of range.
     pub fn load(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
-        let unreadable = |source| RecipeError::Read { path: path.to_owned(), source };
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let directory = std::path::absolute(path).map_err(unreadable)?;
+        let (text, directory) = open(path)?;
         let mut recipe = Self::parse(path, &text, sets)?;
-        recipe.resolve_paths(directory.parent().unwrap_or(&directory));
+        recipe.resolve_paths(&directory);
         Ok(recipe)
     }
 
@@ -97,11 +95,7 @@ impl Recipe {
     /// # Errors
     /// When a path is not UTF-8, or the seed is beyond TOML's integers.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string(self).map_err(|error| RecipeError::Value {
-            at: Place::Whole(PathBuf::from("recipe.toml")),
-            key: None,
-            problem: format!("cannot be written as TOML: {error}"),
-        })
+        written(self)
     }
 
     /// 32 hexadecimal digits that change when any key's resolved value does.
@@ -136,6 +130,24 @@ impl Recipe {
             self.model.base = base.to_owned();
         }
     }
+}
+
+/// The text of the recipe at `path`, and the directory its paths are taken from.
+fn open(path: &Path) -> Result<(String, PathBuf), RecipeError> {
+    let unreadable = |source| RecipeError::Read { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let path = std::path::absolute(path).map_err(unreadable)?;
+    let directory = path.parent().map(Path::to_owned);
+    Ok((text, directory.unwrap_or(path)))
+}
+
+/// A kind of recipe with every default written out.
+fn written(recipe: &impl Serialize) -> Result<String, RecipeError> {
+    toml::to_string(recipe).map_err(|error| RecipeError::Value {
+        at: Place::Whole(PathBuf::from("recipe.toml")),
+        key: None,
+        problem: format!("cannot be written as TOML: {error}"),
+    })
 }
 
 /// Reads a kind of recipe: `name` gives it the file's stem where it has no name of its own, `validate` checks its values.

@@ -1,6 +1,5 @@
 //! The recipe of `gyeol pretrain`: an encoder and its tokeniser from nothing, in one TOML file.
 
-use std::fs;
 use std::path::Path;
 
 use gyeol_data::{DataError, TokenizerConfig};
@@ -8,7 +7,7 @@ use gyeol_engine::hf::{EncoderConfig, HfError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Place, Problem, RecipeError, check, keys, read};
+use super::{Problem, RecipeError, check, keys, open, read, written};
 use crate::masked_lm::PretrainConfig;
 
 /// One pre-training.
@@ -165,10 +164,7 @@ impl PretrainRecipe {
     /// # Errors
     /// [`RecipeError`], with the line and column or the `--set`.
     pub fn load(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
-        let unreadable = |source| RecipeError::Read { path: path.to_owned(), source };
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        let directory = std::path::absolute(path).map_err(unreadable)?;
-        let directory = directory.parent().unwrap_or(&directory);
+        let (text, directory) = open(path)?;
         let mut recipe = Self::parse(path, &text, sets)?;
         let beside = |name: &mut String| {
             // A path that cannot be written as text stays as it was; opening it then says what is wrong.
@@ -195,11 +191,7 @@ impl PretrainRecipe {
     /// # Errors
     /// When a path is not UTF-8.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string(self).map_err(|error| RecipeError::Value {
-            at: Place::Whole("recipe.toml".into()),
-            key: None,
-            problem: format!("cannot be written as TOML: {error}"),
-        })
+        written(self)
     }
 
     /// A key that is set and that a directory to be like has its own of.
@@ -294,6 +286,7 @@ mod tests {
         for (text, wanted) in [
             ("[pretrain]\n", "pretrain.texts: no texts to learn from"),
             ("[pretrain]\ntexts = [\"a\"]\nmask = 1.0\n", "small.toml:3:8: pretrain.mask: 1 is out of range"),
+            ("seed = 1\n[data]\ntrain = \"a\"\n", "small.toml:2:2: [data] is in recipes of `gyeol train`"),
             ("[pretrain]\ntexts = [\"a\"]\nlr = 1.0\n", "unknown key \"pretrain.lr\""),
             (
                 "[pretrain]\ntexts = [\"a\"]\n[encoder]\nlike = \"b\"\nlayers = 3\n",
