@@ -27,6 +27,11 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize().with_context(|| format!("{}: not found", path.display()))
 }
 
+/// `path` as text, to be written into a recipe.
+pub(super) fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path of the bench is not UTF-8")
+}
+
 /// The last part of a path: all that a raw run says of where a file was.
 pub(super) fn file_name(path: &Path) -> Value {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).into()

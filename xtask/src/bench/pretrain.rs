@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::document::{Document, absolute, file_name};
+use super::document::{Document, absolute, file_name, text};
 use super::record::Record;
 use super::reported::reported;
 use super::turns::{Figures, Turns};
@@ -86,18 +86,17 @@ fn run_gyeol(gyeol: &Path, options: &Options) -> Result<(Document, Figures)> {
 
 /// The recipe of the bench; what it leaves out has the product's defaults.
 fn recipe(options: &Options) -> Result<String> {
-    let path = |path: &Path| path.to_str().map(str::to_owned).context("a path of the bench is not UTF-8");
     let value = serde_json::json!({
         "name": "bench",
         "pretrain": {
-            "texts": [path(&options.data)?],
+            "texts": [text(&options.data)?],
             "holdout": 0.0,
             "max_length": options.max_length,
             "max_steps": options.steps,
             "batch_size": options.batch,
             "precision": options.precision,
         },
-        "encoder": { "like": path(&options.model)? },
+        "encoder": { "like": text(&options.model)? },
     });
     toml::to_string(&value).context("the recipe cannot be written as TOML")
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::document::{Document, absolute, file_name};
+use super::document::{Document, absolute, file_name, text};
 use super::record::Record;
 use super::reported::reported;
 use super::turns::{Figures, Turns, model_and_data};
@@ -103,11 +103,10 @@ fn run_gyeol(gyeol: &Path, options: &Options) -> Result<(Document, Figures)> {
 
 /// The recipe of the bench; what it leaves out has the product's defaults.
 fn recipe(options: &Options) -> Result<String> {
-    let path = |path: &Path| path.to_str().map(str::to_owned).context("a path of the bench is not UTF-8");
     let value = serde_json::json!({
         "name": "bench",
-        "data": { "train": path(&options.data)?, "text": options.text, "label": options.label },
-        "model": { "base": path(&options.model)?, "max_length": options.max_length },
+        "data": { "train": text(&options.data)?, "text": options.text, "label": options.label },
+        "model": { "base": text(&options.model)?, "max_length": options.max_length },
         "train": { "batch_size": options.batch, "precision": options.precision },
     });
     toml::to_string(&value).context("the recipe cannot be written as TOML")
