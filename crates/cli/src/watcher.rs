@@ -231,7 +231,17 @@ mod tests {
     const PLAN: TrainPlan = TrainPlan { rows_per_step: 8, steps_per_epoch: 50, steps: 1000, evaluations: 20 };
 
     fn report(step: u64, loss: f64) -> StepReport {
-        StepReport { step, steps: 100, epoch: 0.5, loss, learning_rate: 2e-5, gradient_norm: 1.0, rows: 8, tokens: 120 }
+        StepReport {
+            step,
+            steps: 100,
+            epoch: 0.5,
+            loss,
+            learning_rate: 2e-5,
+            gradient_norm: 1.0,
+            rows: 8,
+            tokens: 120,
+            reused: 0,
+        }
     }
 
     #[test]

@@ -30,6 +30,21 @@ impl Batch {
         self.rows.push(row);
     }
 
+    /// The texts of these numbers (from 0), in that order.
+    pub fn select(&self, texts: &[usize]) -> Self {
+        let mut batch = Self::new();
+        for &text in texts {
+            let tokens = self.cu_seqlens[text] as usize..self.cu_seqlens[text + 1] as usize;
+            batch.push(self.rows[text], &self.ids[tokens.clone()], &self.segments[tokens]);
+        }
+        batch
+    }
+
+    /// Number of tokens of text `text` (from 0).
+    pub fn length(&self, text: usize) -> usize {
+        (self.cu_seqlens[text + 1] - self.cu_seqlens[text]) as usize
+    }
+
     /// Number of texts.
     pub fn len(&self) -> usize {
         self.rows.len()

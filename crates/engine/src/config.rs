@@ -18,7 +18,8 @@ pub struct ModelConfig {
     /// Every dropout probability of the model, 0 ≤ p < 1; absent: the checkpoint's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
-    /// Lower layers kept as they are, and with any of them the embeddings. They drop out as the others do.
+    /// Lower layers kept as they are, and with any of them the embeddings. They run without dropout, so that what they put
+    /// out for a row never changes and is computed once.
     #[serde(default)]
     pub freeze_layers: FreezeLayers,
     /// How the embeddings of tokens start that cleaning adds.

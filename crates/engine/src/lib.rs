@@ -9,6 +9,7 @@ pub mod device;
 mod golden;
 mod heads;
 pub mod hf;
+mod kept;
 mod layers;
 mod load;
 mod losses;
@@ -25,6 +26,7 @@ mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::HeadKind;
+pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use masking::Masking;
 pub use model::{Masked, Model};

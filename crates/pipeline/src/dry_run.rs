@@ -10,7 +10,7 @@ use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
 use crate::runs::Runs;
 use crate::train::load_base;
-use crate::{Error, Watcher, process};
+use crate::{Error, Watcher, frozen, process};
 
 /// Steps measured, the first of which warms up.
 const STEPS: u64 = 4;
@@ -68,6 +68,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     watcher.phase("measuring a few steps");
     let config =
         TrainConfig { max_steps: STEPS.min(plan.steps), evaluate_every: EvaluateEvery::Epoch, ..recipe.clone() };
+    let fine_tuning = frozen::fine_tuning(prepared, watcher);
     let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
@@ -76,7 +77,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         Trainer {
             model: &mut model,
             config: &config,
-            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: None },
+            objective: FineTuning { valid: None, ..fine_tuning },
             seed: prepared.recipe.seed,
             higher_is_better: true,
             paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },

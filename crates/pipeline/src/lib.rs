@@ -9,6 +9,7 @@ pub mod demo;
 mod dry_run;
 mod error;
 mod evaluate;
+mod frozen;
 pub mod hub;
 mod masked_lm;
 mod nearest;
@@ -20,6 +21,7 @@ pub mod recipe;
 pub mod runs;
 mod save_policy;
 mod session;
+mod totals;
 mod train;
 mod watch;
 

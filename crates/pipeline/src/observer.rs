@@ -4,38 +4,11 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPlan};
-use serde::{Deserialize, Serialize};
 
 use crate::runs::{ActiveRun, EventKind};
 use crate::save_policy::SavePolicy;
+use crate::totals::Totals;
 use crate::{Error, Watcher};
-
-/// The figures a run keeps over interruptions.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Totals {
-    pub(crate) train_seconds: f64,
-    #[serde(default)]
-    pub(crate) save_seconds: f64,
-    pub(crate) rows: u64,
-    pub(crate) tokens: u64,
-}
-
-impl Totals {
-    /// Rows a second of training.
-    pub(crate) fn samples_per_second(&self) -> f64 {
-        rate(self.rows as f64, self.train_seconds)
-    }
-
-    /// Tokens a second of training.
-    pub(crate) fn tokens_per_second(&self) -> f64 {
-        rate(self.tokens as f64, self.train_seconds)
-    }
-}
-
-/// So much a second; 0 where no time was taken.
-pub(crate) fn rate(count: f64, seconds: f64) -> f64 {
-    if seconds > 0.0 { count / seconds } else { 0.0 }
-}
 
 /// The metrics of an evaluation, by name; one that is undefined is `None`.
 pub(crate) type Measured = Vec<(String, Option<f64>)>;
@@ -127,9 +100,7 @@ impl Observer for RunObserver<'_> {
     }
 
     fn step(&mut self, report: &StepReport) -> Action {
-        self.totals.train_seconds += self.now() - self.step_began;
-        self.totals.rows += report.rows as u64;
-        self.totals.tokens += report.tokens as u64;
+        self.totals.step(report, self.now() - self.step_began);
         self.record(EventKind::Step {
             step: report.step,
             epoch: report.epoch,

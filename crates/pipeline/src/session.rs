@@ -5,9 +5,10 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::recover_directory;
 use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 
-use crate::observer::{RunObserver, Scorer, Totals};
+use crate::observer::{RunObserver, Scorer};
 use crate::recipe::difference;
 use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
+use crate::totals::Totals;
 use crate::{Arithmetic, Error, Watcher};
 
 /// How a run ended.

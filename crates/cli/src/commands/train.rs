@@ -176,6 +176,9 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         report.precision,
         report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), output::bytes),
     ));
+    if let Some(seconds) = report.frozen_seconds_saved {
+        lines.push(format!("what frozen layers put out was kept: about {} less", output::duration(seconds)));
+    }
     lines.push(String::new());
     let mut files = vec![("model", run.model_dir()), ("report", run.report_path())];
     if report.score.is_some() {

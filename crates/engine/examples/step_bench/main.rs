@@ -22,8 +22,8 @@ use gyeol_engine::config::{LossKind, Precision, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{
-    Action, Evaluation, FineTuning, HeadKind, Isa, Model, Observer, StepReport, TrainError, TrainPaths, TrainSet,
-    Trainer,
+    Action, Evaluation, FineTuning, HeadKind, Isa, KeptRows, Model, Observer, StepReport, TrainError, TrainPaths,
+    TrainSet, Trainer,
 };
 use gyeol_kernels::peak;
 use serde_json::json;
@@ -108,6 +108,8 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
             loss: LossKind::CrossEntropy,
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
             valid: None,
+            kept: KeptRows::default(),
+            kept_valid: KeptRows::default(),
         },
         seed: SEED,
         higher_is_better: true,

@@ -1,6 +1,7 @@
 //! Passes of a model whose head gives outputs for each sequence.
 
 use super::{Acts, AllocationError, Batch, Device, DropoutStream, HeadActs, HeadKind, Model, Planner, Rows, Saved};
+use crate::kept::KeptRows;
 
 impl<D: Device> Model<D> {
     /// Number of outputs a text.
@@ -14,22 +15,29 @@ impl<D: Device> Model<D> {
         }
     }
 
-    /// The outputs `[texts, outputs]` of a batch, without dropout.
+    /// The outputs `[texts, outputs]` of a batch, without dropout. What frozen layers put out is taken from `kept`, and left
+    /// there.
     ///
     /// # Errors
     /// If the device has no room for the activations.
-    pub fn infer(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
-        Ok(self.classify(batch, None)?.0)
+    pub fn infer(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Vec<f32>, AllocationError> {
+        Ok(self.classify(batch, kept, None)?.outputs)
     }
 
-    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept.
+    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept. Beside them the tokens
+    /// of rows for which the frozen layers had nothing to do, as they were in `kept`.
     ///
     /// # Errors
     /// If the device has no room for the activations.
-    pub fn forward(&mut self, batch: &Batch, stream: DropoutStream) -> Result<Vec<f32>, AllocationError> {
-        let (outputs, acts, head) = self.classify(batch, Some(stream))?;
+    pub fn forward(
+        &mut self,
+        batch: &Batch,
+        kept: &mut KeptRows,
+        stream: DropoutStream,
+    ) -> Result<(Vec<f32>, usize), AllocationError> {
+        let Pass { outputs, reused, acts, head } = self.classify(batch, kept, Some(stream))?;
         self.saved = Some(Saved { acts, head, stream });
-        Ok(outputs)
+        Ok((outputs, reused))
     }
 
     /// Adds the gradients of every parameter that is not frozen, from that of the outputs of the last
@@ -41,26 +49,38 @@ impl<D: Device> Model<D> {
         let Saved { acts, head, stream } = self.saved.take().expect("a backward pass follows a forward pass");
         let d = &mut self.device;
         d.write(head.doutputs, doutputs);
-        self.network.head.classification().backward(d, acts.last.out, &head, acts.scratch.stream, Some(stream));
+        self.network.head.classification().backward(d, acts.out(), &head, acts.scratch.stream, Some(stream));
         self.encode_backward(&acts, stream);
     }
 
     fn classify(
         &mut self,
         batch: &Batch,
+        kept: &mut KeptRows,
         stream: Option<DropoutStream>,
-    ) -> Result<(Vec<f32>, Acts, HeadActs), AllocationError> {
+    ) -> Result<Pass, AllocationError> {
         let training = stream.is_some();
+        let lower = self.lower(batch, kept)?;
         let mut planner = Planner::default();
         let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
-        let acts = self.plan(&mut planner, batch, first, training);
+        let upper = self.frozen..self.network.blocks.len();
+        let acts = self.plan(&mut planner, batch, upper, first, training);
         let head = self.network.head.classification().plan(&mut planner, batch.len(), training);
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, stream);
+        self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, &lower.values, stream);
         let d = &mut self.device;
-        self.network.head.classification().forward(d, acts.last.out, &head, stream);
+        self.network.head.classification().forward(d, acts.out(), &head, stream);
         let mut outputs = vec![0.0; batch.len() * self.outputs()];
         self.device.read(head.outputs, &mut outputs);
-        Ok((outputs, acts, head))
+        Ok(Pass { outputs, reused: lower.reused, acts, head })
     }
+}
+
+/// What a pass through the whole model gives.
+struct Pass {
+    outputs: Vec<f32>,
+    /// Tokens for which the frozen layers had nothing to do.
+    reused: usize,
+    acts: Acts,
+    head: HeadActs,
 }

@@ -143,7 +143,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     fn step(&mut self, rows: &[u32], plan: &TrainPlan, state: &mut State) -> Result<StepReport, TrainError> {
         let State { epoch, pass, .. } = *state;
         let window = Window { rows, batch_size: self.config.batch_size, seed: self.seed, epoch, pass };
-        let Accumulated { loss, tokens, passes } = self.objective.accumulate(self.model, window)?;
+        let Accumulated { loss, tokens, reused, passes } = self.objective.accumulate(self.model, window)?;
         state.pass += passes;
         let rate = learning_rate(self.config, state.step, plan.steps);
         state.step += 1;
@@ -164,6 +164,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             gradient_norm,
             rows: rows.len(),
             tokens,
+            reused,
         })
     }
 

@@ -32,6 +32,8 @@ pub struct StepReport {
     pub rows: usize,
     /// Its tokens; there is no padding to count.
     pub tokens: usize,
+    /// Of them, those for which the frozen layers had nothing to do: what they put out was kept.
+    pub reused: usize,
 }
 
 /// One evaluation.

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::*;
 use crate::config::EvaluateEvery;
 use crate::device::Store;
+use crate::kept::KeptRows;
 use fixture::*;
 
 #[test]
@@ -66,7 +67,8 @@ fn the_model_holds_the_best_weights_at_the_end_and_the_best_files_remain() {
     // And they are those the evaluation of step 6 saw.
     let (tokens, _) = rows();
     let valid: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 == 2).collect();
-    let outputs = six.predict(&tokens, &valid, 10, |_| ControlFlow::Continue(())).unwrap().unwrap();
+    let outputs =
+        six.predict(&tokens, &valid, 10, &mut KeptRows::default(), |_| ControlFlow::Continue(())).unwrap().unwrap();
     assert_eq!(script.outputs[1], (6, outputs));
 }
 

@@ -11,10 +11,11 @@ use gyeol_engine::hf::{EncoderConfig, WeightPrecision, Weights, write_directory,
 use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Objective, Outcome};
 
 use super::{METRIC, TASK, rows};
-use crate::observer::{Measured, Scorer, Totals, value_of};
+use crate::observer::{Measured, Scorer, value_of};
 use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
 use crate::session::{Claim, Fitted, Job, Session, Trained};
+use crate::totals::Totals;
 use crate::train::describe_tokens;
 use crate::{Arithmetic, Error, Watcher, process};
 
@@ -273,6 +274,7 @@ impl MaskedLmRun<'_> {
             valid_rows: self.texts.valid.len() as u64,
             train_seconds: totals.train_seconds,
             save_seconds: totals.save_seconds,
+            frozen_seconds_saved: totals.saved_seconds(),
             samples_per_second: totals.samples_per_second(),
             tokens_per_second: totals.tokens_per_second(),
             predict_samples_per_second: None,

@@ -33,6 +33,10 @@ pub struct Report {
     /// Seconds spent saving the state to resume from, beside them.
     #[serde(default)]
     pub save_seconds: f64,
+    /// Seconds of training not spent, as what frozen layers put out was kept from one epoch to the next: an estimate by what
+    /// a token took before anything was kept. Absent without frozen layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_seconds_saved: Option<f64>,
     /// Training rows a second, over `train_seconds`.
     pub samples_per_second: f64,
     /// Real tokens a second, over `train_seconds`.

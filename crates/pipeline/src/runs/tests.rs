@@ -29,6 +29,7 @@ fn report(score: f64) -> Report {
         train_rows: 90,
         valid_rows: 10,
         train_seconds: 1.5,
+        frozen_seconds_saved: None,
         save_seconds: 0.0,
         samples_per_second: 60.0,
         tokens_per_second: 900.0,

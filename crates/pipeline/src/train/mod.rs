@@ -9,15 +9,16 @@ use gyeol_data::{Cleaner, Targets};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
-use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
+use gyeol_engine::{HeadKind, KeptRows, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::masked_lm::{Adapted, adapt};
-use crate::observer::{Measured, Scorer, Totals, rate};
+use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
 use crate::runs::{Report, Run, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained};
-use crate::{Error, Watcher, process};
+use crate::totals::{Totals, rate};
+use crate::{Error, Watcher, frozen, process};
 
 /// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
 ///
@@ -74,7 +75,7 @@ impl Tuning<'_> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
         let job = Job {
-            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
+            objective: frozen::fine_tuning(prepared, self.session.watcher),
             config: &prepared.recipe.train,
             seed: prepared.recipe.seed,
             metric: &metric,
@@ -101,7 +102,8 @@ impl Tuning<'_> {
         let mut predict = |what, tokens, rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
             watcher.predicting(what, rows.len());
             let started = Instant::now();
-            let outputs = model.predict(tokens, rows, prepared.recipe.train.eval_batch_size, |done| {
+            let batch_size = prepared.recipe.train.eval_batch_size;
+            let outputs = model.predict(tokens, rows, batch_size, &mut KeptRows::default(), |done| {
                 watcher.predicted(done);
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
@@ -136,6 +138,7 @@ impl Tuning<'_> {
             valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()) as u64,
             train_seconds: totals.train_seconds,
             save_seconds: totals.save_seconds,
+            frozen_seconds_saved: totals.saved_seconds(),
             samples_per_second: totals.samples_per_second(),
             tokens_per_second: totals.tokens_per_second(),
             predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),

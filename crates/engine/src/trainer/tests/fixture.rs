@@ -15,6 +15,7 @@ use crate::config::{EvaluateEvery, LossKind};
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
+use crate::kept::KeptRows;
 use crate::losses;
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
@@ -242,6 +243,8 @@ impl Run {
             objective: FineTuning {
                 loss: LossKind::CrossEntropy,
                 train: set(&train),
+                kept: KeptRows::default(),
+                kept_valid: KeptRows::default(),
                 valid: self.validate.then_some(set(&valid)),
             },
             seed: SEED,
@@ -270,7 +273,9 @@ impl Run {
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
                 for rows in window.chunks(3) {
-                    let outputs = model.forward(&tokens.batch(rows), DropoutStream::new(SEED, pass)).unwrap();
+                    let kept = &mut KeptRows::default();
+                    let (outputs, _) =
+                        model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
                     let share = 1.0 / window.len() as f64;
                     let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
