@@ -34,6 +34,6 @@ pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Win
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
 pub use trainer::{
-    Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,
-    Trainer,
+    Action, Averaged, Choice, Divergence, Evaluation, Guard, KeptCheckpoint, Limit, Observer, Outcome, Score, Side,
+    StepReport, StopReason, TrainError, TrainPaths, TrainPlan, Trainer,
 };

@@ -117,6 +117,24 @@ impl<D: Device> Model<D> {
         self.device.download(store)
     }
 
+    /// Makes room for a moving average of the weights.
+    ///
+    /// # Errors
+    /// If the device has none.
+    pub fn keep_average(&mut self) -> Result<(), AllocationError> {
+        self.device.allocate_average()
+    }
+
+    /// `average = decay · average + (1 − decay) · weights`.
+    pub(crate) fn average(&mut self, decay: f64) {
+        self.device.average(decay);
+    }
+
+    /// Exchanges the weights and their average.
+    pub(crate) fn swap_average(&mut self) {
+        self.device.swap_average();
+    }
+
     /// Overwrites a whole arena.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! What a run does. Here: one that nothing interrupts; `resume` interrupts runs, `refusals` are those that cannot go on,
 //! `fixture` is what they share.
 
+mod averaging;
 mod fixture;
 mod masked_lm;
 mod refusals;
@@ -22,7 +23,8 @@ fn unshuffled_rows_are_trained_on_in_the_order_of_the_file_and_the_last_window_i
     run.validate = false;
     let mut script = Script::silent();
     let (outcome, mut model) = run.go(false, &mut script).unwrap();
-    assert_eq!(outcome, Outcome { reason: StopReason::Finished, steps: 12, best: Vec::new() });
+    let choice = Some(Choice { averaged: Vec::new(), checkpoints: 1 });
+    assert_eq!(outcome, Outcome { reason: StopReason::Finished, steps: 12, best: Vec::new(), choice });
     assert!(bits(&mut model, Store::Weights) == bits(&mut run.by_hand(), Store::Weights));
 }
 
