@@ -142,6 +142,13 @@ impl Watcher for Console {
         }
     }
 
+    fn averaged(&mut self, checkpoints: usize, metric: &str, score: Option<f64>) {
+        let score = score.map_or_else(|| "undefined".to_owned(), |score| format!("{score:.4}"));
+        self.above(|output| {
+            output.note(&format!("mean of the weights of {checkpoints} checkpoints  {metric} {score}"))
+        });
+    }
+
     fn interrupted(&self) -> bool {
         let interrupted = self.interruption.load(Ordering::SeqCst);
         if interrupted && !self.told.replace(true) {

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use gyeol_engine::config::{EvaluateEvery, TrainConfig};
-use gyeol_engine::{Action, Evaluation, FineTuning, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::config::{EvaluateEvery, SwaConfig, TrainConfig};
+use gyeol_engine::{Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, Trainer};
 use serde::Serialize;
 
 use crate::masked_lm::Adaptation;
@@ -73,6 +73,9 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
     let parameters = model.table().len();
+    if config.ema > 0.0 {
+        model.keep_average()?;
+    }
     rayon::scope(|_| {
         Trainer {
             model: &mut model,
@@ -80,6 +83,8 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
             objective: FineTuning { valid: None, ..fine_tuning },
             seed: prepared.recipe.seed,
             higher_is_better: true,
+            guard: None,
+            swa: SwaConfig::default(),
             paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },
             fingerprint: String::new(),
         }
@@ -141,8 +146,8 @@ impl Observer for Clock {
         Action::Continue
     }
 
-    fn score(&mut self, _outputs: &[f32]) -> f64 {
-        f64::NAN
+    fn score(&mut self, _outputs: &[f32]) -> Score {
+        f64::NAN.into()
     }
 
     fn evaluated(&mut self, _evaluation: &Evaluation) -> Action {

@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod cleaning;
+mod course;
 pub mod demo;
 mod dry_run;
 mod error;
@@ -27,6 +28,7 @@ mod watch;
 
 pub use arithmetic::Arithmetic;
 pub use cleaning::fitted_cleaner;
+pub use course::Overfitting;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

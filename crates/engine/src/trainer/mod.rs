@@ -120,7 +120,9 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
                 let window = window(&order, &plan, state.window);
                 let report = match self.step(window, &plan, &mut state)? {
                     Ok(report) => report,
-                    Err(divergence) if state.best.is_empty() => return Err(TrainError::Diverged(divergence)),
+                    Err(divergence) if state.best.iter().all(|kept| kept.score.is_nan()) => {
+                        return Err(TrainError::Diverged(divergence));
+                    }
                     Err(divergence) => {
                         reason = StopReason::Diverged(divergence);
                         break;
@@ -234,7 +236,11 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         observer.evaluation_begins(self.objective.evaluated_rows().unwrap_or(0));
         let mut progress = |done| observer.evaluated_rows(done);
         let outputs = self.objective.evaluate(self.model, self.config.eval_batch_size, &mut progress)?;
-        Ok(outputs.map_or(ControlFlow::Break(()), |outputs| ControlFlow::Continue(observer.score(&outputs))))
+        let Some(outputs) = outputs else { return Ok(ControlFlow::Break(())) };
+        let score = observer.score(&outputs);
+        // Some metrics are defined on them all the same; a model that computes no numbers is the worst by any.
+        let sound = outputs.iter().all(|output| output.is_finite());
+        Ok(ControlFlow::Continue(if sound { score } else { f64::NAN.into() }))
     }
 }
 
