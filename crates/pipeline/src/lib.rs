@@ -4,12 +4,15 @@
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
 mod arithmetic;
+mod class_shares;
+mod class_weights;
 mod cleaning;
 pub mod demo;
 mod dry_run;
 mod error;
 mod evaluate;
 pub mod hub;
+mod loss;
 mod masked_lm;
 mod nearest;
 mod observer;

@@ -266,6 +266,8 @@ impl MaskedLmRun<'_> {
             metric: METRIC.to_owned(),
             metrics,
             sources: Vec::new(),
+            class_shares: Vec::new(),
+            class_weights: Vec::new(),
             task: TASK.to_owned(),
             best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
             steps: outcome.steps,

@@ -6,6 +6,7 @@ use gyeol_data::{CleanConfig, DataError, Task};
 use gyeol_engine::config::TrainConfig;
 
 use super::Recipe;
+use super::loss::check_loss;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -29,6 +30,7 @@ impl Recipe {
         self.check_metric()?;
         self.check_model()?;
         check_train("train", &self.train)?;
+        check_loss(&self.loss, self.data.task).map_err(|(key, problem)| (key.into(), problem))?;
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 

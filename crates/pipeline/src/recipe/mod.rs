@@ -8,6 +8,7 @@ mod difference;
 mod error;
 mod fields;
 mod keys;
+mod loss;
 mod pretraining;
 mod source;
 
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(crate) use difference::difference;
 pub use error::RecipeError;
+pub(crate) use loss::check_loss;
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 

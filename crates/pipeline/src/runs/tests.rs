@@ -23,6 +23,8 @@ fn report(score: f64) -> Report {
         metric: "accuracy".into(),
         metrics: [("accuracy".to_owned(), Some(score)), ("pearson".to_owned(), None)].into(),
         sources: Vec::new(),
+        class_shares: Vec::new(),
+        class_weights: Vec::new(),
         task: "classification".into(),
         best_step: 3,
         steps: 4,

@@ -15,9 +15,9 @@ use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, Sou
 use crate::masked_lm::{Adapted, adapt};
 use crate::observer::{Measured, Scorer, Totals, rate};
 use crate::prepare::Prepared;
-use crate::runs::{Report, Run, Runs, SourceScores};
+use crate::runs::{EventKind, Report, Run, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained};
-use crate::{Error, Watcher, process};
+use crate::{Error, Watcher, class_shares, class_weights, process};
 
 /// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
 ///
@@ -74,7 +74,7 @@ impl Tuning<'_> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
         let job = Job {
-            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
+            objective: FineTuning { loss: &prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
             config: &prepared.recipe.train,
             seed: prepared.recipe.seed,
             metric: &metric,
@@ -122,6 +122,11 @@ impl Tuning<'_> {
             let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
+        let class_shares = scored.as_ref().map(class_shares::of).unwrap_or_default();
+        if let Some(message) = class_shares::weights_against_accuracy(prepared, &class_shares) {
+            self.session.watcher.warning(&message);
+            self.session.run.record(EventKind::Warning { message })?;
+        }
         let metrics = scored.as_ref().map(Scored::metrics);
         let report = Report {
             run: self.session.run.run().name().to_owned(),
@@ -129,6 +134,8 @@ impl Tuning<'_> {
             metric: prepared.metric.to_string(),
             metrics: metrics.map(by_name).unwrap_or_default(),
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),
+            class_shares,
+            class_weights: class_weights::by_label(prepared),
             task: prepared.task.to_string(),
             best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
             steps: outcome.steps,
@@ -247,8 +254,7 @@ fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
 /// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
 fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
     write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
-        let labels = prepared.labels.as_ref().map_or_else(|| vec!["LABEL_0".to_owned()], |map| map.labels().to_vec());
-        write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;
+        write_config(staging, &prepared.config, prepared.problem_type(), &prepared.output_names())?;
         model.save(&staging.join("model.safetensors"))?;
         prepared.tokeniser.save_files(staging)?;
         let data = &prepared.recipe.data;
@@ -259,6 +265,9 @@ fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result
         settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
         settings.label_names.clone_from(&data.label_names);
         settings.score_range = data.score_range;
+        if let Some(buckets) = prepared.score_buckets() {
+            settings.set_score_buckets(buckets.clone());
+        }
         if let Some(cleaner) = &prepared.cleaner {
             settings.set_cleaner(cleaner.clone());
         }
@@ -307,9 +316,10 @@ fn truth(targets: &Targets) -> Truth<'_> {
 }
 
 fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
-    match &prepared.labels {
-        Some(labels) => Outputs::Logits { labels: labels.labels().to_vec(), values },
-        None => Outputs::Scores(values),
+    match (&prepared.labels, prepared.score_buckets()) {
+        (Some(labels), _) => Outputs::Logits { labels: labels.labels().to_vec(), values },
+        (None, Some(buckets)) => Outputs::Scores(buckets.scores(&values)),
+        (None, None) => Outputs::Scores(values),
     }
 }
 

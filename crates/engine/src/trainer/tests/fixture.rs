@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::super::*;
-use crate::config::{EvaluateEvery, LossKind};
+use crate::config::EvaluateEvery;
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
-use crate::losses;
+use crate::losses::{self, ClassTargets, Loss};
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
@@ -240,7 +240,7 @@ impl Run {
             model: &mut model,
             config: &self.config,
             objective: FineTuning {
-                loss: LossKind::CrossEntropy,
+                loss: &Loss::CrossEntropy(ClassTargets::default()),
                 train: set(&train),
                 valid: self.validate.then_some(set(&valid)),
             },
@@ -265,6 +265,7 @@ impl Run {
     pub(super) fn by_hand(&self) -> Model<Cpu> {
         let (tokens, targets) = rows();
         let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
+        let loss = Loss::CrossEntropy(ClassTargets::default());
         let mut model = self.model();
         let (mut step, mut pass) = (0, 0);
         for _ in 0..self.config.epochs {
@@ -272,7 +273,7 @@ impl Run {
                 for rows in window.chunks(3) {
                     let outputs = model.forward(&tokens.batch(rows), DropoutStream::new(SEED, pass)).unwrap();
                     let share = 1.0 / window.len() as f64;
-                    let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, &targets.select(rows), share);
+                    let (_, gradient) = losses::loss(&loss, &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;
                 }
