@@ -239,11 +239,7 @@ impl Run {
         let mut trainer = Trainer {
             model: &mut model,
             config: &self.config,
-            objective: FineTuning {
-                loss: &Loss::CrossEntropy(ClassTargets::default()),
-                train: set(&train),
-                valid: self.validate.then_some(set(&valid)),
-            },
+            objective: FineTuning { loss: &loss(), train: set(&train), valid: self.validate.then_some(set(&valid)) },
             seed: SEED,
             higher_is_better: true,
             paths: TrainPaths { checkpoints: self.checkpoints(), state: self.state() },
@@ -265,15 +261,14 @@ impl Run {
     pub(super) fn by_hand(&self) -> Model<Cpu> {
         let (tokens, targets) = rows();
         let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
-        let loss = Loss::CrossEntropy(ClassTargets::default());
         let mut model = self.model();
         let (mut step, mut pass) = (0, 0);
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
                 for rows in window.chunks(3) {
                     let outputs = model.forward(&tokens.batch(rows), DropoutStream::new(SEED, pass)).unwrap();
-                    let share = 1.0 / window.len() as f64;
-                    let (_, gradient) = losses::loss(&loss, &outputs, &targets.select(rows), share);
+                    let share = 1.0 / loss().total_weight(&targets.select(window));
+                    let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;
                 }
@@ -283,6 +278,11 @@ impl Run {
         }
         model
     }
+}
+
+/// Cross-entropy in which classes weigh differently, so that what a window is divided by is not its number of rows.
+fn loss() -> Loss {
+    Loss::CrossEntropy(ClassTargets { weights: Some(vec![0.25, 0.75, 1.0, 2.0]), label_smoothing: 0.1 })
 }
 
 pub(super) fn bits(model: &mut Model<Cpu>, store: Store) -> Vec<u32> {
