@@ -54,8 +54,12 @@ pub(crate) fn resolve(
 /// The score buckets, evenly over the range of scores. It has to be given: that of the training rows would differ from split
 /// to split, so that outputs of two models could not be compared, and no score beyond it could ever be predicted.
 fn buckets(config: &LossConfig, range: Option<[f64; 2]>, targets: &Targets) -> Result<ScoreBuckets, Error> {
-    if let Some(range) = range {
-        return Ok(ScoreBuckets::evenly(range, config.buckets));
+    if let Some([low, high]) = range {
+        let narrow = || {
+            let problem = format!("[{low}, {high}] is too narrow or too wide for {} score buckets", config.buckets);
+            Error::Setting { key: "data.score_range", problem }
+        };
+        return ScoreBuckets::evenly([low, high], config.buckets).ok_or_else(narrow);
     }
     let seen = match targets {
         Targets::Scores(scores) if !scores.is_empty() => {
@@ -119,7 +123,7 @@ mod tests {
         let huber = resolved("kind = \"l1+huber\"\nhuber_delta = 0.5", "", &scores).unwrap();
         assert_eq!(huber, Loss::L1Huber { delta: 0.5 });
         let over_buckets = resolved("kind = \"cross_entropy\"\nbuckets = 3", "score_range = [0, 5]", &scores).unwrap();
-        let buckets = ScoreBuckets::evenly([0.0, 5.0], 3);
+        let buckets = ScoreBuckets::evenly([0.0, 5.0], 3).unwrap();
         assert_eq!(over_buckets, Loss::Buckets { buckets, label_smoothing: 0.0 });
     }
 
@@ -128,6 +132,9 @@ mod tests {
         let scores = Targets::Scores(vec![0.5, 4.0]);
         let error = resolved("kind = \"cross_entropy\"", "", &scores).unwrap_err();
         assert!(error.starts_with("data.score_range: ") && error.contains("go from 0.5 to 4; write"), "{error}");
+        let error =
+            resolved("kind = \"cross_entropy\"", "score_range = [1.0, 1.0000000000000002]", &scores).unwrap_err();
+        assert!(error.contains("too narrow or too wide for 11 score buckets"), "{error}");
         let error = resolved("kind = \"cosine\"", "", &scores).unwrap_err();
         assert!(error.contains("needs head.kind = \"bi-encoder\""), "{error}");
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::softmax::Softmax;
 
-/// The centres of score buckets, rising; at least two. Read from nothing else.
+/// The centres of score buckets: at least two finite numbers that rise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<f64>", into = "Vec<f64>")]
 pub struct ScoreBuckets {
@@ -33,15 +33,11 @@ impl From<ScoreBuckets> for Vec<f64> {
 }
 
 impl ScoreBuckets {
-    /// `count` centres evenly from `low` to `high`.
-    ///
-    /// # Panics
-    /// If there are fewer than two, or the range is too narrow to hold them apart.
-    pub fn evenly([low, high]: [f64; 2], count: usize) -> Self {
+    /// `count` centres evenly from `low` to `high`; `None` for fewer than two, or a range whose numbers cannot hold them apart.
+    pub fn evenly([low, high]: [f64; 2], count: usize) -> Option<Self> {
         let last = count.saturating_sub(1) as f64;
         let centre = |bucket: usize| (low * (last - bucket as f64) + high * bucket as f64) / last;
-        let buckets = Self::try_from((0..count).map(centre).collect::<Vec<f64>>());
-        buckets.unwrap_or_else(|problem| panic!("{count} buckets from {low} to {high}: {problem}"))
+        Self::try_from((0..count).map(centre).collect::<Vec<f64>>()).ok()
     }
 
     /// The centres, in the order of the outputs.
@@ -105,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_score_is_shared_by_its_two_neighbours() {
-        let buckets = ScoreBuckets::evenly([0.0, 5.0], 11);
+        let buckets = ScoreBuckets::evenly([0.0, 5.0], 11).unwrap();
         assert_eq!(buckets.centres(), [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0]);
         let shares = |score| {
             let mut shares = vec![0.0; 11];
@@ -125,12 +121,14 @@ mod tests {
         {
             assert!(ScoreBuckets::try_from(centres.clone()).is_err(), "{centres:?}");
         }
+        assert_eq!(ScoreBuckets::evenly([1.0, 1.0 + f64::EPSILON], 11), None);
+        assert_eq!(ScoreBuckets::evenly([0.0, 5.0], 1), None);
     }
 
     proptest! {
         #[test]
         fn the_mean_of_a_target_is_the_score(low in -10f32..10.0, width in 0.1f32..10.0, at in 0f32..=1.0, count in 2usize..40) {
-            let buckets = ScoreBuckets::evenly([low.into(), (low + width).into()], count);
+            let buckets = ScoreBuckets::evenly([low.into(), (low + width).into()], count).unwrap();
             let score = low + at * width;
             let mut shares = vec![0.0; count];
             buckets.shares(score, 0.0, &mut shares);
@@ -141,7 +139,7 @@ mod tests {
 
         #[test]
         fn predictions_stay_within_the_centres(outputs in proptest::collection::vec(-90f32..90.0, 7)) {
-            let score = ScoreBuckets::evenly([0.0, 5.0], 7).scores(&outputs)[0];
+            let score = ScoreBuckets::evenly([0.0, 5.0], 7).unwrap().scores(&outputs)[0];
             prop_assert!((0.0..=5.0).contains(&score), "{score}");
         }
     }

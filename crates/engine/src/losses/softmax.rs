@@ -50,7 +50,7 @@ impl<'a> Softmax<'a> {
         let mut shares: Vec<f64> = self.row.iter().enumerate().map(exponential).collect();
         let sum: f64 = shares.iter().sum();
         shares.iter_mut().for_each(|share| *share /= sum);
-        Others { log_probability: f64::from(max - self.max) + sum.ln() - self.sum.ln(), shares }
+        Others { log_probability: f64::from(max) - f64::from(self.max) + sum.ln() - self.sum.ln(), shares }
     }
 }
 

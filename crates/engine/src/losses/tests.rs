@@ -104,7 +104,7 @@ fn class_loss() -> impl Strategy<Value = Loss> {
 
 /// Losses of scores, with how many outputs a row they want.
 fn score_loss() -> impl Strategy<Value = (Loss, usize)> {
-    let buckets = ScoreBuckets::evenly([0.0, 5.0], N);
+    let buckets = ScoreBuckets::evenly([0.0, 5.0], N).unwrap();
     prop_oneof![
         Just((Loss::L1, 1)),
         Just((Loss::L2, 1)),
