@@ -1,7 +1,11 @@
 //! The parts of a recipe the engine reads: `[model]`, `[train]` and `[loss]`.
 
+mod loss;
+
 use gyeol_kernels::{Isa, Operands, PIN_VARIABLE};
 use serde::{Deserialize, Serialize};
+
+pub use loss::{ClassWeights, LossConfig, LossKind};
 
 /// `[model]`: which checkpoint to start from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -334,25 +338,6 @@ impl<'de> Deserialize<'de> for EvaluateEvery {
             _ => Err(serde::de::Error::custom("expected \"epoch\" or a number of steps above 0")),
         }
     }
-}
-
-/// `[loss]`: what training minimises.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LossConfig {
-    /// The loss; absent: `cross_entropy` for classification, `l2` for regression.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<LossKind>,
-}
-
-/// A loss of the outputs against the targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossKind {
-    /// Mean negative log-likelihood of the softmax (classification).
-    CrossEntropy,
-    /// Mean squared error (regression).
-    L2,
 }
 
 fn default_max_length() -> usize {

@@ -10,15 +10,16 @@ use gyeol_data::{Batch, Targets};
 use gyeol_kernels::{Isa, Operands};
 use serde_json::Value;
 
-use crate::config::{LossKind, TrainConfig};
+use crate::config::TrainConfig;
 use crate::device::{Cpu, Device, Reference, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, ProblemType, Weights};
 use crate::kept::KeptRows;
+use crate::losses::{self, ClassTargets, Loss};
 use crate::model::Model;
 use crate::optim::learning_rate;
+use crate::params;
 use crate::pass::DropoutStream;
-use crate::{losses, params};
 
 /// Largest difference allowed, as a share of a tensor's largest value.
 const TOLERANCE: f32 = 1e-4;
@@ -88,10 +89,10 @@ impl Golden {
         model
     }
 
-    fn loss_kind(&self) -> LossKind {
+    fn loss(&self) -> Loss {
         match self.batches[0].1 {
-            Targets::Classes(_) => LossKind::CrossEntropy,
-            Targets::Scores(_) => LossKind::L2,
+            Targets::Classes(_) => Loss::CrossEntropy(ClassTargets::default()),
+            Targets::Scores(_) => Loss::L2,
         }
     }
 }
@@ -127,12 +128,12 @@ fn batch(json: &Value, regression: bool) -> (Batch, Targets) {
 }
 
 /// Adds the gradients of `batches`, every row weighing the same; the mean loss and the outputs of the first.
-fn accumulate<D: Device>(model: &mut Model<D>, kind: LossKind, batches: &[(Batch, Targets)]) -> (f64, Vec<f32>) {
+fn accumulate<D: Device>(model: &mut Model<D>, of: &Loss, batches: &[(Batch, Targets)]) -> (f64, Vec<f32>) {
     let rows: usize = batches.iter().map(|(batch, _)| batch.len()).sum();
     let (mut total, mut first) = (0.0, Vec::new());
     for (batch, targets) in batches {
         let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
-        let (loss, gradient) = losses::loss(kind, &outputs, targets, 1.0 / rows as f64);
+        let (loss, gradient) = losses::loss(of, &outputs, targets, 1.0 / rows as f64);
         model.backward(&gradient);
         total += loss / rows as f64;
         if first.is_empty() {
@@ -166,8 +167,8 @@ fn compare<D: Device>(golden: &Golden, what: &str, model: &mut Model<D>, store: 
 
 fn check<D: Device>(golden: &Golden, device: D, tolerance: f32) {
     let mut model = golden.load(device);
-    let kind = golden.loss_kind();
-    let (loss, outputs) = accumulate(&mut model, kind, &golden.batches[..1]);
+    let of = golden.loss();
+    let (loss, outputs) = accumulate(&mut model, &of, &golden.batches[..1]);
     assert_close(&format!("{}: outputs", golden.name), &outputs, &floats(&golden.expected["logits"]), tolerance);
     let want = golden.expected["loss"].as_f64().unwrap();
     assert!((loss - want).abs() < f64::from(tolerance) * want.abs(), "{}: loss {loss}, want {want}", golden.name);
@@ -176,7 +177,7 @@ fn check<D: Device>(golden: &Golden, device: D, tolerance: f32) {
     let config = golden.train_config();
     for step in 0..10 {
         if step > 0 {
-            accumulate(&mut model, kind, &golden.batches[step..=step]);
+            accumulate(&mut model, &of, &golden.batches[step..=step]);
         }
         let norm = model.optimise(&config, learning_rate(&config, step as u64, 10), step as u64 + 1);
         let want = golden.expected["grad_norms"][step].as_f64().unwrap();
@@ -223,7 +224,7 @@ fn accumulated_batches_of_unequal_size_average_over_rows_and_the_last_window_is_
     let window = golden.number("accumulate") as usize;
     let steps = golden.batches.len().div_ceil(window) as u64;
     for (step, batches) in (0..).zip(golden.batches.chunks(window)) {
-        let (loss, _) = accumulate(&mut model, golden.loss_kind(), batches);
+        let (loss, _) = accumulate(&mut model, &golden.loss(), batches);
         let want = golden.expected["losses"][step as usize].as_f64().unwrap();
         assert!((loss - want).abs() < 1e-4 * want, "step {step}: loss {loss}, want {want}");
         model.optimise(&config, learning_rate(&config, step, steps), step + 1);
@@ -241,7 +242,7 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
         model.randomise(3);
         let (batch, targets) = &golden.batches[0];
         let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(1, 2)).unwrap();
-        let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, targets, 0.25);
+        let (_, gradient) = losses::loss(&golden.loss(), &outputs, targets, 0.25);
         model.backward(&gradient);
         let all = model.download(Store::Gradients).into_owned();
         (outputs, all)
@@ -287,7 +288,7 @@ fn a_padding_token_that_a_text_holds_is_not_trained() {
         let (batch, targets) = &golden.batches[0];
         let mut batch = batch.clone();
         batch.ids[1] = padding as u32;
-        accumulate(&mut model, golden.loss_kind(), &[(batch, targets.clone())]);
+        accumulate(&mut model, &golden.loss(), &[(batch, targets.clone())]);
         let gradients = model.download(Store::Gradients).into_owned();
         for tensor in model.table().tensors() {
             if let params::Role::Embedding { padding_row: Some(row) } = tensor.role {

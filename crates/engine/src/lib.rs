@@ -28,6 +28,7 @@ pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::HeadKind;
 pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
+pub use losses::{ClassTargets, Loss, ScoreBuckets, ScoreScale};
 pub use masking::Masking;
 pub use model::{Masked, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};

@@ -15,7 +15,7 @@ const UNKNOWN: u64 = 1 << 30;
 pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, watcher: &mut dyn Watcher) -> FineTuning<'a> {
     let (train, valid) = (prepared.train.set(), prepared.valid_set());
     let mut objective =
-        FineTuning { loss: prepared.loss, train, valid, kept: KeptRows::default(), kept_valid: KeptRows::default() };
+        FineTuning { loss: &prepared.loss, train, valid, kept: KeptRows::default(), kept_valid: KeptRows::default() };
     if prepared.frozen == 0 {
         return objective;
     }

@@ -4,6 +4,8 @@
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
 mod arithmetic;
+mod class_shares;
+mod class_weights;
 mod cleaning;
 mod course;
 pub mod demo;
@@ -12,6 +14,7 @@ mod error;
 mod evaluate;
 mod frozen;
 pub mod hub;
+mod loss;
 mod masked_lm;
 mod nearest;
 mod observer;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
-use gyeol_engine::{HeadKind, KeptRows, Model};
+use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::cleaning;
@@ -53,6 +53,8 @@ enum Head {
     Classes(Vec<String>),
     /// One score.
     Score,
+    /// The logits of score buckets, which together are one score.
+    Buckets(ScoreBuckets),
     /// Numbers of these names that no single prediction comes of.
     Raw { names: Vec<String>, problem_type: ProblemType },
 }
@@ -189,6 +191,8 @@ impl Predictor {
             Head::Classes(labels) | Head::Raw { names: labels, .. } => {
                 Outputs::Logits { labels: labels.clone(), values }
             }
+            Head::Buckets(buckets) if options.logits => Outputs::Logits { labels: buckets.names(), values },
+            Head::Buckets(buckets) => Outputs::Scores(buckets.scores(&values)),
             Head::Score => Outputs::Scores(values),
         };
         Ok(Predictions::new(id_column(columns.id.as_deref()), examples.ids, outputs)?)
@@ -204,9 +208,9 @@ impl Predictor {
         self.settings.as_ref()?.label_names.as_deref()
     }
 
-    /// Whether the outputs are nothing but numbers: neither logits of classes that exclude each other nor one score.
+    /// Whether the raw outputs are nothing but numbers: neither logits of classes that exclude each other nor one score.
     pub fn is_raw(&self) -> bool {
-        matches!(self.head, Head::Raw { .. })
+        matches!(self.head, Head::Raw { .. } | Head::Buckets(_))
     }
 
     /// Says so where the outputs are not called what `config.json` calls them.
@@ -260,6 +264,16 @@ fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<
             Some(label) => wrong("labels", format!("\"{label}\" is there twice; every output needs its own label")),
             None => Ok(Head::Classes(settings.labels.clone())),
         },
+        Task::Regression if let Some(buckets) = &settings.score_buckets => {
+            let found = buckets.centres().len();
+            if found == outputs {
+                return Ok(Head::Buckets(buckets.clone()));
+            }
+            wrong(
+                "score_buckets",
+                format!("{found} buckets, but the head has {outputs} outputs (config.json: id2label)"),
+            )
+        }
         Task::Regression if outputs != 1 => {
             wrong("task", format!("a regression has 1 output, but the head has {outputs} (config.json: id2label)"))
         }

@@ -7,16 +7,16 @@ use gyeol_data::{
     CacheOutcome, Cleaner, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser,
     data_fingerprint, fingerprint, holdout, infer_task, scores, text_fingerprint,
 };
-use gyeol_engine::config::{Init, LossKind};
+use gyeol_engine::config::Init;
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{Isa, NewTokens, TrainSet};
+use gyeol_engine::{Isa, Loss, NewTokens, ScoreBuckets, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::cleaning;
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::watch::Keeper;
-use crate::{Arithmetic, Error, Watcher};
+use crate::{Arithmetic, Error, Watcher, loss};
 
 /// A table with its tokens.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub struct Prepared {
     /// The one declared metric.
     pub metric: Metric,
     /// What is minimised.
-    pub loss: LossKind,
+    pub loss: Loss,
     /// The classes; `None` for regression.
     pub labels: Option<LabelMap>,
     /// The training table; with a holdout its `rows` are those that train.
@@ -113,7 +113,6 @@ impl Prepared {
         go_on(watcher)?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
-        let loss = resolve_loss(&mut recipe, task)?;
         let labels = match task {
             Task::Classification => Some(LabelMap::fit(&train)?),
             Task::Regression => None,
@@ -134,6 +133,7 @@ impl Prepared {
             }
             None => holdout(&train.split_keys(), &train_targets, recipe.data.holdout, recipe.seed)?,
         };
+        let loss = loss::resolve(&mut recipe, task, labels.as_ref(), &train_targets.select(&rows), watcher)?;
 
         // Ids, groups and split are those of the texts as they were: cleaning moves nobody.
         let tables = [Some(&train), valid.as_ref(), test.as_ref()];
@@ -236,15 +236,35 @@ impl Prepared {
         }
     }
 
-    /// Outputs of the head: one a class, or one score.
+    /// The score buckets the head's outputs are logits of, where the loss is cross-entropy over them.
+    pub fn score_buckets(&self) -> Option<&ScoreBuckets> {
+        match &self.loss {
+            Loss::Buckets { buckets, .. } => Some(buckets),
+            _ => None,
+        }
+    }
+
+    /// Outputs of the head: one a class, one a score bucket, or one score.
     pub fn outputs(&self) -> usize {
-        self.labels.as_ref().map_or(1, LabelMap::len)
+        let buckets = self.score_buckets().map_or(1, |buckets| buckets.centres().len());
+        self.labels.as_ref().map_or(buckets, LabelMap::len)
+    }
+
+    /// What the outputs are called in `config.json`: the labels, the centres of the score buckets, or `LABEL_0`.
+    pub fn output_names(&self) -> Vec<String> {
+        match (&self.labels, self.score_buckets()) {
+            (Some(labels), _) => labels.labels().to_vec(),
+            (None, Some(buckets)) => buckets.names(),
+            (None, None) => vec!["LABEL_0".to_owned()],
+        }
     }
 
     /// What the head's outputs mean, as `config.json` says it.
     pub fn problem_type(&self) -> ProblemType {
         match self.task {
             Task::Classification => ProblemType::SingleLabelClassification,
+            // A softmax over buckets is to `transformers` what one over classes is.
+            Task::Regression if self.score_buckets().is_some() => ProblemType::SingleLabelClassification,
             Task::Regression => ProblemType::Regression,
         }
     }
@@ -382,24 +402,6 @@ fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
     }
     recipe.metric = Some(metric);
     Ok(metric)
-}
-
-fn resolve_loss(recipe: &mut Recipe, task: Task) -> Result<LossKind, Error> {
-    let fitting = match task {
-        Task::Classification => LossKind::CrossEntropy,
-        Task::Regression => LossKind::L2,
-    };
-    let loss = recipe.loss.kind.unwrap_or(fitting);
-    if loss != fitting {
-        let name = |loss| match loss {
-            LossKind::CrossEntropy => "cross_entropy",
-            LossKind::L2 => "l2",
-        };
-        let problem = format!("{} is not a loss of {task}; use {}", name(loss), name(fitting));
-        return Err(Error::Setting { key: "loss.kind", problem });
-    }
-    recipe.loss.kind = Some(loss);
-    Ok(loss)
 }
 
 fn resolve_frozen(recipe: &Recipe, config: &EncoderConfig) -> Result<usize, Error> {

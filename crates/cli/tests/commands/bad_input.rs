@@ -168,7 +168,7 @@ fn a_value_of_a_later_version_says_so() {
         "train.schedule=polynomial",
         &["train.schedule: \"polynomial\" is not in this version of gyeol; there are constant, linear, cosine"],
     );
-    refused_set("loss.kind=focal", &["loss.kind: \"focal\" is not in this version of gyeol"]);
+    refused_set("loss.kind=bce", &["loss.kind: \"bce\" is not in this version of gyeol"]);
     refused_set("train.precision=fp16", &["train.precision: unknown variant `fp16`, expected one of `auto`, `bf16`"]);
 }
 
@@ -180,14 +180,14 @@ fn a_seed_given_twice_is_refused() {
 #[test]
 fn a_metric_or_loss_of_the_other_task_is_refused() {
     refused_set("metric=pearson", &["metric: pearson is not a metric of classification; use accuracy"]);
-    refused_set("loss.kind=l2", &["loss.kind: l2 is not a loss of classification; use cross_entropy"]);
+    refused_set("loss.kind=l2", &["loss.kind: l2 is not a loss of classification; use cross_entropy, focal"]);
     refused_set("data.score_range=[0, 5]", &["data.score_range: only regression has scores"]);
     let pairs = Project::pairs();
     refused(&pairs, &["--set", "metric=accuracy"], &["metric: accuracy is not a metric of regression; use pearson"]);
     refused(
         &pairs,
-        &["--set", "loss.kind=cross_entropy"],
-        &["loss.kind: cross_entropy is not a loss of regression; use l2"],
+        &["--set", "loss.kind=focal"],
+        &["loss.kind: focal is not a loss of regression; use cross_entropy, l1, l2, huber, l1+huber, cosine"],
     );
     refused(&pairs, &["--set", "data.label_names=[\"a\"]"], &["data.label_names: only classification has classes"]);
 }

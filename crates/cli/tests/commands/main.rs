@@ -8,6 +8,7 @@ mod evaluate;
 mod freeze;
 mod help;
 mod init;
+mod losses;
 mod masked_lm;
 mod precision;
 mod predict;

@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gyeol_data::Targets;
-use gyeol_engine::config::{LossKind, Precision, SwaConfig, TrainConfig};
+use gyeol_engine::config::{Precision, SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{
-    Action, Evaluation, FineTuning, HeadKind, Isa, KeptRows, Model, Observer, Score, StepReport, TrainError,
-    TrainPaths, TrainSet, Trainer,
+    Action, ClassTargets, Evaluation, FineTuning, HeadKind, Isa, KeptRows, Loss, Model, Observer, Score, StepReport,
+    TrainError, TrainPaths, TrainSet, Trainer,
 };
 use gyeol_kernels::peak;
 use serde_json::json;
@@ -105,7 +105,7 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         model: &mut model,
         config: &TrainConfig { epochs: 1, batch_size: batch, shuffle: false, ..TrainConfig::default() },
         objective: FineTuning {
-            loss: LossKind::CrossEntropy,
+            loss: &Loss::CrossEntropy(ClassTargets::default()),
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
             valid: None,
             kept: KeptRows::default(),

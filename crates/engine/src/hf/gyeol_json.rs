@@ -2,7 +2,8 @@
 //!
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
-//! has format 2: a version that does not know the key would predict texts its model has never seen the like of.
+//! has format 2: a version that does not know the key would predict texts its model has never seen the like of. A model over
+//! score buckets has format 3: such a version would not know that its outputs together are one score.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::HfError;
 use super::write::{read_json, write_json};
+use crate::ScoreBuckets;
 
 /// The name of the file in a model directory.
 pub const GYEOL_JSON: &str = "gyeol.json";
@@ -21,8 +23,11 @@ pub const GYEOL_JSON: &str = "gyeol.json";
 /// The `format` of models without cleaning.
 const FORMAT: u32 = 1;
 
-/// The `format` of models with it, and the highest that is read.
+/// The `format` of models with it.
 const FORMAT_WITH_CLEANING: u32 = 2;
+
+/// The `format` of models over score buckets, and the highest that is read.
+const FORMAT_WITH_BUCKETS: u32 = 3;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +58,9 @@ pub struct GyeolJson {
     /// Regression: lowest and highest score; predictions are clamped to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_range: Option<[f64; 2]>,
+    /// Regression over score buckets: their centres, in the order of the outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_buckets: Option<ScoreBuckets>,
     /// What is done to texts before they are tokenised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clean: Option<Cleaner>,
@@ -75,6 +83,7 @@ impl GyeolJson {
             labels: Vec::new(),
             label_names: None,
             score_range: None,
+            score_buckets: None,
             clean: None,
             other: Map::new(),
         }
@@ -83,7 +92,13 @@ impl GyeolJson {
     /// Sets what is done to texts, and the format that says so.
     pub fn set_cleaner(&mut self, cleaner: Cleaner) {
         self.clean = Some(cleaner);
-        self.format = FORMAT_WITH_CLEANING;
+        self.format = self.format.max(FORMAT_WITH_CLEANING);
+    }
+
+    /// Sets the score buckets the outputs are logits of, and the format that says so.
+    pub fn set_score_buckets(&mut self, buckets: ScoreBuckets) {
+        self.score_buckets = Some(buckets);
+        self.format = self.format.max(FORMAT_WITH_BUCKETS);
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
@@ -95,10 +110,10 @@ impl GyeolJson {
         // The format first: a later one may have other keys.
         let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
         if let Some(newer) =
-            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_CLEANING))
+            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_BUCKETS))
         {
             let problem =
-                format!("{newer} is newer than {FORMAT_WITH_CLEANING}, the newest this version reads; update gyeol");
+                format!("{newer} is newer than {FORMAT_WITH_BUCKETS}, the newest this version reads; update gyeol");
             return Err(HfError::key(&path, "format", problem));
         }
         serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })

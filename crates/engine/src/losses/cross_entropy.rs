@@ -1,40 +1,44 @@
-//! Cross-entropy of the softmax, PyTorch's `CrossEntropyLoss`.
+//! Cross-entropy of the softmax over classes, PyTorch's `CrossEntropyLoss` with its weights and label smoothing.
 
-/// −log softmax(outputs)[class]. The log of the sum is taken after subtracting the row's largest output, which keeps
-/// the exponentials in range for outputs of any size.
-pub(super) fn loss(outputs: &[f32], classes: &[u32], weight: f64) -> (f64, Vec<f32>) {
-    let n = outputs.len() / classes.len();
-    let mut gradient = Vec::with_capacity(outputs.len());
-    let mut total = 0.0;
-    for (row, &class) in outputs.chunks_exact(n).zip(classes) {
-        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let exponentials: Vec<f64> = row.iter().map(|&x| f64::from(x - max).exp()).collect();
-        let sum: f64 = exponentials.iter().sum();
-        total += sum.ln() - f64::from(row[class as usize] - max);
-        gradient.extend(exponentials.iter().enumerate().map(|(i, e)| {
-            let target = if i == class as usize { 1.0 } else { 0.0 };
-            (weight * (e / sum - target)) as f32
-        }));
-    }
-    (total, gradient)
+use super::softmax::Softmax;
+
+/// What is asked of the softmax for a row of a class.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClassTargets {
+    /// How much each class counts, in the order of the outputs; `None`: alike. A class of any row that trains must have a
+    /// weight above 0.
+    pub weights: Option<Vec<f64>>,
+    /// The share of the target that is spread evenly over all classes, 0 to below 1.
+    pub label_smoothing: f64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::losses::check_gradient;
-
-    #[test]
-    fn matches_pytorch() {
-        // torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 3.], [-1., 0.5, 100.]]), torch.tensor([0, 2]))
-        let (total, gradient) = loss(&[1.0, 2.0, 3.0, -1.0, 0.5, 100.0], &[0, 2], 0.5);
-        assert!((total / 2.0 - 1.203_803).abs() < 1e-6, "{total}");
-        let want = [-0.454_984_7, 0.122_364_24, 0.332_620_48, 0.0, 0.0, 0.0];
-        assert!(gradient.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-6), "{gradient:?}");
+impl ClassTargets {
+    /// The weight of a class.
+    pub(super) fn weight(&self, class: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[class])
     }
 
-    #[test]
-    fn the_gradient_is_the_slope_of_the_loss() {
-        check_gradient(&[0.3, -0.2, 1.1, 0.0, 2.0, -1.5], |outputs| loss(outputs, &[1, 2], 1.0));
+    /// Writes the share of each output in the loss of a row of `class`: (1 − ε)·w of its own, and ε/n·w of every one.
+    pub(super) fn shares(&self, class: u32, shares: &mut [f64]) {
+        let even = self.label_smoothing / shares.len() as f64;
+        for (output, share) in shares.iter_mut().enumerate() {
+            let own = if output == class as usize { 1.0 - self.label_smoothing } else { 0.0 };
+            *share = self.weight(output) * (own + even);
+        }
     }
+}
+
+/// −Σ shares·log softmax(outputs) of each row.
+pub(super) fn loss(outputs: &[f32], classes: &[u32], targets: &ClassTargets, weight: f64) -> (f64, Vec<f32>) {
+    let n = outputs.len() / classes.len();
+    let mut gradient = Vec::with_capacity(outputs.len());
+    let mut shares = vec![0.0; n];
+    let mut total = 0.0;
+    for (row, &class) in outputs.chunks_exact(n).zip(classes) {
+        targets.shares(class, &mut shares);
+        let softmax = Softmax::new(row);
+        total += softmax.cross_entropy(&shares);
+        gradient.extend(softmax.cross_entropy_gradient(&shares).map(|slope| (weight * slope) as f32));
+    }
+    (total, gradient)
 }

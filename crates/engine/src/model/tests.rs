@@ -5,7 +5,7 @@ use std::path::Path;
 use gyeol_kernels::{Isa, Operands};
 
 use super::*;
-use crate::config::{LossKind, TrainConfig};
+use crate::config::TrainConfig;
 use crate::device::Cpu;
 use crate::kept::KeptRows;
 use crate::losses;
@@ -50,7 +50,7 @@ fn pass(model: &mut Model<Cpu>, pass: u32) -> Vec<f32> {
 fn pass_keeping(model: &mut Model<Cpu>, pass: u32, kept: &mut KeptRows) -> (Vec<f32>, usize) {
     let (outputs, reused) = model.forward(&batch(pass), kept, DropoutStream::new(1, u64::from(pass))).unwrap();
     let targets = gyeol_data::Targets::Scores(vec![1.0, 0.0, 3.0, 2.0]);
-    let (_, gradient) = losses::loss(LossKind::L2, &outputs, &targets, 0.25);
+    let (_, gradient) = losses::loss(&losses::Loss::L2, &outputs, &targets, 0.25);
     model.backward(&gradient);
     (outputs, reused)
 }

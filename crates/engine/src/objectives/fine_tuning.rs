@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 use gyeol_data::{Targets, Tokenised};
 
 use super::{Accumulated, Objective, Window};
-use crate::config::LossKind;
 use crate::device::{AllocationError, Device};
 use crate::kept::KeptRows;
-use crate::losses;
+use crate::losses::{self, Loss};
 use crate::model::Model;
 use crate::pass::DropoutStream;
 
@@ -27,7 +26,7 @@ pub struct TrainSet<'a> {
 #[derive(Debug)]
 pub struct FineTuning<'a> {
     /// What is minimised.
-    pub loss: LossKind,
+    pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
     /// The rows to evaluate on.
@@ -47,9 +46,9 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
         self.valid.map(|valid| valid.rows.len())
     }
 
-    /// Every row weighs the same, however the window falls into batches.
+    /// What a row weighs does not depend on how the window falls into batches.
     fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
-        let weight = 1.0 / window.rows.len() as f64;
+        let weight = 1.0 / self.loss.total_weight(&self.train.targets.select(window.rows));
         let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
             let batch = self.train.tokens.batch(rows);

@@ -6,6 +6,7 @@ use gyeol_data::{CleanConfig, DataError, Task};
 use gyeol_engine::config::TrainConfig;
 
 use super::Recipe;
+use super::loss::check_loss;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -30,6 +31,7 @@ impl Recipe {
         self.check_model()?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
+        check_loss(&self.loss, self.data.task).map_err(|(key, problem)| (key.into(), problem))?;
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 

@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod guard;
 mod keys;
+mod loss;
 mod pretraining;
 mod source;
 
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub(crate) use difference::difference;
 pub use error::RecipeError;
 pub use guard::{GuardRule, NoGuard};
+pub(crate) use loss::check_loss;
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 

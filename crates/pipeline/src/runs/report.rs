@@ -20,6 +20,12 @@ pub struct Report {
     /// The same of each value of `data.source`, the one with the most rows first; empty without that key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceScores>,
+    /// Classification: the share of each class in the validation rows, and in their predictions; empty without such rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_shares: Vec<ClassShare>,
+    /// The weight of each class in the loss, resolved; empty where all count alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_weights: Vec<ClassWeight>,
     /// `classification` or `regression`.
     pub task: String,
     /// The step whose weights were kept; of an average the best of its checkpoints.
@@ -86,6 +92,27 @@ pub struct AverageScore {
     pub checkpoints: u64,
     /// Its score; `null` where the metric is undefined.
     pub score: Option<f64>,
+}
+
+/// How often a class occurs in the validation rows, and how often it is predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassShare {
+    /// The class, as the table labels it.
+    pub label: String,
+    /// The share of the rows that are of this class, 0 to 1.
+    #[serde(rename = "true")]
+    pub truth: f64,
+    /// The share of the rows predicted as this class, 0 to 1.
+    pub predicted: f64,
+}
+
+/// How much the rows of a class count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassWeight {
+    /// The class, as the table labels it.
+    pub label: String,
+    /// Its weight; the mean over the classes that train is 1.
+    pub weight: f64,
 }
 
 /// The validation rows of one source.

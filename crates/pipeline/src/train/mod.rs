@@ -19,7 +19,7 @@ use crate::prepare::Prepared;
 use crate::runs::{AverageScore, Report, Run, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
 use crate::totals::{Totals, rate};
-use crate::{Error, Watcher, frozen, process};
+use crate::{Error, Watcher, class_shares, class_weights, frozen, process};
 
 /// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
 ///
@@ -128,6 +128,10 @@ impl Tuning<'_> {
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
         self.tell_of_guard(outcome)?;
+        let class_shares = scored.as_ref().map(class_shares::of).unwrap_or_default();
+        if let Some(message) = class_shares::weights_against_accuracy(prepared, &class_shares) {
+            self.session.warn(message)?;
+        }
         let metrics = scored.as_ref().map(Scored::metrics);
         let mut by_name = metrics.map(by_name).unwrap_or_default();
         by_name.extend(averaged_metric(prepared, outcome));
@@ -137,6 +141,8 @@ impl Tuning<'_> {
             metric: prepared.metric.to_string(),
             metrics: by_name,
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),
+            class_shares,
+            class_weights: class_weights::by_label(prepared),
             task: prepared.task.to_string(),
             best_step: best_step(outcome),
             averages: averages(outcome),
@@ -296,8 +302,7 @@ fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
 /// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
 fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
     write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
-        let labels = prepared.labels.as_ref().map_or_else(|| vec!["LABEL_0".to_owned()], |map| map.labels().to_vec());
-        write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;
+        write_config(staging, &prepared.config, prepared.problem_type(), &prepared.output_names())?;
         model.save(&staging.join("model.safetensors"))?;
         prepared.tokeniser.save_files(staging)?;
         let data = &prepared.recipe.data;
@@ -308,6 +313,9 @@ fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result
         settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
         settings.label_names.clone_from(&data.label_names);
         settings.score_range = data.score_range;
+        if let Some(buckets) = prepared.score_buckets() {
+            settings.set_score_buckets(buckets.clone());
+        }
         if let Some(cleaner) = &prepared.cleaner {
             settings.set_cleaner(cleaner.clone());
         }
@@ -356,9 +364,10 @@ fn truth(targets: &Targets) -> Truth<'_> {
 }
 
 fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
-    match &prepared.labels {
-        Some(labels) => Outputs::Logits { labels: labels.labels().to_vec(), values },
-        None => Outputs::Scores(values),
+    match (&prepared.labels, prepared.score_buckets()) {
+        (Some(labels), _) => Outputs::Logits { labels: labels.labels().to_vec(), values },
+        (None, Some(buckets)) => Outputs::Scores(buckets.scores(&values)),
+        (None, None) => Outputs::Scores(values),
     }
 }
 

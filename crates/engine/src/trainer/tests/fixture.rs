@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::super::*;
-use crate::config::{EvaluateEvery, LossKind};
+use crate::config::EvaluateEvery;
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
 use crate::kept::KeptRows;
-use crate::losses;
+use crate::losses::{self, ClassTargets, Loss};
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
@@ -278,7 +278,7 @@ impl Run {
             model: &mut model,
             config: &self.config,
             objective: FineTuning {
-                loss: LossKind::CrossEntropy,
+                loss: &loss(),
                 train: set(&train),
                 kept: KeptRows::default(),
                 kept_valid: KeptRows::default(),
@@ -315,8 +315,8 @@ impl Run {
                     let kept = &mut KeptRows::default();
                     let (outputs, _) =
                         model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
-                    let share = 1.0 / window.len() as f64;
-                    let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, &targets.select(rows), share);
+                    let share = 1.0 / loss().total_weight(&targets.select(window));
+                    let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;
                 }
@@ -326,6 +326,11 @@ impl Run {
         }
         model
     }
+}
+
+/// Cross-entropy in which classes weigh differently, so that what a window is divided by is not its number of rows.
+fn loss() -> Loss {
+    Loss::CrossEntropy(ClassTargets { weights: Some(vec![0.25, 0.75, 1.0, 2.0]), label_smoothing: 0.1 })
 }
 
 pub(super) fn bits(model: &mut Model<Cpu>, store: Store) -> Vec<u32> {
