@@ -21,6 +21,7 @@ mod params;
 mod pass;
 mod predict;
 mod random;
+mod sampling;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
@@ -31,6 +32,7 @@ pub use model::{Masked, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
+pub use sampling::Balance;
 pub use trainer::{
     Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,
     Trainer,

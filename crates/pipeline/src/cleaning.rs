@@ -1,14 +1,13 @@
 //! Cleaning on the route: fitted on the rows that train, applied to every table, its special tokens made known to the
 //! tokeniser and the encoder. What a step does is in `gyeol_data`.
 
-use gyeol_data::{
-    CleanConfig, Cleaner, Columns, Examples, LabelMap, Split, StepKind, Task, Tokeniser, Trace, holdout, scores,
-};
+use gyeol_data::{CleanConfig, Cleaner, Examples, LabelMap, StepKind, Task, Tokeniser, Trace, scores};
 use gyeol_engine::config::TokenStart;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{NewToken, NewTokens};
 
-use crate::prepare::{read, resolve_task};
+use crate::division::{Division, Labelled};
+use crate::prepare::resolve_task;
 use crate::recipe::Recipe;
 use crate::{Error, Watcher};
 
@@ -30,17 +29,17 @@ pub fn fitted_cleaner(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Opti
     if !config.needs_texts() {
         return Ok(Some(config.fit(&[])?));
     }
-    watcher.phase("reading the training table");
-    let train = read(&recipe.data.train, &Columns::from(&recipe.data), watcher)?;
-    if recipe.data.valid.is_some() {
-        let all: Vec<u32> = (0..train.len() as u32).collect();
-        return fit(config, &train, &all).map(Some);
-    }
-    let targets = match resolve_task(&mut recipe.clone(), &train, watcher)? {
-        Task::Classification => LabelMap::fit(&train)?.targets(&train)?,
-        Task::Regression => scores(&train)?,
+    watcher.phase("reading the labelled tables");
+    let division = Division::of(recipe);
+    let Labelled { train, valid, .. } = division.read(recipe, watcher)?;
+    let (targets, labels) = match resolve_task(&mut recipe.clone(), &train, watcher)? {
+        Task::Classification => {
+            let labels = LabelMap::fit(&train)?;
+            (labels.targets(&train)?, Some(labels))
+        }
+        Task::Regression => (scores(&train)?, None),
     };
-    let Split { train: rows, .. } = holdout(&train.split_keys(), &targets, recipe.data.holdout, recipe.seed)?;
+    let rows = division.divide(recipe, &train, &targets, labels.as_ref(), valid.is_some(), watcher)?.train;
     fit(config, &train, &rows).map(Some)
 }
 

@@ -6,9 +6,11 @@
 mod arithmetic;
 mod cleaning;
 pub mod demo;
+mod division;
 mod dry_run;
 mod error;
 mod evaluate;
+mod folds;
 pub mod hub;
 mod masked_lm;
 mod nearest;
@@ -17,7 +19,9 @@ mod predict;
 mod prepare;
 mod process;
 pub mod recipe;
+mod refit;
 pub mod runs;
+mod sampling;
 mod save_policy;
 mod session;
 mod train;
@@ -25,14 +29,17 @@ mod watch;
 
 pub use arithmetic::Arithmetic;
 pub use cleaning::fitted_cleaner;
+pub use division::Division;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use folds::{ModelDirectories, Predicted, model_directories, predict_mean};
 pub use masked_lm::{
     AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
 };
 pub use predict::{PredictOptions, Predictor, model_directory};
 pub use prepare::{Part, Prepared};
+pub use refit::{RefitConfig, RefitFrom, refit};
 pub use session::Trained;
 pub use train::train;
 pub use watch::Watcher;

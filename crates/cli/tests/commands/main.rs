@@ -4,6 +4,7 @@ mod bad_input;
 mod clean;
 mod completions;
 mod evaluate;
+mod folds;
 mod freeze;
 mod help;
 mod init;
@@ -12,8 +13,10 @@ mod precision;
 mod predict;
 mod profile;
 mod project;
+mod refit;
 #[cfg(unix)]
 mod resume;
 mod runs;
+mod sample;
 mod support;
 mod train;

@@ -107,9 +107,11 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         objective: FineTuning {
             loss: LossKind::CrossEntropy,
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
+            balance: None,
             valid: None,
         },
         seed: SEED,
+        stop_after: None,
         higher_is_better: true,
         paths: TrainPaths { checkpoints: nowhere(), state: nowhere() },
         fingerprint: String::new(),

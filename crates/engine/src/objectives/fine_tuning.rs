@@ -10,6 +10,7 @@ use crate::device::{AllocationError, Device};
 use crate::losses;
 use crate::model::Model;
 use crate::pass::DropoutStream;
+use crate::sampling::Balance;
 
 /// Rows of a tokenised table and what the model is to say about them.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct FineTuning<'a> {
     pub loss: LossKind,
     /// The rows to fit.
     pub train: TrainSet<'a>,
+    /// How an epoch draws them; `None`: each once.
+    pub balance: Option<&'a Balance>,
     /// The rows to evaluate on.
     pub valid: Option<TrainSet<'a>>,
 }
@@ -36,6 +39,10 @@ pub struct FineTuning<'a> {
 impl<D: Device> Objective<D> for FineTuning<'_> {
     fn rows(&self) -> &[u32] {
         self.train.rows
+    }
+
+    fn balance(&self) -> Option<&Balance> {
+        self.balance
     }
 
     fn evaluated_rows(&self) -> Option<usize> {

@@ -173,6 +173,7 @@ impl MaskedLmRun<'_> {
         let job = Job {
             objective: self.objective(),
             config: &self.train,
+            stop_after: None,
             seed: self.seed,
             metric: METRIC,
             higher_is_better: false,
@@ -284,6 +285,9 @@ impl MaskedLmRun<'_> {
             text_fingerprint: self.texts.fingerprint.clone(),
             recipe_fingerprint: self.fingerprint.clone(),
             adapted_by: None,
+            sampled: Vec::new(),
+            folds: None,
+            refit_of: None,
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
         })
     }

@@ -1,6 +1,6 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
-use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
+use gyeol_data::{CleanConfig, DataConfig, FoldsConfig, SampleConfig, TokenizerConfig};
 use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
@@ -11,13 +11,12 @@ use super::pretraining::{EncoderShape, PretrainRecipe};
 use super::{Recipe, RecipeError, fields::names, source::Source};
 use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
+use crate::refit::RefitConfig;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 11] = [
+const LATER: [&str; 9] = [
     "head",
     "swa",
-    "sample",
-    "folds",
     "train.layer_decay",
     "train.ema",
     "loss.gamma",
@@ -59,6 +58,9 @@ pub(super) const RECIPE: Schema = Schema {
         ("model", names::<ModelConfig>),
         ("train", names::<TrainConfig>),
         ("loss", names::<LossConfig>),
+        ("sample", names::<SampleConfig>),
+        ("folds", names::<FoldsConfig>),
+        ("refit", names::<RefitConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.
         ("adapt", names::<AdaptConfig>),
     ],

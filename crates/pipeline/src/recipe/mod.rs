@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig};
+use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig, FoldsConfig, SampleConfig};
 use gyeol_engine::config::{LossConfig, ModelConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -28,6 +28,7 @@ pub use source::Place;
 
 use crate::hub;
 use crate::masked_lm::{AdaptConfig, OWN};
+use crate::refit::RefitConfig;
 use check::Problem;
 use keys::Schema;
 use source::Source;
@@ -61,6 +62,15 @@ pub struct Recipe {
     /// `[loss]`: what training minimises.
     #[serde(default)]
     pub loss: LossConfig,
+    /// `[sample]`: which training rows are used, and how often; absent: each once an epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleConfig>,
+    /// `[folds]`: a model for each fold of the labelled rows; absent: one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldsConfig>,
+    /// `[refit]`, as `--refit` writes it: all labelled rows, for the steps another run found best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitConfig>,
 }
 
 fn default_seed() -> u64 {

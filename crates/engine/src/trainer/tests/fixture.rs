@@ -19,6 +19,7 @@ use crate::losses;
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
+use crate::sampling::Balance;
 
 pub(super) const SEED: u64 = 7;
 pub(super) const ROWS: u64 = 32;
@@ -154,6 +155,8 @@ pub(super) struct Run {
     pub(super) config: TrainConfig,
     pub(super) dropout: f32,
     pub(super) validate: bool,
+    pub(super) balance: bool,
+    pub(super) stop_after: Option<u64>,
     pub(super) fingerprint: &'static str,
 }
 
@@ -181,7 +184,15 @@ impl Run {
             keep: 2,
             ..TrainConfig::default()
         };
-        Self { dir: tempfile::tempdir().unwrap(), config, dropout: 0.1, validate: true, fingerprint: "this run" }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            config,
+            dropout: 0.1,
+            validate: true,
+            balance: false,
+            stop_after: None,
+            fingerprint: "this run",
+        }
     }
 
     /// That with other settings.
@@ -236,15 +247,19 @@ impl Run {
         let (tokens, targets) = rows();
         let (valid, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 2);
         let set = |rows| TrainSet { tokens: &tokens, targets: &targets, rows };
+        let Targets::Classes(classes) = targets.select(&train) else { unreachable!("rows have classes") };
+        let balance = self.balance.then(|| Balance::new(&train, &classes));
         let mut trainer = Trainer {
             model: &mut model,
             config: &self.config,
             objective: FineTuning {
                 loss: LossKind::CrossEntropy,
                 train: set(&train),
+                balance: balance.as_ref(),
                 valid: self.validate.then_some(set(&valid)),
             },
             seed: SEED,
+            stop_after: self.stop_after,
             higher_is_better: true,
             paths: TrainPaths { checkpoints: self.checkpoints(), state: self.state() },
             fingerprint: self.fingerprint.to_owned(),
