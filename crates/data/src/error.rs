@@ -217,6 +217,20 @@ pub enum DataError {
         /// Row number of the first, from 1.
         first: usize,
     },
+    /// Tables that are joined share an id.
+    #[error(
+        "{place}: id {id:?} (column {column:?}) is also that of {first}; tables that are joined need ids of their own"
+    )]
+    SharedId {
+        /// The row of the second table; boxed, as the other, to keep every error small.
+        place: Box<Place>,
+        /// The id.
+        id: String,
+        /// The id column.
+        column: String,
+        /// The row of the first table.
+        first: Box<Place>,
+    },
     /// A label that cannot be used.
     #[error("{place}, id {id}: label {value:?} in column {column:?} {why}")]
     BadLabel {

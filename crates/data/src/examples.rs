@@ -89,6 +89,8 @@ pub struct Examples {
     columns: Columns,
     file: String,
     lines: Vec<u64>,
+    /// The further tables joined to the first: the row each begins at, and its file.
+    joined: Vec<(usize, String)>,
 }
 
 impl Examples {
@@ -118,7 +120,54 @@ impl Examples {
             columns: columns.clone(),
             file: table.file().to_owned(),
             lines: table.lines().to_vec(),
+            joined: Vec::new(),
         })
+    }
+
+    /// The rows of `self`, then those of `other`, as one table. Where only one of them has groups or sources, the other's
+    /// are empty; second texts and labels are kept where both have them. Ids made from the texts are made anew, as the
+    /// same texts may be in both.
+    ///
+    /// # Errors
+    /// [`DataError::SharedId`] for an id that is in both.
+    pub fn join(mut self, other: Self) -> Result<Self> {
+        let (rows, more) = (self.len(), other.len());
+        if let Some(column) = &self.columns.id {
+            let known: HashMap<&str, usize> = self.ids.iter().map(String::as_str).zip(0..).collect();
+            if let Some((row, &first)) =
+                other.ids.iter().enumerate().find_map(|(row, id)| Some((row, known.get(&**id)?)))
+            {
+                return Err(DataError::SharedId {
+                    place: Box::new(other.place(row)),
+                    id: other.ids[row].clone(),
+                    column: column.clone(),
+                    first: Box::new(self.place(first)),
+                });
+            }
+        }
+        let both = |one: Option<Vec<String>>, two: Option<Vec<String>>| Some([one?, two?].concat());
+        let either = |one: Option<Vec<String>>, two: Option<Vec<String>>| match (one, two) {
+            (None, None) => None,
+            (one, two) => {
+                let empty = |rows| vec![String::new(); rows];
+                Some([one.unwrap_or_else(|| empty(rows)), two.unwrap_or_else(|| empty(more))].concat())
+            }
+        };
+        self.joined.push((rows, other.file.clone()));
+        self.joined.extend(other.joined.into_iter().map(|(row, file)| (rows + row, file)));
+        self.file = format!("{} and {}", self.file, other.file);
+        self.lines.resize(if other.lines.is_empty() { self.lines.len() } else { rows }, 0);
+        self.lines.extend(other.lines);
+        self.texts.extend(other.texts);
+        self.pairs = both(self.pairs, other.pairs);
+        self.labels = both(self.labels, other.labels);
+        self.groups = either(self.groups, other.groups);
+        self.sources = either(self.sources, other.sources);
+        self.ids = match &self.columns.id {
+            Some(_) => [self.ids, other.ids].concat(),
+            None => content_ids(&self.texts, self.pairs.as_deref()),
+        };
+        Ok(self)
     }
 
     /// Number of rows.
@@ -142,14 +191,25 @@ impl Examples {
         &self.columns
     }
 
-    /// The table as the user named it.
+    /// The table as the user named it; of tables joined, all names.
     pub fn file(&self) -> &str {
         &self.file
     }
 
     /// Where row `row` (from 0) is, for a message.
     pub fn place(&self, row: usize) -> Place {
-        Place { file: self.file.clone(), row: row + 1, line: self.lines.get(row).copied() }
+        let line = self.lines.get(row).copied().filter(|&line| line > 0);
+        let part = self.joined.iter().rposition(|&(start, _)| start <= row);
+        match part.map(|part| &self.joined[part]) {
+            Some((start, file)) => Place { file: file.clone(), row: row - start + 1, line },
+            None => Place { file: self.first_file().to_owned(), row: row + 1, line },
+        }
+    }
+
+    /// The file of the first table of those joined.
+    fn first_file(&self) -> &str {
+        let more: usize = self.joined.iter().map(|(_, file)| " and ".len() + file.len()).sum();
+        &self.file[..self.file.len() - more]
     }
 
     /// What each row is parted by: rows of equal keys never part. The group where there is one, else the id, else,
@@ -235,6 +295,37 @@ fn content_hash(text: &str, pair: Option<&str>) -> u128 {
 mod tests {
     use super::*;
     use crate::table::TextFormat;
+
+    fn named(file: &str, text: &str, columns: &Columns) -> Examples {
+        Examples::from_table(&Table::from_reader(text.as_bytes(), TextFormat::Csv, file).unwrap(), columns).unwrap()
+    }
+
+    #[test]
+    fn joined_tables_keep_their_rows_and_places() {
+        let wide = Columns { source: Some("from".into()), ..columns(Some("ID")) };
+        let train = named("train.csv", "ID,text,label,from\na,x,0,web\nb,y,1,app\n", &wide);
+        let dev = named("dev.csv", "ID,text,label\nc,x,1\n", &columns(Some("ID")));
+        let joined = train.clone().join(dev).unwrap();
+        assert_eq!(joined.ids, ["a", "b", "c"]);
+        assert_eq!(joined.sources.as_deref().unwrap(), ["web", "app", ""]);
+        assert_eq!((joined.file(), joined.labels.as_ref().unwrap().len()), ("train.csv and dev.csv", 3));
+        assert_eq!(joined.place(1).to_string(), "train.csv: row 2 (line 3)");
+        assert_eq!(joined.place(2).to_string(), "dev.csv: row 1 (line 2)");
+        let same = named("dev.csv", "ID,text,label\nd,z,1\nb,z,1\n", &columns(Some("ID")));
+        assert_eq!(
+            train.join(same).unwrap_err().to_string(),
+            "dev.csv: row 2 (line 3): id \"b\" (column \"ID\") is also that of train.csv: row 2 (line 3); \
+             tables that are joined need ids of their own"
+        );
+    }
+
+    #[test]
+    fn ids_made_of_texts_count_over_joined_tables() {
+        let one = named("a.csv", "text,label\nx,0\ny,1\n", &columns(None));
+        let two = named("b.csv", "text,label\nx,0\n", &columns(None));
+        let first = one.ids[0].clone();
+        assert_eq!(one.join(two).unwrap().ids[2], format!("{first}-2"));
+    }
 
     fn table(text: &str) -> Table {
         Table::from_reader(text.as_bytes(), TextFormat::Csv, "train.csv").unwrap()

@@ -23,11 +23,12 @@ pub struct Split {
 }
 
 /// Rows that stay together.
-struct Unit {
-    key: u128,
-    rank: u64,
-    rows: Vec<u32>,
-    stratum: u32,
+pub(crate) struct Unit {
+    pub(crate) key: u128,
+    /// A hash of seed and key: the place among others.
+    pub(crate) rank: u64,
+    pub(crate) rows: Vec<u32>,
+    pub(crate) stratum: u32,
 }
 
 /// Holds out about `share` of the rows, in each stratum the same share.
@@ -85,7 +86,7 @@ pub fn holdout(keys: &[u128], targets: &Targets, share: f64, seed: u64) -> Resul
 }
 
 /// The units with their strata, each stratum's members in rank order.
-fn units(keys: &[u128], targets: &Targets, seed: u64) -> Vec<Unit> {
+pub(crate) fn units(keys: &[u128], targets: &Targets, seed: u64) -> Vec<Unit> {
     let mut members: HashMap<u128, Vec<u32>> = HashMap::with_capacity(keys.len());
     for (row, &key) in keys.iter().enumerate() {
         members.entry(key).or_default().push(row as u32);
@@ -127,7 +128,7 @@ fn mean(rows: &[u32], scores: &[f32]) -> f64 {
 }
 
 /// The quantile bucket of each value; equal values share one.
-fn buckets(values: &[f64]) -> Vec<u32> {
+pub(crate) fn buckets(values: &[f64]) -> Vec<u32> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let count = (values.len() / SCORE_BUCKETS).clamp(1, SCORE_BUCKETS);

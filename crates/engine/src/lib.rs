@@ -22,6 +22,7 @@ mod params;
 mod pass;
 mod predict;
 mod random;
+mod sampling;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
@@ -34,6 +35,7 @@ pub use model::{Masked, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
+pub use sampling::Balance;
 pub use trainer::{
     Action, Averaged, Choice, Divergence, Evaluation, Guard, KeptCheckpoint, Limit, Observer, Outcome, Score, Side,
     StepReport, StopReason, TrainError, TrainPaths, TrainPlan, Trainer,

@@ -112,6 +112,12 @@ pub enum EvalError {
     /// Raw outputs were asked of predictions that hold probabilities only.
     #[error("these predictions hold probabilities, not logits: raw outputs cannot be written from them")]
     NotLogits,
+    /// Predictions to be combined do not go together.
+    #[error("the predictions to combine differ in their {what}; combine those of one recipe and table")]
+    Unlike {
+        /// In what they differ.
+        what: &'static str,
+    },
     /// The predictions are of one task and the truth of another.
     #[error(
         "the predictions are of {predictions}, the labels of {truth}; check the label column, and that the \
@@ -196,6 +202,7 @@ impl EvalError {
             | Self::UnknownId { .. }
             | Self::UnknownLabel { .. }
             | Self::NotLogits
+            | Self::Unlike { .. }
             | Self::TaskMismatch { .. }
             | Self::MetricNotForTask { .. }
             | Self::UnknownMetric { .. } => true,

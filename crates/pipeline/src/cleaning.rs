@@ -1,13 +1,12 @@
 //! Cleaning on the route: fitted on the rows that train, applied to every table, its special tokens made known to the
 //! tokeniser and the encoder. What a step does is in `gyeol_data`.
 
-use gyeol_data::{
-    CleanConfig, Cleaner, Columns, Examples, LabelMap, Split, StepKind, Task, Tokeniser, Trace, holdout, scores,
-};
+use gyeol_data::{CleanConfig, Cleaner, Columns, Examples, LabelMap, StepKind, Task, Tokeniser, Trace, scores};
 use gyeol_engine::config::TokenStart;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{NewToken, NewTokens};
 
+use crate::division::{Division, Labelled};
 use crate::prepare::{read, resolve_task};
 use crate::recipe::Recipe;
 use crate::{Error, Watcher};
@@ -20,7 +19,8 @@ pub(crate) fn fit(config: &CleanConfig, train: &Examples, rows: &[u32]) -> Resul
     Ok(config.fit(&texts)?)
 }
 
-/// The cleaner `recipe` trains with, fitted on the same rows as in training; `None` without the table `[clean]`. Tables
+/// The cleaner `recipe` trains with, fitted on the same rows as in training (with `[folds]`, where each fold has its own, on
+/// all of them); `None` without the table `[clean]`. Tables
 /// are read only where fitting needs texts.
 ///
 /// # Errors
@@ -30,17 +30,23 @@ pub fn fitted_cleaner(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Opti
     if !config.needs_texts() {
         return Ok(Some(config.fit(&[])?));
     }
-    watcher.phase("reading the training table");
-    let train = read(&recipe.data.train, &Columns::from(&recipe.data), watcher)?;
-    if recipe.data.valid.is_some() {
+    watcher.phase("reading the labelled tables");
+    let division = Division::of(recipe);
+    if division == Division::Split && recipe.data.valid.is_some() {
+        // The whole training table, whatever is in the other.
+        let train = read(&recipe.data.train, &Columns::from(&recipe.data), watcher)?;
         let all: Vec<u32> = (0..train.len() as u32).collect();
         return fit(config, &train, &all).map(Some);
     }
-    let targets = match resolve_task(&mut recipe.clone(), &train, watcher)? {
-        Task::Classification => LabelMap::fit(&train)?.targets(&train)?,
-        Task::Regression => scores(&train)?,
+    let Labelled { train, .. } = division.read(recipe, watcher)?;
+    let (targets, labels) = match resolve_task(&mut recipe.clone(), &train, watcher)? {
+        Task::Classification => {
+            let labels = LabelMap::fit(&train)?;
+            (labels.targets(&train)?, Some(labels))
+        }
+        Task::Regression => (scores(&train)?, None),
     };
-    let Split { train: rows, .. } = holdout(&train.split_keys(), &targets, recipe.data.holdout, recipe.seed)?;
+    let rows = division.divide(recipe, &train, &targets, labels.as_ref(), false, watcher)?.train;
     fit(config, &train, &rows).map(Some)
 }
 

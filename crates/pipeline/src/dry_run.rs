@@ -3,9 +3,12 @@
 use std::time::Instant;
 
 use gyeol_engine::config::{EvaluateEvery, SwaConfig, TrainConfig};
-use gyeol_engine::{Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::{
+    Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trainer,
+};
 use serde::Serialize;
 
+use crate::division::Division;
 use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
 use crate::runs::Runs;
@@ -21,6 +24,9 @@ const FORWARD_SHARE: f64 = 1.0 / 3.0;
 /// What a run would take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
+    /// Runs: one, or with `[folds]` one a fold. Rows, steps and evaluations are those of one (the first), time and disk of
+    /// all.
+    pub runs: u32,
     /// Rows to train on.
     pub train_rows: usize,
     /// Rows to validate on.
@@ -63,8 +69,18 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     }
     watcher.phase("loading weights");
     let (mut model, _) = load_base(prepared, None)?;
-    let recipe = &prepared.recipe.train;
-    let plan = TrainPlan::new(recipe, prepared.train.rows.len());
+    let (recipe, stop_after) = &prepared.schedule();
+    let runs = prepared.folds.iter().max().filter(|_| prepared.division == Division::Folds).map_or(1, |last| last + 1);
+    let fold = if runs > 1 { Some(prepared.fold(0)?) } else { None };
+    let (train, valid) = match &fold {
+        Some((train, valid)) => {
+            let set = |rows| TrainSet { rows, ..prepared.train.set() };
+            (set(train), Some(set(valid)))
+        }
+        None => (prepared.train.set(), prepared.valid_set()),
+    };
+    let plan = TrainPlan::new(recipe, train.rows.len());
+    let plan = TrainPlan { steps: stop_after.map_or(plan.steps, |last| last.min(plan.steps)), ..plan };
     watcher.phase("measuring a few steps");
     let config =
         TrainConfig { max_steps: STEPS.min(plan.steps), evaluate_every: EvaluateEvery::Epoch, ..recipe.clone() };
@@ -80,8 +96,9 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         Trainer {
             model: &mut model,
             config: &config,
-            objective: FineTuning { valid: None, ..fine_tuning },
+            objective: FineTuning { train, balance: None, valid: None, ..fine_tuning },
             seed: prepared.recipe.seed,
+            stop_after: None,
             higher_is_better: true,
             guard: None,
             swa: SwaConfig::default(),
@@ -94,29 +111,31 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let tokens = |rows: &[u32], of: &gyeol_data::Tokenised| -> u64 {
         rows.iter().map(|&row| of.length(row as usize) as u64).sum()
     };
-    let tokens_per_epoch = tokens(&prepared.train.rows, &prepared.train.tokens);
+    let tokens_per_epoch = tokens(train.rows, train.tokens);
     let epochs = plan.steps as f64 / plan.steps_per_epoch as f64;
-    let valid = prepared.valid_set().map_or(0, |valid| tokens(valid.rows, valid.tokens)) as f64;
+    let valid_tokens = valid.map_or(0, |valid| tokens(valid.rows, valid.tokens)) as f64;
     let test = prepared.test.as_ref().map_or(0, |test| tokens(&test.rows, &test.tokens)) as f64;
     // The validation rows are predicted once more at the end.
-    let forward = valid * (plan.evaluations + 1) as f64 + test;
+    let forward = valid_tokens * (plan.evaluations + 1) as f64 + test;
     let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
     let weights = (parameters * size_of::<f32>()) as u64;
-    let checkpoints = if prepared.valid_set().is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
+    let checkpoints = if valid.is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
     Ok(Estimate {
-        train_rows: prepared.train.rows.len(),
-        valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()),
+        runs,
+        train_rows: train.rows.len(),
+        valid_rows: valid.map_or(0, |valid| valid.rows.len()),
         test_rows: prepared.test.as_ref().map_or(0, |test| test.rows.len()),
         tokens_per_epoch,
         steps: plan.steps,
-        evaluations: if prepared.valid_set().is_some() { plan.evaluations } else { 0 },
+        evaluations: if valid.is_some() { plan.evaluations } else { 0 },
         parameters,
         isa: prepared.arithmetic.isa(),
         precision: prepared.arithmetic.precision(),
         tokens_per_second,
-        seconds,
+        seconds: seconds * f64::from(runs),
         memory_bytes: process::peak_rss_bytes(),
-        disk_bytes: weights * (1 + checkpoints + 2 * 3),
+        // A fold that is done keeps its model alone.
+        disk_bytes: weights * (u64::from(runs) + checkpoints + 2 * 3),
     })
 }
 

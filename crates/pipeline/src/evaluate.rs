@@ -35,21 +35,21 @@ pub struct Evaluated {
     pub texts: Option<Vec<String>>,
 }
 
-/// Scores the predictions of the file `predictions` against the labels of the table `data`.
+/// Scores the predictions of the file `predictions` against the labels of the tables `data`, one or several together.
 ///
 /// # Errors
 /// If a file cannot be read, a column is not there, or a prediction's id or label is not in the table.
-pub fn evaluate(predictions: &Path, data: &Path, options: &EvaluateOptions) -> Result<Evaluated, Error> {
+pub fn evaluate(predictions: &Path, data: &[impl AsRef<Path>], options: &EvaluateOptions) -> Result<Evaluated, Error> {
     let predictions = Predictions::read(predictions)?;
-    let table = Table::read(data)?;
+    let tables = data.iter().map(|path| Table::read(path.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let id = match &options.id {
         Some(id) => Some(id.clone()),
-        None => Some(predictions.id_column().to_owned()).filter(|name| table.has(name)),
+        None => Some(predictions.id_column().to_owned()).filter(|name| tables.iter().all(|table| table.has(name))),
     };
     let Some(text) = options.text.clone().or_else(|| id.clone()) else {
         let problem = format!(
             "{} has no column \"{}\"; name the id column, or with --text the texts the ids were made from",
-            table.file(),
+            tables.iter().map(Table::file).collect::<Vec<_>>().join(" or "),
             predictions.id_column()
         );
         return Err(Error::Setting { key: "--id", problem });
@@ -63,7 +63,17 @@ pub fn evaluate(predictions: &Path, data: &Path, options: &EvaluateOptions) -> R
         group: None,
         keys: KeyStyle::Flag,
     };
-    let examples = Examples::from_table(&table, &columns)?;
+    let mut joined: Option<Examples> = None;
+    for table in &tables {
+        let examples = Examples::from_table(table, &columns)?;
+        joined = Some(match joined {
+            Some(before) => before.join(examples)?,
+            None => examples,
+        });
+    }
+    let Some(examples) = joined else {
+        return Err(Error::Setting { key: "DATA", problem: "no table to score against; name one".to_owned() });
+    };
     let matched = match_ids(predictions.ids(), &examples.ids)?;
     let sources: Option<Vec<String>> =
         examples.sources.as_ref().map(|all| matched.rows.iter().map(|&row| all[row].clone()).collect());

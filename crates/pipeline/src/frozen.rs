@@ -14,8 +14,14 @@ const UNKNOWN: u64 = 1 << 30;
 /// What `prepared` trains, with room for what its frozen layers put out.
 pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, watcher: &mut dyn Watcher) -> FineTuning<'a> {
     let (train, valid) = (prepared.train.set(), prepared.valid_set());
-    let mut objective =
-        FineTuning { loss: &prepared.loss, train, valid, kept: KeptRows::default(), kept_valid: KeptRows::default() };
+    let mut objective = FineTuning {
+        loss: &prepared.loss,
+        train,
+        balance: prepared.sampling.balance.as_ref(),
+        valid,
+        kept: KeptRows::default(),
+        kept_valid: KeptRows::default(),
+    };
     if prepared.frozen == 0 {
         return objective;
     }

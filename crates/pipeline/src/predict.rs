@@ -76,6 +76,18 @@ pub fn model_directory(name: &str, runs: &Runs) -> Result<PathBuf, Error> {
     model_of(run.model_dir(), Some(&run))
 }
 
+/// The run `name` stands for, and the runs it is one of; `None` where it is none.
+pub(crate) fn run_of(name: &str, runs: &Runs) -> Result<Option<(Runs, Run)>, Error> {
+    let path = Path::new(name);
+    if !path.is_dir() {
+        return Ok(runs.find(name)?.map(|run| (runs.clone(), run)));
+    }
+    if !path.join("recipe.toml").is_file() {
+        return Ok(None);
+    }
+    Ok(run_at(path)?.map(|run| (Runs::beside(&run), run)))
+}
+
 /// The run in the directory `dir`, if it lies where runs are kept; a copy elsewhere is nobody's to write.
 fn run_at(dir: &Path) -> Result<Option<Run>, Error> {
     let dir = dir.canonicalize().map_err(|source| Error::Io { path: dir.to_owned(), action: "find", source })?;
@@ -86,7 +98,7 @@ fn run_at(dir: &Path) -> Result<Option<Run>, Error> {
 }
 
 /// The directory `model`, put back if the process that wrote `run` died while it replaced it.
-fn model_of(model: PathBuf, run: Option<&Run>) -> Result<PathBuf, Error> {
+pub(crate) fn model_of(model: PathBuf, run: Option<&Run>) -> Result<PathBuf, Error> {
     if model.is_dir() {
         return Ok(model);
     }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{
-    CacheOutcome, Cleaner, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser,
-    data_fingerprint, fingerprint, holdout, infer_task, scores, text_fingerprint,
+    CacheOutcome, Cleaner, Columns, Examples, LabelMap, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
+    fingerprint, infer_task, scores, text_fingerprint,
 };
 use gyeol_engine::config::Init;
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
@@ -13,8 +13,11 @@ use gyeol_engine::{Isa, Loss, NewTokens, ScoreBuckets, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::cleaning;
+use crate::division::{Divided, Division, Labelled};
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
+use crate::refit::Refit;
+use crate::sampling::Sampling;
 use crate::watch::Keeper;
 use crate::{Arithmetic, Error, Watcher, loss};
 
@@ -69,8 +72,20 @@ pub struct Prepared {
     pub loss: Loss,
     /// The classes; `None` for regression.
     pub labels: Option<LabelMap>,
-    /// The training table; with a holdout its `rows` are those that train.
+    /// How the labelled rows are parted.
+    pub division: Division,
+    /// The training table; its `rows` are those that train.
     pub train: Part,
+    /// With `[folds]`, the fold of each of its rows, from 0.
+    pub folds: Vec<u32>,
+    /// The rows of the training table whose texts adapt the base: labels and sampling have no part in it.
+    pub(crate) adapts: Vec<u32>,
+    /// How those that train were chosen, and are drawn.
+    pub(crate) sampling: Sampling,
+    /// The run that is fitted again, on all rows.
+    pub(crate) refit: Option<Refit>,
+    /// Where the base model came from, for the folds.
+    pub(crate) hub: HubOptions,
     /// The rows to validate on, if any: a table of their own.
     pub valid: Option<Part>,
     /// Rows of the training table held out instead.
@@ -104,17 +119,19 @@ impl Prepared {
         let watcher = &mut keeper;
         watcher.phase("reading tables");
         let columns = Columns::from(&recipe.data);
-        let mut train = read(&recipe.data.train, &columns, watcher)?;
-        go_on(watcher)?;
-        let mut valid = recipe.data.valid.as_deref().map(|path| read_valid(path, &columns, watcher)).transpose()?;
-        go_on(watcher)?;
+        let division = Division::of(&recipe);
+        let Labelled { mut train, mut valid, mut fingerprints } = division.read(&recipe, watcher)?;
         let mut test =
             recipe.data.test.as_deref().map(|path| read(path, &columns.unlabelled(), watcher)).transpose()?;
         go_on(watcher)?;
+        let refit = recipe.refit.as_ref().map(|refit| Refit::open(refit, home)).transpose()?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
         let labels = match task {
-            Task::Classification => Some(LabelMap::fit(&train)?),
+            Task::Classification => match refit.as_ref().and_then(Refit::labels) {
+                Some(labels) => Some(labels),
+                None => Some(LabelMap::fit(&train)?),
+            },
             Task::Regression => None,
         };
         if let (Some(labels), Some(names)) = (&labels, &recipe.data.label_names) {
@@ -126,24 +143,32 @@ impl Prepared {
         };
         let train_targets = targets(&train)?;
         let valid_targets = valid.as_ref().map(targets).transpose()?;
-        let Split { train: rows, valid: held_out } = match &valid {
-            Some(valid) => {
-                warn_of_overlap(&train, valid, watcher);
-                Split { train: all(&train), valid: Vec::new() }
+        let Divided { train: rows, held_out, folds } =
+            division.divide(&recipe, &train, &train_targets, labels.as_ref(), valid.is_some(), watcher)?;
+        // Made for every division, if only to see that the recipe's classes are the table's.
+        let sampling = Sampling::new(&recipe, &rows, &train, &train_targets, labels.as_ref())?;
+        let (sampling, trains) = match division {
+            Division::Folds => (Sampling::default(), rows.clone()),
+            _ => {
+                let trains = sampling.rows.clone();
+                (sampling, trains)
             }
-            None => holdout(&train.split_keys(), &train_targets, recipe.data.holdout, recipe.seed)?,
         };
-        let loss = loss::resolve(&mut recipe, task, labels.as_ref(), &train_targets.select(&rows), watcher)?;
+        let loss = loss::resolve(&mut recipe, task, labels.as_ref(), &train_targets.select(&trains), watcher)?;
+        sampling.describe().into_iter().for_each(|words| watcher.note(&words));
+        let adapts = if division == Division::Split { rows.clone() } else { all(&train) };
 
         // Ids, groups and split are those of the texts as they were: cleaning moves nobody.
-        let tables = [Some(&train), valid.as_ref(), test.as_ref()];
-        let fingerprints: Vec<String> = tables.into_iter().flatten().map(data_fingerprint).collect();
+        fingerprints.extend(test.as_ref().map(data_fingerprint));
         let data_fingerprint = fingerprint(&fingerprints.iter().map(String::as_str).collect::<Vec<_>>());
         let cleaner = match &recipe.clean {
             None => None,
             Some(config) => {
                 watcher.phase("cleaning");
-                let cleaner = cleaning::fit(config, &train, &rows)?;
+                let cleaner = match refit.as_ref().and_then(Refit::cleaner) {
+                    Some(cleaner) => cleaner,
+                    None => cleaning::fit(config, &train, &rows)?,
+                };
                 let traces = cleaning::clean(&cleaner, &mut train, watcher);
                 watcher.note(&cleaning::describe(&cleaner, &traces, &rows));
                 for table in [valid.as_mut(), test.as_mut()].into_iter().flatten() {
@@ -157,7 +182,10 @@ impl Prepared {
 
         watcher.phase("opening the base model");
         let options = HubOptions { weights: recipe.model.init == Init::Pretrained, ..hub.clone() };
-        let base = hub::resolve(&recipe.model.base, &options)?;
+        let base = match refit.as_ref().and_then(Refit::model) {
+            Some(model) => model.to_owned(),
+            None => hub::resolve(&recipe.model.base, &options)?,
+        };
         let mut config = EncoderConfig::read(&base)?;
         if let Some(p) = recipe.model.dropout {
             config.set_dropout(p);
@@ -196,8 +224,8 @@ impl Prepared {
             }
             None => None,
         };
-        let train = part(train, train_targets, rows)?;
-        Ok(Self {
+        let train = part(train, train_targets, trains)?;
+        let prepared = Self {
             recipe,
             arithmetic,
             base,
@@ -210,13 +238,32 @@ impl Prepared {
             metric,
             loss,
             labels,
+            division,
             train,
+            folds,
+            adapts,
+            sampling,
+            refit,
+            hub: hub.clone(),
             valid,
             held_out,
             test,
-            warnings: keeper.warnings,
+            warnings: Vec::new(),
             data_fingerprint,
-        })
+        };
+        if let Some(refit) = &prepared.refit {
+            refit.check(&prepared, watcher)?;
+        }
+        Ok(Self { warnings: keeper.warnings, ..prepared })
+    }
+
+    /// Rows of the training table to train on, sampled, and to validate on, in fold `fold` (from 0) of `[folds]`.
+    pub(crate) fn fold(&self, fold: u32) -> Result<(Vec<u32>, Vec<u32>), Error> {
+        let all = 0..self.train.examples.len() as u32;
+        let (held_out, train): (Vec<u32>, Vec<u32>) = all.partition(|&row| self.folds[row as usize] == fold);
+        let Part { examples, targets, .. } = &self.train;
+        let sampling = Sampling::new(&self.recipe, &train, examples, targets, self.labels.as_ref())?;
+        Ok((sampling.rows, held_out))
     }
 
     /// The rows to validate on, wherever they come from.
@@ -299,14 +346,7 @@ pub(crate) fn read(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) ->
     pick(&Table::read(path)?, columns, watcher)
 }
 
-/// Reads the table to validate on. It is never split, so it needs no groups, and where rows came from it may leave out.
-fn read_valid(path: &Path, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
-    let table = Table::read(path)?;
-    let source = columns.source.clone().filter(|source| table.has(source));
-    pick(&table, &Columns { group: None, source, ..columns.clone() }, watcher)
-}
-
-fn pick(table: &Table, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+pub(crate) fn pick(table: &Table, columns: &Columns, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
     let examples = Examples::from_table(table, columns)?;
     warn_of_empty(&examples, watcher);
     Ok(examples)
@@ -317,18 +357,6 @@ pub(crate) fn warn_of_empty(examples: &Examples, watcher: &mut dyn Watcher) {
     let empty = examples.empty_texts();
     if empty > 0 {
         watcher.warning(&format!("{}: {empty} of {} texts are empty; they are kept", examples.file(), examples.len()));
-    }
-}
-
-fn warn_of_overlap(train: &Examples, valid: &Examples, watcher: &mut dyn Watcher) {
-    let shared = train.overlap(valid);
-    if shared > 0 {
-        let share = 100.0 * shared as f64 / valid.len() as f64;
-        watcher.warning(&format!(
-            "{}: {shared} of {} texts ({share:.1} %) are also in the training table; the score will flatter",
-            valid.file(),
-            valid.len()
-        ));
     }
 }
 

@@ -71,7 +71,7 @@ impl<'a> Claim<'a> {
 
 /// Refuses a state of another arithmetic, before anything of the run is touched: going on would end at bits that are
 /// those of neither.
-fn check_arithmetic(arithmetic: Arithmetic, run: &Run) -> Result<(), Error> {
+pub(crate) fn check_arithmetic(arithmetic: Arithmetic, run: &Run) -> Result<(), Error> {
     let state = run.checkpoints_dir().join(STATE);
     recover_directory(&state)?;
     let journal = run.journal()?;
@@ -103,6 +103,8 @@ fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Erro
 pub(crate) struct Job<'a, O> {
     pub(crate) objective: O,
     pub(crate) config: &'a TrainConfig,
+    /// Steps after which to end, where the schedule has more.
+    pub(crate) stop_after: Option<u64>,
     pub(crate) seed: u64,
     /// The one declared metric, and whether a larger value is better.
     pub(crate) metric: &'a str,
@@ -146,6 +148,14 @@ pub(crate) enum Fitted {
     Interrupted { step: u64, saved: u64 },
 }
 
+impl<O: Objective<Cpu>> Job<'_, O> {
+    /// The plan, with the steps that will be taken.
+    fn plan(&self) -> TrainPlan {
+        let plan = TrainPlan::new(self.config, self.objective.rows().len());
+        TrainPlan { steps: self.stop_after.map_or(plan.steps, |last| last.min(plan.steps)), ..plan }
+    }
+}
+
 impl Session<'_> {
     /// Says in the journal that the run failed.
     pub(crate) fn failed(&mut self, error: Error) -> Error {
@@ -159,20 +169,25 @@ impl Session<'_> {
 
     /// Says in the journal that the run begins, or goes on.
     pub(crate) fn begin<O: Objective<Cpu>>(&mut self, job: &Job<'_, O>) -> Result<(), Error> {
-        let plan = TrainPlan::new(job.config, job.objective.rows().len());
+        let steps = job.plan().steps;
         let checkpoints = self.run.run().checkpoints_dir();
         std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
             path: checkpoints.clone(),
             action: "create",
             source,
         })?;
+        self.started(job.metric, steps, job.warnings)
+    }
+
+    /// Appends that a process begins, and what may be wrong with its tables.
+    pub(crate) fn started(&mut self, metric: &str, total_steps: u64, warnings: &[String]) -> Result<(), Error> {
         self.run.record(EventKind::Started {
-            metric: job.metric.to_owned(),
-            total_steps: plan.steps,
+            metric: metric.to_owned(),
+            total_steps,
             isa: Some(self.arithmetic.isa().to_owned()),
             precision: Some(self.arithmetic.precision().to_owned()),
         })?;
-        for message in job.warnings {
+        for message in warnings {
             self.run.record(EventKind::Warning { message: message.clone() })?;
         }
         Ok(())
@@ -186,7 +201,7 @@ impl Session<'_> {
         scorer: &mut dyn Scorer,
         resume: bool,
     ) -> Result<Fitted, Error> {
-        let plan = TrainPlan::new(job.config, job.objective.rows().len());
+        let plan = job.plan();
         let checkpoints = self.run.run().checkpoints_dir();
         let averages = job.config.ema > 0.0;
         if averages {
@@ -200,6 +215,7 @@ impl Session<'_> {
             config: job.config,
             objective: job.objective,
             seed: job.seed,
+            stop_after: job.stop_after,
             higher_is_better: job.higher_is_better,
             guard: job.guard.map(|rule| rule.guard),
             swa: job.swa,

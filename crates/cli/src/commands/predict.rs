@@ -3,14 +3,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 use anyhow::Result;
 use clap::ValueEnum;
 use gyeol_engine::{Isa, config};
 use gyeol_eval::{Form, Outputs, Predictions};
-use gyeol_pipeline::{Arithmetic, PredictOptions, Predictor, Watcher as _, model_directory, runs::Runs};
+use gyeol_pipeline::{Arithmetic, PredictOptions, Predicted, model_directories, predict_mean, runs::Runs};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -26,7 +25,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A run's name, or a checkpoint directory
+    /// A run's name (with folds: the mean of their models), or a checkpoint directory
     #[arg(value_name = "RUN_OR_DIR")]
     pub(crate) model: String,
 
@@ -90,10 +89,8 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
     }
     let arithmetic = Arithmetic::new(args.precision.into(), Isa::detect()?, "--precision")?;
-    let dir = model_directory(&args.model, &Runs::new(&global.home))?;
+    let directories = model_directories(&args.model, &Runs::new(&global.home))?;
     let mut console = Console::new(output)?;
-    console.phase("loading the model");
-    let mut predictor = Predictor::open(&dir, arithmetic)?;
     let options = PredictOptions {
         id: args.id.clone(),
         text: args.text.clone(),
@@ -101,15 +98,12 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         max_length: args.max_length,
         logits: args.logits,
     };
-    let started = Instant::now();
-    let mut predictions = predictor.predict(&args.data, io::stdin().lock(), &options, &mut console)?;
-    let seconds = started.elapsed().as_secs_f64();
+    let data = (&*args.data, io::stdin().lock());
+    let Predicted { predictions, predictor, seconds } =
+        predict_mean(&directories, arithmetic, data, &options, &mut console)?;
     console.finish();
 
     let form = if args.logits { Form::Logits } else { Form::Predictions };
-    if let (Form::Predictions, Some(range)) = (form, predictor.score_range()) {
-        predictions.clamp_scores(range);
-    }
     let names = LabelNames::new(predictions.outputs().labels(), predictor.label_names());
     let summary = Summary::new(args, &predictions, predictor.is_raw(), arithmetic, seconds);
     if to_stdout {

@@ -52,13 +52,14 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let runs = Runs::new(&global.home);
     match &args.command {
         Command::Ls => list(&runs, output),
-        Command::Show { run } => show(&runs.open(run)?, output),
+        Command::Show { run } => show(&runs, &runs.open(run)?, output),
     }
 }
 
 fn list(runs: &Runs, output: &Output) -> Result<()> {
     let mut summaries = runs.list()?.iter().map(Run::summary).collect::<Result<Vec<_>, _>>()?;
     summaries.sort_by(|a, b| a.started.unwrap_or(f64::MAX).total_cmp(&b.started.unwrap_or(f64::MAX)));
+    gather_folds(&mut summaries);
     if output.is_json() {
         return output.json(&summaries);
     }
@@ -69,7 +70,8 @@ fn list(runs: &Runs, output: &Output) -> Result<()> {
     let mut table = output::table(&["run", "status", "score", "metric", "steps", "started", "took"], &[2, 4]);
     for summary in &summaries {
         table.add_row([
-            Cell::new(&summary.name),
+            // Folds stand under the run they belong to, which began before them.
+            Cell::new(format!("{}{}", if summary.fold_of.is_some() { "  " } else { "" }, summary.name)),
             Cell::new(summary.status).fg(colour(summary.status)),
             Cell::new(score(summary.score)),
             Cell::new(summary.metric.as_deref().unwrap_or("-")),
@@ -87,6 +89,17 @@ fn list(runs: &Runs, output: &Output) -> Result<()> {
     Ok(())
 }
 
+/// Moves the runs of folds behind the run they belong to, keeping their order.
+fn gather_folds(summaries: &mut Vec<RunSummary>) {
+    let folds: Vec<RunSummary> = summaries.extract_if(.., |summary| summary.fold_of.is_some()).collect();
+    for fold in folds {
+        let family =
+            |summary: &RunSummary| Some(&summary.name) == fold.fold_of.as_ref() || summary.fold_of == fold.fold_of;
+        let at = summaries.iter().rposition(family).map_or(summaries.len(), |last| last + 1);
+        summaries.insert(at, fold);
+    }
+}
+
 /// Everything `runs show --json` tells.
 #[derive(Serialize)]
 struct Details<'a> {
@@ -98,6 +111,8 @@ struct Details<'a> {
     warnings: Vec<&'a str>,
     error: Option<&'a str>,
     files: &'a [FileRow],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    folds: &'a [RunSummary],
 }
 
 /// A file or directory of a run.
@@ -108,11 +123,12 @@ struct FileRow {
     about: &'static str,
 }
 
-fn show(run: &Run, output: &Output) -> Result<()> {
+fn show(runs: &Runs, run: &Run, output: &Output) -> Result<()> {
     let summary = run.summary()?;
     let journal = run.journal()?;
     let report = run.report()?;
     let files = files(run)?;
+    let folds = folds(runs, run)?;
     let warnings = journal.warnings();
     let evaluations: Vec<&EventKind> = journal.events.iter().map(|event| &event.kind).filter(is_evaluation).collect();
     let error = match (summary.status, journal.events.iter().rev().find_map(failure)) {
@@ -129,11 +145,15 @@ fn show(run: &Run, output: &Output) -> Result<()> {
             warnings,
             error,
             files: &files,
+            folds: &folds,
         });
     }
     let mut text = heading(run, &summary, report.as_ref(), error);
     if !evaluations.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Evaluations"), evaluation_table(&evaluations)));
+    }
+    if !folds.is_empty() {
+        text.push_str(&format!("\n\n{}\n{}", title("Folds"), fold_table(&folds)));
     }
     if !warnings.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Warnings"), warnings.join("\n")));
@@ -164,6 +184,14 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
         let speed = format!("{:.0} tokens/s, {:.0} rows/s", report.tokens_per_second, report.samples_per_second);
         rows.push(("speed", format!("{speed} ({} threads, {}, {})", report.threads, report.isa, report.precision)));
     }
+    if let Some(folds) = report.and_then(|report| report.folds.as_ref()) {
+        let spread = folds.mean.zip(folds.standard_deviation);
+        rows.extend(spread.map(|(mean, deviation)| ("folds", format!("mean {mean:.4} ± {deviation:.4}"))));
+    }
+    rows.extend(run.fold_of().map(|(parent, fold)| ("fold", format!("{fold} of {parent}"))));
+    if let Some(refit) = report.and_then(|report| report.refit_of.as_ref()) {
+        rows.push(("refit", format!("of {}, {} of {} steps", refit.run, refit.steps, refit.total_steps)));
+    }
     if let Some(run) = report.and_then(|report| report.adapted_by.clone()) {
         rows.push(("base", format!("adapted by {run}")));
     }
@@ -190,6 +218,29 @@ fn evaluation_table(evaluations: &[&EventKind]) -> String {
             let scores = names.iter().map(|name| score(metrics.get(*name).copied()));
             table.add_row([step.to_string(), format!("{epoch:.2}")].into_iter().chain(scores));
         }
+    }
+    output::render(&table)
+}
+
+/// The runs of the folds of `run`, as far as there are any, by number.
+fn folds(runs: &Runs, run: &Run) -> Result<Vec<RunSummary>> {
+    let mut folds: Vec<(u32, Run)> = runs
+        .list()?
+        .into_iter()
+        .filter_map(|other| {
+            let fold = other.fold_of().filter(|(parent, _)| *parent == run.name())?.1;
+            Some((fold, other))
+        })
+        .collect();
+    folds.sort_unstable_by_key(|(fold, _)| *fold);
+    Ok(folds.iter().map(|(_, run)| run.summary()).collect::<Result<_, _>>()?)
+}
+
+fn fold_table(folds: &[RunSummary]) -> String {
+    let mut table = output::table(&["run", "status", "score", "steps", "took"], &[2, 3]);
+    for fold in folds {
+        let (status, score) = (Cell::new(fold.status).fg(colour(fold.status)), score(fold.score));
+        table.add_row([Cell::new(&fold.name), status, Cell::new(score), Cell::new(steps(fold)), Cell::new(took(fold))]);
     }
     output::render(&table)
 }

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use gyeol_engine::Isa;
 use gyeol_eval::Summary;
 use gyeol_pipeline::{
-    Estimate, Overfitting, Prepared, Trained, estimate,
+    Estimate, Overfitting, Prepared, RefitFrom, Trained, estimate,
     hub::HubOptions,
     recipe::Recipe,
-    runs::{AverageScore, Report, Run, Runs},
+    refit,
+    runs::{AverageScore, FoldsReport, Report, Run, Runs},
     train,
 };
 use serde::Serialize;
@@ -41,9 +43,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEED,SEED…", value_delimiter = ',', num_args = 1)]
     pub(crate) seeds: Vec<u64>,
 
+    /// Train on all labelled rows, those that validated included, for the steps this run of the recipe found best
+    #[arg(long, value_name = "RUN", conflicts_with = "seeds")]
+    pub(crate) refit: Option<String>,
+
+    /// With --refit, the weights to start from
+    #[arg(long, value_enum, requires = "refit", default_value_t = From::Base)]
+    pub(crate) from: From,
+
     /// Check everything and estimate time, memory and disk; train nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// [`RefitFrom`] as on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// Those the run started from
+    Base,
+    /// The run's best
+    Best,
 }
 
 const EXAMPLES: &str = "\
@@ -52,7 +71,11 @@ Examples:
   gyeol train recipe.toml --set train.learning_rate=3e-5 --set model.base=klue/bert-base
   gyeol train recipe.toml --dry-run
   gyeol train recipe.toml --resume
-  gyeol train recipe.toml --seeds 1,2,3 --json";
+  gyeol train recipe.toml --seeds 1,2,3 --json
+  gyeol train recipe.toml --set folds.k=5
+  gyeol train recipe.toml --refit kcbert-001
+
+With [folds] the seed also decides which row is in which fold, so each seed of --seeds deals anew.";
 
 /// Does what `gyeol train` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
@@ -63,6 +86,13 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
 pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result<Vec<String>> {
     check_seeds(&args.seeds)?;
     let mut recipe = Recipe::load(&args.recipe, &args.sets)?;
+    if let Some(run) = &args.refit {
+        let from = match args.from {
+            From::Base => RefitFrom::Base,
+            From::Best => RefitFrom::Best,
+        };
+        recipe = refit(recipe, run, from, &Runs::new(&global.home))?;
+    }
     let isa = Isa::detect()?;
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
@@ -154,16 +184,22 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
             .filter(|(name, _)| **name != report.metric)
             .filter_map(|(name, value)| value.map(|value| format!("{name} {value:.4}")))
             .collect();
-        let rows = report.valid_rows;
-        let place = match report.averaged_checkpoints {
-            Some(count) => format!("mean of the weights of {count} checkpoints, the best at step {}", report.best_step),
-            None => format!("at step {}", report.best_step),
-        };
-        lines.push(format!("{} {score:.4} on {rows} validation rows, {place}", report.metric));
+        let (metric, rows) = (&report.metric, report.valid_rows);
+        lines.push(match (&report.folds, report.averaged_checkpoints) {
+            (Some(_), _) => format!("{metric} {score:.4} out of fold, on {rows} rows"),
+            (None, Some(count)) => format!(
+                "{metric} {score:.4} on {rows} validation rows, mean of the weights of {count} checkpoints, the best at step {}",
+                report.best_step
+            ),
+            (None, None) => format!("{metric} {score:.4} on {rows} validation rows, at step {}", report.best_step),
+        });
         lines.push(format!("  {}", others.join(" · ")));
         lines.extend(averages(report));
         lines.extend(report.overfitting.as_ref().map(Overfitting::to_string));
         lines.push(String::new());
+        if let Some(folds) = &report.folds {
+            lines.extend([tell_folds(&report.metric, folds), String::new()]);
+        }
         if let Some(table) = evaluate::valid_table(prepared, run)? {
             lines.extend([table, String::new()]);
         }
@@ -188,7 +224,18 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         lines.push(format!("what frozen layers put out was kept: about {} less", output::duration(seconds)));
     }
     lines.push(String::new());
-    let mut files = vec![("model", run.model_dir()), ("report", run.report_path())];
+    if let Some(refit) = &report.refit_of {
+        let (steps, of) = (refit.steps, refit.total_steps);
+        lines.push(format!(
+            "fitted again after {}: {steps} of {of} steps, on all rows; nobody has scored it",
+            refit.run
+        ));
+        lines.push(String::new());
+    }
+    let mut files = vec![("report", run.report_path())];
+    if report.folds.is_none() {
+        files.insert(0, ("model", run.model_dir()));
+    }
     if report.score.is_some() {
         files.push(("validation", run.valid_path()));
     }
@@ -214,6 +261,20 @@ fn averages(report: &Report) -> Option<String> {
     (!scores.is_empty()).then(|| format!("mean of the weights of checkpoints: {}", scores.join(" · ")))
 }
 
+/// The folds, one a line, and how far apart they are.
+pub(crate) fn tell_folds(metric: &str, folds: &FoldsReport) -> String {
+    let mut table = output::table(&["fold", metric, "rows", "best step"], &[1, 2, 3]);
+    for fold in &folds.runs {
+        let score = fold.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"));
+        table.add_row([fold.run.clone(), score, fold.valid_rows.to_string(), fold.best_step.to_string()]);
+    }
+    let mut text = output::render(&table);
+    if let Some((mean, deviation)) = folds.mean.zip(folds.standard_deviation) {
+        text.push_str(&format!("\nmean {mean:.4} ± {deviation:.4} (standard deviation over folds)"));
+    }
+    text
+}
+
 /// What a person would do now.
 fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
     let mut lines = vec![format!("next: gyeol predict {name} TABLE -o predictions.csv")];
@@ -226,8 +287,12 @@ fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
 
 fn tell_estimate(estimate: &Estimate) -> String {
     let memory = estimate.memory_bytes.map_or_else(|| "unknown".to_owned(), output::bytes);
+    let runs = match estimate.runs {
+        1 => "everything fits together; no run was made".to_owned(),
+        k => format!("everything fits together; no run was made. {k} folds; rows and steps are those of one"),
+    };
     [
-        "everything fits together; no run was made".to_owned(),
+        runs,
         String::new(),
         format!(
             "rows      {} to train on, {} to validate on, {} to predict",

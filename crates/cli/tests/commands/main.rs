@@ -5,6 +5,7 @@ mod choice;
 mod clean;
 mod completions;
 mod evaluate;
+mod folds;
 mod freeze;
 mod help;
 mod init;
@@ -14,8 +15,10 @@ mod precision;
 mod predict;
 mod profile;
 mod project;
+mod refit;
 #[cfg(unix)]
 mod resume;
 mod runs;
+mod sample;
 mod support;
 mod train;

@@ -107,11 +107,13 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         objective: FineTuning {
             loss: &Loss::CrossEntropy(ClassTargets::default()),
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
+            balance: None,
             valid: None,
             kept: KeptRows::default(),
             kept_valid: KeptRows::default(),
         },
         seed: SEED,
+        stop_after: None,
         higher_is_better: true,
         guard: None,
         swa: SwaConfig::default(),

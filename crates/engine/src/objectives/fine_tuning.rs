@@ -10,6 +10,7 @@ use crate::kept::KeptRows;
 use crate::losses::{self, Loss};
 use crate::model::Model;
 use crate::pass::DropoutStream;
+use crate::sampling::Balance;
 
 /// Rows of a tokenised table and what the model is to say about them.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct FineTuning<'a> {
     pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
+    /// How an epoch draws them; `None`: each once.
+    pub balance: Option<&'a Balance>,
     /// The rows to evaluate on.
     pub valid: Option<TrainSet<'a>>,
     /// What frozen layers put out for the rows to fit.
@@ -40,6 +43,10 @@ pub struct FineTuning<'a> {
 impl<D: Device> Objective<D> for FineTuning<'_> {
     fn rows(&self) -> &[u32] {
         self.train.rows
+    }
+
+    fn balance(&self) -> Option<&Balance> {
+        self.balance
     }
 
     fn evaluated_rows(&self) -> Option<usize> {

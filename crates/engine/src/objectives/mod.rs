@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use crate::device::{AllocationError, Device};
 use crate::model::Model;
+use crate::sampling::Balance;
 
 pub use fine_tuning::{FineTuning, TrainSet};
 pub use masked_lm::MaskedLm;
@@ -44,6 +45,11 @@ pub struct Accumulated {
 pub trait Objective<D: Device> {
     /// The rows to train on, in the order of their table.
     fn rows(&self) -> &[u32];
+
+    /// How the rows of an epoch are drawn; `None`: each once.
+    fn balance(&self) -> Option<&Balance> {
+        None
+    }
 
     /// How many rows an evaluation takes; `None` without any.
     fn evaluated_rows(&self) -> Option<usize>;

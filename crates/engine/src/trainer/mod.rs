@@ -20,7 +20,7 @@ use crate::device::Device;
 use crate::model::Model;
 use crate::objectives::{Accumulated, Objective, Window};
 use crate::optim::learning_rate;
-use crate::random;
+use crate::sampling;
 
 pub use averaging::{Averaged, Choice};
 pub use checkpoints::KeptCheckpoint;
@@ -46,7 +46,7 @@ pub struct TrainPaths {
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopReason {
-    /// Every step was taken.
+    /// Every step was taken that was to be.
     Finished,
     /// `train.patience` evaluations brought no improvement.
     Patience,
@@ -80,6 +80,8 @@ pub struct Trainer<'a, D, O> {
     pub objective: O,
     /// Keys the order of the rows, the dropout, and what the objective draws.
     pub seed: u64,
+    /// Steps after which to end, where those are fewer than the schedule of the learning rate has; `None`: all of them.
+    pub stop_after: Option<u64>,
     /// Whether a larger score is a better one.
     pub higher_is_better: bool,
     /// What else a checkpoint has to be to be chosen.
@@ -100,10 +102,11 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
+        let last = self.stop_after.map_or(plan.steps, |last| last.min(plan.steps));
         let mut order = self.order(state.epoch);
         let mut reason = StopReason::Finished;
         let mut save_wanted = false;
-        while state.step < plan.steps || state.evaluation_due {
+        while state.step < last || state.evaluation_due {
             // Asked before a step, not after an evaluation: the state may have been saved between the two.
             if self.config.patience > 0 && state.since_best >= self.config.patience {
                 reason = StopReason::Patience;
@@ -158,11 +161,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
 
     /// The rows of an epoch in the order they are trained on.
     fn order(&self, epoch: u64) -> Vec<u32> {
-        let rows = self.objective.rows();
-        if !self.config.shuffle {
-            return rows.to_vec();
-        }
-        random::permutation(self.seed, epoch, rows.len()).into_iter().map(|i| rows[i as usize]).collect()
+        sampling::order(self.objective.rows(), self.objective.balance(), self.config.shuffle, self.seed, epoch)
     }
 
     /// One optimiser step on the mean loss of the rows of `window`, unless the training has gone off.

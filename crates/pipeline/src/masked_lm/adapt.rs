@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{Corpus, CorpusSource, fingerprint};
+use gyeol_data::{Corpus, CorpusSource, FoldsConfig, fingerprint};
 use gyeol_engine::config::{FreezeLayers, Init, LossConfig, ModelConfig, TrainConfig};
 use gyeol_engine::hf::EncoderConfig;
 use xxhash_rust::xxh3::Xxh3;
@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::AdaptConfig;
 use super::pretrain::source;
 use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
+use crate::division::Division;
 use crate::nearest::{did_you_mean, nearest};
 use crate::prepare::{Part, Prepared, check_length};
 use crate::recipe::Recipe;
@@ -160,7 +161,8 @@ pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
 /// The recipe of the run that adapts: what fine-tuning alone reads is at its defaults, so that changing it keeps the run.
 /// The seed is not, where it decides which rows train.
 fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
-    let seed = if recipe.data.valid.is_some() { settings.seed } else { recipe.seed };
+    let division = Division::of(recipe);
+    let seed = if recipe.data.valid.is_some() || division != Division::Split { settings.seed } else { recipe.seed };
     Recipe {
         seed,
         name: format!("{}-adapt", recipe.name),
@@ -168,6 +170,9 @@ fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
         adapt: Some(settings),
         train: TrainConfig::default(),
         loss: LossConfig::default(),
+        sample: None,
+        folds: recipe.folds.as_ref().map(|_| FoldsConfig::default()),
+        refit: None,
         model: ModelConfig { dropout: None, freeze_layers: FreezeLayers::default(), ..recipe.model.clone() },
         ..recipe.clone()
     }
@@ -182,7 +187,9 @@ fn sources(prepared: &Prepared, settings: &AdaptConfig) -> Result<Vec<CorpusSour
             problem: format!("\"{name}\" needs data.{key}, which the recipe does not have; remove it"),
         };
         let own = match name.as_str() {
-            "train" => Some(rows(name, &prepared.train, &prepared.train.rows)),
+            "train" => Some(rows(name, &prepared.train, &prepared.adapts)),
+            // Joined to the training rows, they are among its texts.
+            "valid" if prepared.division != Division::Split && settings.texts.iter().any(|own| own == "train") => None,
             "valid" => match &prepared.valid {
                 Some(valid) => Some(rows(name, valid, &valid.rows)),
                 None if prepared.held_out.is_empty() => return Err(absent("valid or data.holdout")),

@@ -174,6 +174,7 @@ impl MaskedLmRun<'_> {
         let job = Job {
             objective: self.objective(),
             config: &self.train,
+            stop_after: None,
             seed: self.seed,
             metric: METRIC,
             guard: None,

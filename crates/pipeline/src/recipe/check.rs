@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gyeol_data::{CleanConfig, DataError, Task};
+use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
 use gyeol_engine::config::TrainConfig;
 
 use super::Recipe;
@@ -27,11 +27,17 @@ impl Recipe {
         };
         self.data.validate().map_err(of_data)?;
         self.clean.as_ref().map_or(Ok(()), CleanConfig::validate).map_err(of_data)?;
+        self.sample.as_ref().map_or(Ok(()), SampleConfig::validate).map_err(of_data)?;
+        self.folds.as_ref().map_or(Ok(()), FoldsConfig::validate).map_err(of_data)?;
         self.check_metric()?;
         self.check_model()?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
         check_loss(&self.loss, self.data.task).map_err(|(key, problem)| (key.into(), problem))?;
+        if let Some(refit) = &self.refit {
+            require("refit.steps", refit.steps >= 1, refit.steps, "at least 1")?;
+            require("refit.total_steps", refit.total_steps >= refit.steps, refit.total_steps, "at least refit.steps")?;
+        }
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 

@@ -1,6 +1,6 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
-use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
+use gyeol_data::{CleanConfig, DataConfig, FoldsConfig, SampleConfig, TokenizerConfig};
 use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, SwaConfig, TrainConfig};
 use toml::{
     Spanned,
@@ -11,9 +11,10 @@ use super::pretraining::{EncoderShape, PretrainRecipe};
 use super::{Recipe, RecipeError, fields::names, source::Source};
 use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
+use crate::refit::RefitConfig;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 4] = ["head", "sample", "folds", "train.layer_decay"];
+const LATER: [&str; 2] = ["head", "train.layer_decay"];
 
 /// The same of values.
 const LATER_VALUES: [(&str, &str); 3] =
@@ -40,6 +41,9 @@ pub(super) const RECIPE: Schema = Schema {
         ("train", names::<TrainConfig>),
         ("loss", names::<LossConfig>),
         ("swa", names::<SwaConfig>),
+        ("sample", names::<SampleConfig>),
+        ("folds", names::<FoldsConfig>),
+        ("refit", names::<RefitConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.
         ("adapt", names::<AdaptConfig>),
     ],

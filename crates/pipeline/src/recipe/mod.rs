@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig};
+use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig, FoldsConfig, SampleConfig};
 use gyeol_engine::config::{LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -32,6 +32,7 @@ pub use source::Place;
 
 use crate::hub;
 use crate::masked_lm::{AdaptConfig, OWN};
+use crate::refit::RefitConfig;
 use check::Problem;
 use keys::Schema;
 use source::Source;
@@ -71,6 +72,15 @@ pub struct Recipe {
     /// `[swa]`: the mean of the weights of several checkpoints.
     #[serde(default)]
     pub swa: SwaConfig,
+    /// `[sample]`: which training rows are used, and how often; absent: each once an epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleConfig>,
+    /// `[folds]`: a model for each fold of the labelled rows; absent: one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldsConfig>,
+    /// `[refit]`, as `--refit` writes it: all labelled rows, for the steps another run found best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitConfig>,
 }
 
 fn default_seed() -> u64 {

@@ -22,8 +22,8 @@ pub use active::ActiveRun;
 pub use error::RunError;
 pub use events::{Event, EventKind};
 pub use journal::Journal;
-pub use report::{AverageScore, ClassShare, ClassWeight, Report, SourceScores};
-pub use run::{Run, Status};
+pub use report::{AverageScore, ClassShare, ClassWeight, FoldScore, FoldsReport, Report, Sampled, SourceScores};
+pub use run::{Run, Status, fold_name};
 pub use summary::RunSummary;
 
 use crate::nearest::nearest;
@@ -38,6 +38,11 @@ impl Runs {
     /// The runs under `home` (`.gyeol` by default), whether or not it exists yet.
     pub fn new(home: &Path) -> Self {
         Self { root: home.join("runs") }
+    }
+
+    /// The runs that `run` is one of.
+    pub(crate) fn beside(run: &Run) -> Self {
+        Self { root: run.dir().parent().unwrap_or(run.dir()).to_owned() }
     }
 
     /// The home directory.
@@ -66,6 +71,27 @@ impl Runs {
                 Err(error) => return Err(RunError::io("create the directory", &dir)(error)),
             }
         }
+    }
+
+    /// Makes, or makes again where a process died before its recipe was written, the run of fold `fold` (from 1) of
+    /// `parent`: `<parent>-fold-<fold>`. Only for the holder of the parent's lock.
+    pub(crate) fn create_fold(&self, parent: &str, fold: u32, recipe_toml: &str) -> Result<ActiveRun, RunError> {
+        let name = run::fold_name(parent, fold);
+        let dir = self.root.join(&name);
+        fs::create_dir_all(&dir).map_err(RunError::io("create the directory", &dir))?;
+        ActiveRun::begin(Run::at(dir, name), recipe_toml)
+    }
+
+    /// The run called `name`, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Run>, RunError> {
+        let dir = self.root.join(name);
+        Ok(dir.join(files::RECIPE).is_file().then(|| Run::at(dir, name.to_owned())))
+    }
+
+    /// The runs of the folds of `parent` that there are, of fold 1 to `k`.
+    pub fn folds_of(&self, parent: &str, k: u32) -> Result<Vec<Run>, RunError> {
+        let folds = (1..=k).map(|fold| self.find(&run::fold_name(parent, fold)));
+        Ok(folds.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// The run called `name`.

@@ -1,10 +1,11 @@
 //! `report.json`: what came of a run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use crate::course::Overfitting;
+use crate::refit::RefitConfig;
 
 /// What came of a run; `gyeol train --json` prints the same document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -80,6 +81,15 @@ pub struct Report {
     /// The run that adapted the base model first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapted_by: Option<String>,
+    /// What `[sample]` made of the training rows, a class or score each; of a run with folds, see its folds' reports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sampled: Vec<Sampled>,
+    /// With `[folds]`: the runs of the folds, and their scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldsReport>,
+    /// The run that was fitted again on all rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit_of: Option<RefitConfig>,
     /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -124,4 +134,56 @@ pub struct SourceScores {
     pub rows: u64,
     /// Every metric over those rows, by name. One that is undefined for them is `null`.
     pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// What `[sample]` made of a class, or of some scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// The label, or which scores.
+    pub of: String,
+    /// Training rows it has.
+    pub before: u64,
+    /// Those that are used.
+    pub after: u64,
+    /// With `sample.balance`, how many an epoch draws, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_epoch: Option<f64>,
+}
+
+impl fmt::Display for Sampled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { of, before, after, per_epoch } = self;
+        write!(formatter, "{of}: {after}")?;
+        if after != before {
+            write!(formatter, " of {before}")?;
+        }
+        formatter.write_str(" rows")?;
+        per_epoch.map_or(Ok(()), |rows| write!(formatter, ", {rows:.0} an epoch"))
+    }
+}
+
+/// The folds of a run. The run's own score is that of all out-of-fold predictions together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoldsReport {
+    /// Mean of the folds' scores; absent where one is undefined.
+    pub mean: Option<f64>,
+    /// Their standard deviation, with k − 1.
+    pub standard_deviation: Option<f64>,
+    /// In the order of the folds.
+    pub runs: Vec<FoldScore>,
+}
+
+/// The run of one fold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoldScore {
+    /// Its name.
+    pub run: String,
+    /// Its score on its own rows.
+    pub score: Option<f64>,
+    /// The step whose weights were kept.
+    pub best_step: u64,
+    /// Rows trained on.
+    pub train_rows: u64,
+    /// Rows validated on.
+    pub valid_rows: u64,
 }

@@ -41,6 +41,14 @@ impl fmt::Display for Status {
     }
 }
 
+/// Between the name of a run with folds and the number of the fold.
+const FOLD: &str = "-fold-";
+
+/// The name of the run of fold `fold` (from 1) of `parent`.
+pub fn fold_name(parent: &str, fold: u32) -> String {
+    format!("{parent}{FOLD}{fold}")
+}
+
 impl Run {
     pub(super) fn at(dir: PathBuf, name: String) -> Self {
         Self { dir, name }
@@ -54,6 +62,14 @@ impl Run {
     /// The run's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The run with folds that this is one of, and which fold, from 1.
+    pub fn fold_of(&self) -> Option<(&str, u32)> {
+        let (parent, fold) = self.name.rsplit_once(FOLD)?;
+        // Runs of a recipe that is called so are counted with three digits.
+        let fold = fold.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == fold)?;
+        Some((parent, fold))
     }
 
     /// The resolved recipe.

@@ -9,6 +9,9 @@ use super::{Event, EventKind, Run, RunError, Status};
 pub struct RunSummary {
     /// The run's name.
     pub name: String,
+    /// The run with folds that it is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold_of: Option<String>,
     /// How it stands.
     pub status: Status,
     /// The score of the report; before there is one, that of the last evaluation.
@@ -39,6 +42,7 @@ impl RunSummary {
         let (metric, total_steps) = started.unzip();
         let mut summary = Self {
             name: run.name().to_owned(),
+            fold_of: run.fold_of().map(|(parent, _)| parent.to_owned()),
             status,
             score: metric.as_deref().and_then(|metric| last_score(&events, metric)),
             metric,

@@ -189,3 +189,17 @@ fn a_full_disk_is_an_error_that_names_the_file() {
     assert!(!error.is_user_error());
     assert!(error.to_string().starts_with("cannot append an event to /dev/full: "), "{error}");
 }
+
+#[test]
+fn the_run_of_a_fold_is_named_for_its_parent_and_is_not_counted_among_its_runs() {
+    let (_dir, runs) = home();
+    runs.create("kcbert", RECIPE).unwrap();
+    assert!(runs.find("kcbert-001-fold-2").unwrap().is_none());
+    runs.create_fold("kcbert-001", 2, RECIPE).unwrap();
+    let fold = runs.find("kcbert-001-fold-2").unwrap().unwrap();
+    assert_eq!(fold.fold_of(), Some(("kcbert-001", 2)));
+    assert_eq!(runs.open("kcbert-001").unwrap().fold_of(), None);
+    assert_eq!(runs.create("kcbert", RECIPE).unwrap().run().name(), "kcbert-002");
+    // A recipe may have such a name of its own.
+    assert_eq!(runs.create("other-001-fold", RECIPE).unwrap().run().fold_of(), None);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gyeol_data::{Cleaner, Targets};
@@ -13,15 +13,18 @@ use gyeol_engine::{Averaged, HeadKind, KeptRows, LoadReport, Model, NewTokens, O
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::course::{Overfitting, best_of_all};
+use crate::division::Division;
+use crate::folds;
 use crate::masked_lm::{Adapted, adapt};
 use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
-use crate::runs::{AverageScore, Report, Run, Runs, SourceScores};
+use crate::runs::{ActiveRun, AverageScore, Report, Run, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
 use crate::totals::{Totals, rate};
 use crate::{Error, Watcher, class_shares, class_weights, frozen, process};
 
-/// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
+/// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one; with `[folds]` a run for each
+/// fold besides.
 ///
 /// # Errors
 /// Whatever goes wrong on the way; the run directory then says so too, and `resume` continues from its last state.
@@ -30,15 +33,30 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
     let claim = Claim::new(runs, (name, &toml), prepared.arithmetic, resume, watcher)?;
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
     let adapted = match &prepared.recipe.adapt {
-        None => None,
-        Some(_) => match adapt(prepared, runs, resume, watcher)? {
+        Some(_) if !prepared.starts_from_best() => match adapt(prepared, runs, resume, watcher)? {
             Adapted::Done { dir, report, .. } => Some((dir, *report)),
             Adapted::Interrupted { run, step } => return Ok(Trained::Interrupted { run, step }),
         },
+        _ => None,
     };
-    let mut model = base_model(prepared, adapted.as_ref().map(|(dir, _)| &**dir), watcher)?;
+    match prepared.division {
+        Division::Folds => folds::train(prepared, adapted.as_ref(), claim, runs, watcher),
+        _ => tune(prepared, adapted.as_ref(), || claim.take(), resume, watcher),
+    }
+}
+
+/// Trains `prepared` in the run that `take` gives, once it is known that it can begin. `adapted` is the directory of the
+/// adapted base, and the report of the run that made it.
+pub(crate) fn tune(
+    prepared: &Prepared,
+    adapted: Option<&(PathBuf, Report)>,
+    take: impl FnOnce() -> Result<ActiveRun, Error>,
+    resume: bool,
+    watcher: &mut dyn Watcher,
+) -> Result<Trained, Error> {
+    let mut model = base_model(prepared, adapted.map(|(dir, _)| &**dir), watcher)?;
     crate::prepare::go_on(&*watcher)?;
-    let session = Session { run: claim.take()?, watcher, arithmetic: prepared.arithmetic };
+    let session = Session { run: take()?, watcher, arithmetic: prepared.arithmetic };
     let adapted = adapted.map(|(_, report)| report);
     let mut tuning = Tuning { prepared, adapted, session };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
@@ -49,7 +67,7 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
 struct Tuning<'a> {
     prepared: &'a Prepared,
     /// The run that adapted the base.
-    adapted: Option<Report>,
+    adapted: Option<&'a Report>,
     session: Session<'a>,
 }
 
@@ -75,15 +93,17 @@ impl Tuning<'_> {
     fn route(&mut self, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
+        let (config, stop_after) = prepared.schedule();
         let job = Job {
             objective: frozen::fine_tuning(prepared, self.session.watcher),
-            config: &prepared.recipe.train,
+            config: &config,
+            stop_after,
             seed: prepared.recipe.seed,
             metric: &metric,
             higher_is_better: prepared.metric.higher_is_better(),
             guard: prepared.recipe.guard,
             swa: prepared.recipe.swa,
-            fingerprint: run_fingerprint(prepared, self.adapted.as_ref())?,
+            fingerprint: run_fingerprint(prepared, self.adapted)?,
             warnings: &prepared.warnings,
         };
         self.session.begin(&job)?;
@@ -165,7 +185,10 @@ impl Tuning<'_> {
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
-            adapted_by: self.adapted.as_ref().map(|report| report.run.clone()),
+            adapted_by: self.adapted.map(|report| report.run.clone()),
+            sampled: prepared.sampling.counts.clone(),
+            folds: None,
+            refit_of: prepared.recipe.refit.clone(),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
         self.session.run.write_report(&report)?;
@@ -249,11 +272,11 @@ pub(crate) fn load_base(
     model.freeze(prepared.frozen);
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {
-        Init::Random => {
+        Init::Random if !prepared.starts_from_best() => {
             model.randomise(seed);
             None
         }
-        Init::Pretrained => {
+        Init::Random | Init::Pretrained => {
             // All of the base first: an adapted model has lost what its masked-LM head has no use for, such as BERT's pooler.
             let dir = &prepared.base;
             let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
@@ -329,12 +352,12 @@ pub(crate) fn id_column(name: Option<&str>) -> &str {
     name.unwrap_or("id")
 }
 
-fn by_name(metrics: &MetricValues) -> BTreeMap<String, Option<f64>> {
+pub(crate) fn by_name(metrics: &MetricValues) -> BTreeMap<String, Option<f64>> {
     metrics.iter().map(|(metric, value)| (metric.to_string(), value)).collect()
 }
 
 /// The source of each row to validate on, where `data.source` names a column.
-fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
+pub(crate) fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
     let (examples, rows) = match &prepared.valid {
         Some(valid) => (&valid.examples, &valid.rows),
         None => (&prepared.train.examples, &prepared.held_out),
@@ -343,7 +366,7 @@ fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
     Some(rows.iter().map(|&row| sources[row as usize].clone()).collect())
 }
 
-fn source_scores(scored: &Scored) -> Vec<SourceScores> {
+pub(crate) fn source_scores(scored: &Scored) -> Vec<SourceScores> {
     let sources = match scored {
         Scored::Classification(report) => &report.sources,
         Scored::Regression(report) => &report.sources,
@@ -356,7 +379,7 @@ fn source_scores(scored: &Scored) -> Vec<SourceScores> {
     sources.iter().map(scores).collect()
 }
 
-fn truth(targets: &Targets) -> Truth<'_> {
+pub(crate) fn truth(targets: &Targets) -> Truth<'_> {
     match targets {
         Targets::Classes(classes) => Truth::Classes(classes),
         Targets::Scores(scores) => Truth::Scores(scores),

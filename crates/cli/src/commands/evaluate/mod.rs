@@ -13,7 +13,7 @@ use gyeol_eval::{Predictions, Report, Truth};
 use gyeol_pipeline::{
     EvaluateOptions, Evaluated, Prepared, evaluate,
     recipe::Recipe,
-    runs::{Run, SourceScores},
+    runs::{Run, SourceScores, fold_name},
 };
 use serde::Serialize;
 
@@ -26,8 +26,9 @@ pub(crate) struct Args {
     /// Predictions, as `gyeol predict` or a run writes them
     pub(crate) predictions: PathBuf,
 
-    /// The table that holds the labels
-    pub(crate) data: PathBuf,
+    /// The table that holds the labels; of predictions over several tables, as with folds and data.valid, each of them
+    #[arg(required = true)]
+    pub(crate) data: Vec<PathBuf>,
 
     /// The id column of the table [default: the recipe's, else the first column of the predictions]
     #[arg(long, value_name = "COLUMN")]
@@ -59,6 +60,7 @@ Examples:
   gyeol evaluate .gyeol/runs/kcbert-001/valid.csv train.csv
   gyeol evaluate predictions.csv dev.csv --id ID --label score --source source
   gyeol evaluate predictions.csv dev.csv --text review --errors 20
+  gyeol evaluate .gyeol/runs/folds-001/valid.csv train.csv dev.csv
   gyeol evaluate predictions.csv dev.csv --json | jq .metrics
 
 Predictions that lie beside a recipe.toml, as those of a run do, take the columns it names.";
@@ -71,9 +73,18 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     if output.is_json() {
         return output.json(&Document { report: &evaluated.report, unpredicted: evaluated.unpredicted });
     }
-    let names = LabelNames::of(GyeolJson::read(&beside.join("model"))?.as_ref());
+    let names = LabelNames::of(settings_of(beside)?.as_ref());
     let text = [heading(args, &evaluated), layout::report(&evaluated, &names, output::terminal_width())].join("\n\n");
     output.text(&text)
+}
+
+/// What the model of the run in `directory` was trained with: its own, or of a run with folds the first of them.
+fn settings_of(directory: &Path) -> Result<Option<GyeolJson>> {
+    if let Some(settings) = GyeolJson::read(&directory.join("model"))? {
+        return Ok(Some(settings));
+    }
+    let Some(name) = directory.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    Ok(GyeolJson::read(&directory.with_file_name(fold_name(name, 1)).join("model"))?)
 }
 
 /// The table by class of a run's validation rows; `None` for a regression, or where nothing was held out.
@@ -120,8 +131,8 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
     }
     options.id = options.id.or(data.id);
     // What only adds to the report is left out where the table lacks it: nobody asked for it here.
-    let table = Table::read(&args.data)?;
-    let there = |column: &String| table.has(column);
+    let tables = args.data.iter().map(|path| Table::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let there = |column: &String| tables.iter().all(|table| table.has(column));
     options.source = options.source.or_else(|| data.source.filter(there));
     options.text = options.text.or_else(|| Some(data.text).filter(there));
     options.text_pair = options.text_pair.or_else(|| data.text_pair.filter(there));
@@ -133,7 +144,8 @@ fn heading(args: &Args, evaluated: &Evaluated) -> String {
         Report::Classification(report) => report.rows,
         Report::Regression(report) => report.rows,
     };
-    let (predictions, data) = (args.predictions.display(), args.data.display());
+    let predictions = args.predictions.display();
+    let data = args.data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
     let rest = match evaluated.unpredicted {
         0 => String::new(),
         count => format!("; {count} rows of {data} have no prediction"),

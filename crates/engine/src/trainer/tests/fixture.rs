@@ -20,6 +20,7 @@ use crate::losses::{self, ClassTargets, Loss};
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
+use crate::sampling::Balance;
 
 pub(super) const SEED: u64 = 7;
 pub(super) const ROWS: u64 = 32;
@@ -182,6 +183,8 @@ pub(super) struct Run {
     pub(super) config: TrainConfig,
     pub(super) dropout: f32,
     pub(super) validate: bool,
+    pub(super) balance: bool,
+    pub(super) stop_after: Option<u64>,
     pub(super) fingerprint: &'static str,
     pub(super) swa: SwaConfig,
 }
@@ -215,6 +218,8 @@ impl Run {
             config,
             dropout: 0.1,
             validate: true,
+            balance: false,
+            stop_after: None,
             fingerprint: "this run",
             swa: SwaConfig::default(),
         }
@@ -274,6 +279,8 @@ impl Run {
         let (tokens, targets) = rows();
         let (valid, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 2);
         let set = |rows| TrainSet { tokens: &tokens, targets: &targets, rows };
+        let Targets::Classes(classes) = targets.select(&train) else { unreachable!("rows have classes") };
+        let balance = self.balance.then(|| Balance::new(&train, &classes));
         let mut trainer = Trainer {
             model: &mut model,
             config: &self.config,
@@ -282,9 +289,11 @@ impl Run {
                 train: set(&train),
                 kept: KeptRows::default(),
                 kept_valid: KeptRows::default(),
+                balance: balance.as_ref(),
                 valid: self.validate.then_some(set(&valid)),
             },
             seed: SEED,
+            stop_after: self.stop_after,
             higher_is_better: true,
             guard: None,
             swa: self.swa,

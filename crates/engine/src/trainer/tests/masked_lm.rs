@@ -64,6 +64,7 @@ fn train(stops: bool) -> (Vec<Vec<u32>>, Vec<f64>) {
             config: &settings,
             objective: MaskedLm { tokens: &tokens, masking, train: &rows, valid: &[], valid_seed: 0 },
             seed: 5,
+            stop_after: None,
             higher_is_better: false,
             guard: None,
             swa: SwaConfig::default(),

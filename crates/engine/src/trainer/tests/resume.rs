@@ -166,3 +166,26 @@ fn a_file_that_outlived_the_save_that_dropped_it_is_removed_on_resuming() {
     run.go(true, &mut Script::silent().scoring(rising)).unwrap();
     assert_eq!(files(&run.checkpoints()).len(), 2);
 }
+
+#[test]
+fn a_balanced_run_stopped_and_resumed_ends_with_the_same_bits() {
+    let balanced = || Run { balance: true, ..Run::new() };
+    let want = balanced().end(false, &mut Script::silent());
+    assert!(want != Run::new().end(false, &mut Script::silent()), "balancing changes nothing");
+    let run = balanced();
+    run.go(false, &mut Script::once(Moment::Step(5), Action::Stop)).unwrap();
+    assert!(run.end(true, &mut Script::silent()) == want);
+}
+
+#[test]
+fn a_run_that_ends_early_has_the_weights_of_that_step_of_the_whole_schedule() {
+    let short = Run { validate: false, stop_after: Some(6), ..Run::new() };
+    let (outcome, mut ended) = short.go(false, &mut Script::silent()).unwrap();
+    assert_eq!((outcome.reason, outcome.steps), (StopReason::Finished, 6));
+    let whole = Run { validate: false, ..Run::new() };
+    let (stopped, mut there) = whole.go(false, &mut Script::once(Moment::Step(6), Action::Stop)).unwrap();
+    assert_eq!((stopped.reason, stopped.steps), (StopReason::Interrupted, 6));
+    assert_eq!(bits(&mut ended, Store::Weights), bits(&mut there, Store::Weights));
+    let longer = Run { validate: false, stop_after: Some(1000), ..Run::new() };
+    assert_eq!(longer.go(false, &mut Script::silent()).unwrap().0.steps, 12);
+}
