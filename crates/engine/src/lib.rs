@@ -27,7 +27,7 @@ pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::HeadKind;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use masking::Masking;
-pub use model::{Masked, Model};
+pub use model::{Masked, Memory, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;

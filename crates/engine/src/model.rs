@@ -4,12 +4,14 @@
 
 mod classification;
 mod masked_lm;
+mod memory;
 #[cfg(test)]
 mod tests;
 
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
 
+use crate::config::Optimizer;
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
 use crate::heads::{HeadActs, HeadKind, MaskedLmActs};
 use crate::hf::{EncoderConfig, Family};
@@ -19,6 +21,7 @@ use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
 
 pub use masked_lm::Masked;
+pub use memory::Memory;
 
 /// An encoder with its head on device `D`.
 #[derive(Debug)]
@@ -75,7 +78,8 @@ impl Acts {
 }
 
 impl<D: Device> Model<D> {
-    /// The model of `config` with a `head`, its weights zero; `training` makes room for gradients and moments.
+    /// The model of `config` with a `head`, its weights zero; `training` makes room for gradients, and for AdamW's moments
+    /// until [`Model::optimise_with`] names another optimiser.
     ///
     /// # Errors
     /// If the device has no room.
@@ -87,6 +91,9 @@ impl<D: Device> Model<D> {
             embeddings: &network.embeddings.tables,
         };
         device.allocate(layout, training)?;
+        if training {
+            device.allocate_moments(network.table.tensors(), Optimizer::AdamW)?;
+        }
         Ok(Self { device, config, network, head, frozen: 0, saved: None })
     }
 

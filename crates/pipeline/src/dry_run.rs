@@ -10,7 +10,7 @@ use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
 use crate::runs::Runs;
 use crate::train::load_base;
-use crate::{Error, Watcher, process};
+use crate::{Error, Watcher, memory};
 
 /// Steps measured, the first of which warms up.
 const STEPS: u64 = 4;
@@ -43,8 +43,15 @@ pub struct Estimate {
     pub tokens_per_second: f64,
     /// Seconds of training, evaluation and prediction.
     pub seconds: f64,
-    /// Memory of weights, their copies for the products, gradients, moments and the largest batch measured, in bytes.
-    pub memory_bytes: Option<u64>,
+    /// Memory of weights, their copies for the products, gradients, moments and the largest batch there can be, in bytes:
+    /// computed from their shapes.
+    pub memory_bytes: u64,
+    /// Memory there is for them, in bytes; absent where the system does not tell.
+    pub available_bytes: Option<u64>,
+    /// Rows of a pass: as many as fit.
+    pub batch_size: usize,
+    /// Passes of a step.
+    pub accumulate: usize,
     /// Disk of the model, the kept checkpoints and the resume state (twice while it is replaced), in bytes.
     pub disk_bytes: u64,
 }
@@ -61,9 +68,11 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
             None => watcher.warning(&format!("{} comes first and is not in this estimate", adaptation.describe()?)),
         }
     }
+    let fit = memory::fit(prepared, None)?;
+    fit.warning.iter().for_each(|text| watcher.warning(text));
     watcher.phase("loading weights");
     let (mut model, _) = load_base(prepared, None)?;
-    let recipe = &prepared.recipe.train;
+    let recipe = &fit.train;
     let plan = TrainPlan::new(recipe, prepared.train.rows.len());
     watcher.phase("measuring a few steps");
     let config =
@@ -96,6 +105,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let forward = valid * (plan.evaluations + 1) as f64 + test;
     let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
     let weights = (parameters * size_of::<f32>()) as u64;
+    let state = weights + (model.moments_len(recipe.optimizer) * size_of::<f32>()) as u64;
     let checkpoints = if prepared.valid_set().is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
     Ok(Estimate {
         train_rows: prepared.train.rows.len(),
@@ -109,8 +119,11 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         precision: prepared.arithmetic.precision(),
         tokens_per_second,
         seconds,
-        memory_bytes: process::peak_rss_bytes(),
-        disk_bytes: weights * (1 + checkpoints + 2 * 3),
+        memory_bytes: fit.memory.total(),
+        available_bytes: fit.available,
+        batch_size: recipe.batch_size,
+        accumulate: recipe.accumulate,
+        disk_bytes: weights * (1 + checkpoints) + 2 * state,
     })
 }
 

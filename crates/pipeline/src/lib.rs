@@ -11,6 +11,7 @@ mod error;
 mod evaluate;
 pub mod hub;
 mod masked_lm;
+mod memory;
 mod nearest;
 mod observer;
 mod predict;

@@ -5,6 +5,7 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::recover_directory;
 use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 
+use crate::memory::BatchShape;
 use crate::observer::{RunObserver, Scorer, Totals};
 use crate::recipe::difference;
 use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
@@ -57,6 +58,16 @@ impl<'a> Claim<'a> {
             watcher.note(&nothing_to_resume(runs, name, toml)?);
         }
         Ok(Self { runs, name, toml, unfinished })
+    }
+
+    /// The batch that the unfinished run began with, if it has a saved state to go on from.
+    pub(crate) fn batch(&self) -> Result<Option<BatchShape>, Error> {
+        let Some(run) = self.unfinished.as_ref().map(ActiveRun::run) else { return Ok(None) };
+        if !run.checkpoints_dir().join(STATE).is_dir() {
+            return Ok(None);
+        }
+        let batch = run.journal()?.batch();
+        Ok(batch.map(|(batch_size, accumulate)| BatchShape { batch_size, accumulate }))
     }
 
     /// The run to write.
@@ -152,6 +163,8 @@ impl Session<'_> {
             total_steps: plan.steps,
             isa: Some(self.arithmetic.isa().to_owned()),
             precision: Some(self.arithmetic.precision().to_owned()),
+            batch_size: Some(job.config.batch_size),
+            accumulate: Some(job.config.accumulate),
         })?;
         for message in job.warnings {
             self.run.record(EventKind::Warning { message: message.clone() })?;
@@ -169,7 +182,7 @@ impl Session<'_> {
     ) -> Result<Fitted, Error> {
         let plan = TrainPlan::new(job.config, job.objective.rows().len());
         let checkpoints = self.run.run().checkpoints_dir();
-        let state_bytes = 3 * size_of::<f32>() * model.table().len();
+        let state_bytes = size_of::<f32>() * (model.table().len() + model.moments_len(job.config.optimizer));
         let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, job.metric, scorer, plan, state_bytes);
         let outcome = Trainer {
             model,

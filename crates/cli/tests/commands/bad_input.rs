@@ -157,14 +157,14 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
     refused_set("train.epoch=3", &["--set train.epoch=3: unknown key", "did you mean \"epochs\"?"]);
     refused_set("train.learning_rate=fast", &["--set train.learning_rate=fast: train.learning_rate: "]);
     refused_set("train.batch_size=0", &["train.batch_size: 0"]);
+    refused_set("train.optimizer=adam", &["train.optimizer: unknown variant `adam`, expected one of `adamw`, `sgd`"]);
+    refused_set("train.momentum=0.5", &["train.momentum: 0.5 is not read here: only `train.optimizer = \"sgd\"` does"]);
+    refused_set("train.power=2", &["train.power: 2 is not read here: only `train.schedule = \"polynomial\"` does"]);
+    refused_set("train.layer_decay=0", &["train.layer_decay: 0 is out of range; expected above 0, and at most 1"]);
 }
 
 #[test]
 fn a_value_of_a_later_version_says_so() {
-    refused_set(
-        "train.schedule=polynomial",
-        &["train.schedule: \"polynomial\" is not in this version of gyeol; there are constant, linear, cosine"],
-    );
     refused_set("loss.kind=focal", &["loss.kind: \"focal\" is not in this version of gyeol"]);
     refused_set("train.precision=fp16", &["train.precision: unknown variant `fp16`, expected one of `auto`, `bf16`"]);
 }

@@ -8,6 +8,9 @@ mod freeze;
 mod help;
 mod init;
 mod masked_lm;
+mod memory;
+#[cfg(unix)]
+mod optimisers;
 mod precision;
 mod predict;
 mod profile;

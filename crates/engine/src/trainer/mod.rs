@@ -84,6 +84,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     /// # Errors
     /// If a loss or gradient is not finite, the device has no room, or a file cannot be written or read.
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+        self.model.optimise_with(self.config.optimizer)?;
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
         let mut order = self.order(state.epoch);

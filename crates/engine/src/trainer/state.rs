@@ -8,6 +8,7 @@ use gyeol_kernels::Span;
 use serde::{Deserialize, Serialize};
 
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
+use crate::config::Optimizer;
 use crate::device::{Device, Store};
 use crate::hf::{HfError, WeightPrecision, Weights, recover_directory, write_directory, write_file, write_safetensors};
 use crate::objectives::Objective;
@@ -15,8 +16,18 @@ use crate::objectives::Objective;
 const FORMAT: u32 = 1;
 const POSITION: &str = "state.json";
 const ARENAS: &str = "arenas.safetensors";
-const STORES: [(&str, Store); 3] =
-    [("weights", Store::Weights), ("first_moments", Store::FirstMoments), ("second_moments", Store::SecondMoments)];
+
+/// The arenas of a state with their names in its file: the weights, and what `optimizer` keeps of past gradients.
+fn stores(optimizer: Optimizer) -> impl Iterator<Item = (&'static str, Store)> {
+    let name = |store| match store {
+        Store::Weights => "weights",
+        Store::Gradients => "gradients",
+        Store::FirstMoments => "first_moments",
+        Store::SecondMoments => "second_moments",
+        Store::FactoredMoments => "factored_moments",
+    };
+    std::iter::once(&Store::Weights).chain(optimizer.moments()).map(move |&store| (name(store), store))
+}
 
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -75,12 +86,14 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         };
         self.model.device.settle();
         write_directory(&self.paths.state, |staging| {
-            let arenas = STORES.map(|(name, store)| (name, self.model.device.download(store)));
-            let shape = [file.parameters];
+            let arenas: Vec<_> = stores(self.config.optimizer)
+                .map(|(name, store)| (name, self.model.device.download(store)))
+                .map(|(name, values)| (name, [values.len()], values))
+                .collect();
             write_safetensors(
                 &staging.join(ARENAS),
                 WeightPrecision::F32,
-                arenas.iter().map(|(name, values)| (*name, &shape[..], &values[..])),
+                arenas.iter().map(|(name, shape, values)| (*name, &shape[..], &values[..])),
             )?;
             write_file(&staging.join(POSITION), |out| Ok(serde_json::to_writer_pretty(out, &file)?))
         })?;
@@ -117,10 +130,11 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             return Err(TrainError::State { path: dir, problem });
         }
         let weights = Weights::open_file(&dir.join(ARENAS))?;
-        let mut values = vec![0.0; file.parameters];
-        for (name, store) in STORES {
-            weights.read_f32(name, &[file.parameters], &mut values)?;
-            self.model.device.upload(store, Span::new(0, file.parameters), &values);
+        let mut values = Vec::new();
+        for (name, store) in stores(self.config.optimizer) {
+            values.resize(self.model.device.download(store).len(), 0.0);
+            weights.read_f32(name, &[values.len()], &mut values)?;
+            self.model.device.upload(store, Span::new(0, values.len()), &values);
         }
         // The process may have ended after the state was saved and before these were removed.
         self.remove_stale(&mut file.state)?;

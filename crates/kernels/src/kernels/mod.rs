@@ -64,7 +64,7 @@ pub struct LinearGradient<'a> {
     pub accumulate: bool,
 }
 
-/// What AdamW reads and writes, each slice as long as the others.
+/// What AdamW reads and writes, each slice as long as the others; an optimiser that keeps less leaves moments empty.
 #[derive(Debug)]
 pub struct AdamSlices<'a> {
     /// The weights.
@@ -75,6 +75,14 @@ pub struct AdamSlices<'a> {
     pub first: &'a mut [f32],
     /// Second moments.
     pub second: &'a mut [f32],
+}
+
+impl AdamSlices<'_> {
+    /// The same for a while.
+    pub fn reborrow(&mut self) -> AdamSlices<'_> {
+        let Self { weights, gradients, first, second } = self;
+        AdamSlices { weights, gradients, first, second }
+    }
 }
 
 /// A table that [`LazyRows`] updates, with its moments.

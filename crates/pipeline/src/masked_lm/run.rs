@@ -284,6 +284,8 @@ impl MaskedLmRun<'_> {
             text_fingerprint: self.texts.fingerprint.clone(),
             recipe_fingerprint: self.fingerprint.clone(),
             adapted_by: None,
+            batch_size: None,
+            accumulate: None,
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
         })
     }

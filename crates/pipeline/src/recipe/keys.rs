@@ -1,7 +1,7 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
 use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
-use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
+use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -13,12 +13,11 @@ use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 11] = [
+const LATER: [&str; 10] = [
     "head",
     "swa",
     "sample",
     "folds",
-    "train.layer_decay",
     "train.ema",
     "loss.gamma",
     "loss.class_weights",
@@ -28,9 +27,7 @@ const LATER: [&str; 11] = [
 ];
 
 /// The same of values.
-const LATER_VALUES: [(&str, &str); 8] = [
-    ("train.schedule", "polynomial"),
-    ("train.schedule", "cosine_restarts"),
+const LATER_VALUES: [(&str, &str); 6] = [
     ("loss.kind", "focal"),
     ("loss.kind", "bce"),
     ("loss.kind", "l1"),
@@ -84,14 +81,6 @@ impl Schema {
     /// The table that has the key.
     fn table_of(&self, key: &str) -> Option<&'static str> {
         self.tables.iter().find(|(_, names)| names().contains(&key)).map(|(table, _)| *table)
-    }
-}
-
-/// The values a key of [`LATER_VALUES`] may have now.
-fn known_values(key: &str) -> &'static [&'static str] {
-    match key {
-        "train.schedule" => names::<Schedule>(),
-        _ => names::<LossKind>(),
     }
 }
 
@@ -151,7 +140,7 @@ fn check_value(key: &str, value: &Spanned<DeValue<'_>>, source: &Source) -> Resu
             at: source.place(value.span().start),
             key,
             value: value_later,
-            known: known_values(key),
+            known: names::<LossKind>(),
         }),
         None => Ok(()),
     }

@@ -8,6 +8,7 @@ mod difference;
 mod error;
 mod fields;
 mod keys;
+mod optimisation;
 mod pretraining;
 mod source;
 

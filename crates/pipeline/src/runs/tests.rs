@@ -13,7 +13,14 @@ fn home() -> (tempfile::TempDir, Runs) {
 }
 
 fn started() -> EventKind {
-    EventKind::Started { metric: "accuracy".into(), total_steps: 4, isa: None, precision: None }
+    EventKind::Started {
+        metric: "accuracy".into(),
+        total_steps: 4,
+        isa: None,
+        precision: None,
+        batch_size: None,
+        accumulate: None,
+    }
 }
 
 fn report(score: f64) -> Report {
@@ -41,6 +48,8 @@ fn report(score: f64) -> Report {
         text_fingerprint: "t".into(),
         recipe_fingerprint: "r".into(),
         adapted_by: None,
+        batch_size: None,
+        accumulate: None,
         warnings: vec!["2 empty texts".into()],
     }
 }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use gyeol_data::{Cleaner, Targets};
-use gyeol_engine::config::{Init, TokenStart};
+use gyeol_engine::config::{Init, TokenStart, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
 use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::masked_lm::{Adapted, adapt};
+use crate::memory::{self, BatchShape};
 use crate::observer::{Measured, Scorer, Totals, rate};
 use crate::prepare::Prepared;
 use crate::runs::{Report, Run, Runs, SourceScores};
@@ -34,11 +35,14 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
             Adapted::Interrupted { run, step } => return Ok(Trained::Interrupted { run, step }),
         },
     };
+    let fit = memory::fit(prepared, claim.batch()?)?;
+    fit.warning.iter().for_each(|text| watcher.warning(text));
     let mut model = base_model(prepared, adapted.as_ref().map(|(dir, _)| &**dir), watcher)?;
     crate::prepare::go_on(&*watcher)?;
     let session = Session { run: claim.take()?, watcher, arithmetic: prepared.arithmetic };
     let adapted = adapted.map(|(_, report)| report);
-    let mut tuning = Tuning { prepared, adapted, session };
+    let warnings = prepared.warnings.iter().cloned().chain(fit.warning).collect();
+    let mut tuning = Tuning { prepared, train: fit.train, warnings, adapted, session };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
     rayon::scope(|_| tuning.route(&mut model, resume)).map_err(|error| tuning.session.failed(error))
 }
@@ -46,6 +50,10 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
 /// A fine-tuning run.
 struct Tuning<'a> {
     prepared: &'a Prepared,
+    /// The recipe's settings, with a batch that fits into memory.
+    train: TrainConfig,
+    /// What may be wrong with the tables, and with the batch.
+    warnings: Vec<String>,
     /// The run that adapted the base.
     adapted: Option<Report>,
     session: Session<'a>,
@@ -75,12 +83,12 @@ impl Tuning<'_> {
         let metric = prepared.metric.to_string();
         let job = Job {
             objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
-            config: &prepared.recipe.train,
+            config: &self.train,
             seed: prepared.recipe.seed,
             metric: &metric,
             higher_is_better: prepared.metric.higher_is_better(),
             fingerprint: run_fingerprint(prepared, self.adapted.as_ref())?,
-            warnings: &prepared.warnings,
+            warnings: &self.warnings,
         };
         self.session.begin(&job)?;
         let truth = prepared.valid_set().map(|valid| valid.targets.select(valid.rows));
@@ -123,6 +131,8 @@ impl Tuning<'_> {
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
         let metrics = scored.as_ref().map(Scored::metrics);
+        let batch = BatchShape::of(&self.train);
+        let smaller = (batch != BatchShape::of(&prepared.recipe.train)).then_some(batch);
         let report = Report {
             run: self.session.run.run().name().to_owned(),
             score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
@@ -147,6 +157,8 @@ impl Tuning<'_> {
             text_fingerprint: prepared.text_fingerprint(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
             adapted_by: self.adapted.as_ref().map(|report| report.run.clone()),
+            batch_size: smaller.map(|batch| batch.batch_size),
+            accumulate: smaller.map(|batch| batch.accumulate),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
         self.session.run.write_report(&report)?;
