@@ -168,12 +168,23 @@ pub struct TrainConfig {
     pub eval_batch_size: usize,
     /// Batches averaged into one optimiser step.
     pub accumulate: usize,
+    /// What turns gradients into updates.
+    pub optimizer: Optimizer,
+    /// SGD's momentum, 0 ≤ μ < 1; the other optimisers have none.
+    pub momentum: f64,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Decoupled weight decay, not applied to biases and LayerNorm.
+    /// Factor d of the learning rate per layer downwards, 0 < d ≤ 1: the head has the rate × 1, the top block × d, the next
+    /// × d², and so on; the embeddings of an encoder with L blocks × dᴸ⁺¹ (Howard & Ruder 2018).
+    pub layer_decay: f64,
+    /// Weight decay, not applied to biases and LayerNorm: decoupled from the gradient, but for SGD, as in PyTorch, added to it.
     pub weight_decay: f64,
     /// How the learning rate moves after the warm-up.
     pub schedule: Schedule,
+    /// The power of the polynomial schedule, above 0.
+    pub power: f64,
+    /// Half cosines of the cosine schedule with restarts, from 1; transformers' own default is 1, a plain cosine.
+    pub cycles: u32,
     /// Steps of linear warm-up from 0.
     pub warmup_steps: u64,
     /// Warm-up as a share of all steps (rounded up), when `warmup_steps` is 0.
@@ -202,9 +213,14 @@ impl Default for TrainConfig {
             batch_size: 32,
             eval_batch_size: 128,
             accumulate: 1,
+            optimizer: Optimizer::AdamW,
+            momentum: 0.9,
             learning_rate: 2e-5,
+            layer_decay: 1.0,
             weight_decay: 0.01,
             schedule: Schedule::Linear,
+            power: 1.0,
+            cycles: 2,
             warmup_steps: 0,
             warmup_ratio: 0.0,
             max_grad_norm: 1.0,
@@ -244,6 +260,22 @@ pub enum Select {
     Last,
 }
 
+/// What turns gradients into updates, and which figures of past gradients it keeps beside each weight. Biases and LayerNorm
+/// are never decayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Adam with decoupled weight decay (Loshchilov & Hutter 2019), β = (0.9, 0.999), ε = 1e-8. Keeps two figures a weight.
+    AdamW,
+    /// Stochastic gradient descent with `momentum`, as PyTorch's `SGD`: weight decay is added to the gradient. Keeps one figure.
+    Sgd,
+    /// Lion (Chen et al. 2023), β = (0.9, 0.99). Keeps one figure; wants a learning rate 3 to 10 times smaller than AdamW's.
+    Lion,
+    /// Adafactor (Shazeer & Stern 2018), as Hugging Face Trainer's `optim="adafactor"`: no first moment, the learning rate is
+    /// the schedule's. Keeps one figure for each row and column of a matrix.
+    Adafactor,
+}
+
 /// How the learning rate moves after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -254,7 +286,14 @@ pub enum Schedule {
     Linear,
     /// Falls on a half cosine to 0 at the last step.
     Cosine,
+    /// Falls to 1e-7 at the last step, with what is left of the steps to the `power`; transformers' `polynomial`.
+    Polynomial,
+    /// Falls on `cycles` half cosines, each from the peak to 0; transformers' `cosine_with_restarts`.
+    CosineRestarts,
 }
+
+/// Where [`Schedule::Polynomial`] ends: transformers' `lr_end`. A learning rate has to begin above it.
+pub const POLYNOMIAL_END: f64 = 1e-7;
 
 /// In which number format the matrix products of linear layers take their operands. All else, and every sum, is single
 /// precision.

@@ -1,8 +1,9 @@
 //! The whole model against transformers: outputs, loss, every gradient, and weights after ten AdamW steps, for tiny
 //! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins. Masked
-//! language models are in `masked_lm`.
+//! language models are in `masked_lm`, the other optimisers in `optimisers`.
 
 mod masked_lm;
+mod optimisers;
 
 use std::path::{Path, PathBuf};
 
@@ -50,13 +51,12 @@ struct Golden {
 
 impl Golden {
     fn open(name: &'static str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-        let dir = root.join(name);
-        let json = |file: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.join(file)).unwrap()).unwrap() };
-        let expected = json("expected.json");
-        let model = root.join(expected["model"].as_str().unwrap());
+        let dir = root().join(name);
+        let expected = json(&dir.join("expected.json"));
+        let model = root().join(expected["model"].as_str().unwrap());
         let regression = EncoderConfig::read(&model).unwrap().problem_type == Some(ProblemType::Regression);
-        let batches = json("batches.json").as_array().unwrap().iter().map(|b| batch(b, regression)).collect();
+        let batches =
+            json(&dir.join("batches.json")).as_array().unwrap().iter().map(|b| batch(b, regression)).collect();
         Self { name, dir, model, batches, expected }
     }
 
@@ -95,6 +95,14 @@ impl Golden {
             Targets::Scores(_) => Loss::L2,
         }
     }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<u32> {

@@ -6,6 +6,7 @@
 mod classification;
 mod frozen;
 mod masked_lm;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::ops::Range;
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
 
+use crate::config::Optimizer;
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
 use crate::heads::{HeadActs, HeadKind, MaskedLmActs};
 use crate::hf::{EncoderConfig, Family};
@@ -23,6 +25,7 @@ use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
 
 pub use masked_lm::Masked;
+pub use memory::Memory;
 
 /// An encoder with its head on device `D`.
 #[derive(Debug)]
@@ -80,7 +83,8 @@ impl Acts {
 }
 
 impl<D: Device> Model<D> {
-    /// The model of `config` with a `head`, its weights zero; `training` makes room for gradients and moments.
+    /// The model of `config` with a `head`, its weights zero; `training` makes room for gradients, and for AdamW's moments
+    /// until [`Model::optimise_with`] names another optimiser.
     ///
     /// # Errors
     /// If the device has no room.
@@ -92,6 +96,9 @@ impl<D: Device> Model<D> {
             embeddings: &network.embeddings.tables,
         };
         device.allocate(layout, training)?;
+        if training {
+            device.allocate_moments(network.table.tensors(), Optimizer::AdamW)?;
+        }
         Ok(Self { device, config, network, head, frozen: 0, saved: None })
     }
 

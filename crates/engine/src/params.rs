@@ -23,7 +23,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whether AdamW decays it: everything but biases and LayerNorm, as Hugging Face's Trainer does.
+    /// Whether weight decay applies: everything but biases and LayerNorm, as Hugging Face's Trainer does.
     pub fn decays(self) -> bool {
         matches!(self, Role::Weight | Role::Embedding { .. })
     }
@@ -110,14 +110,13 @@ impl ParamTable {
         &self.tensors
     }
 
-    /// The arena from `start` on, where a tensor starts, cut into the longest runs of tensors that are all decayed or all
-    /// not.
-    pub fn decay_runs(&self, start: usize) -> Vec<(Span, bool)> {
-        let mut runs: Vec<(Span, bool)> = Vec::new();
+    /// The arena from `start` on, where a tensor starts, cut into the longest runs of tensors of which `key` says the same.
+    pub fn runs<K: PartialEq>(&self, start: usize, key: impl Fn(&Tensor) -> K) -> Vec<(Span, K)> {
+        let mut runs: Vec<(Span, K)> = Vec::new();
         for tensor in self.tensors.iter().filter(|tensor| tensor.span.start >= start) {
-            match runs.last_mut() {
-                Some((run, decays)) if *decays == tensor.role.decays() => run.len += tensor.span.len,
-                _ => runs.push((tensor.span, tensor.role.decays())),
+            match (runs.last_mut(), key(tensor)) {
+                (Some((run, of_run)), key) if *of_run == key => run.len += tensor.span.len,
+                (_, key) => runs.push((tensor.span, key)),
             }
         }
         runs
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_cover_the_arena_and_split_where_decay_changes() {
+    fn runs_cover_the_arena_and_split_where_the_key_changes() {
         let mut table = ParamTable::default();
         table.add("a".into(), &[2, 3], Role::Weight);
         table.add("b".into(), &[4], Role::Weight);
@@ -137,9 +136,10 @@ mod tests {
         table.add("d".into(), &[1], Role::NormScale);
         table.add("e".into(), &[5], Role::Embedding { padding_row: Some(0) });
         let want = [(Span::new(0, 10), true), (Span::new(10, 3), false), (Span::new(13, 5), true)];
-        assert_eq!(table.decay_runs(0), want);
-        assert_eq!(table.decay_runs(6), [(Span::new(6, 4), true), want[1], want[2]]);
-        assert_eq!(table.decay_runs(18), []);
+        let runs = |start| table.runs(start, |tensor| tensor.role.decays());
+        assert_eq!(runs(0), want);
+        assert_eq!(runs(6), [(Span::new(6, 4), true), want[1], want[2]]);
+        assert_eq!(runs(18), []);
         assert_eq!(table.len(), 18);
     }
 }

@@ -34,7 +34,7 @@ pub use isa::{Isa, Operands, PIN_VARIABLE, PinError};
 pub use kernels::{
     AdamSlices, Fast, Kernels, Linear, LinearGradient, NormSaved, PackedWeight, RowSlices, Scalar, Weight,
 };
-pub use optimiser::{AdamStep, LazyRows};
+pub use optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 pub use peak::peak;
 pub use rounded::{Rows, RowsMut, halves, halves_mut, rounded_stride};
 pub use word::Word;

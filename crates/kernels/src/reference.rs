@@ -8,7 +8,7 @@ use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
 use crate::isa::Operands;
-use crate::optimiser::AdamStep;
+use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
 
 /// C = A·B, or C += A·B.
@@ -300,6 +300,71 @@ pub(crate) fn adamw(step: AdamStep, w: &mut [f32], g: &[f32], m: &mut [f32], v: 
         let update = (first / correction1) / ((second / correction2).sqrt() + step.eps);
         let decayed = f64::from(w[i]) * (1.0 - step.learning_rate * step.weight_decay);
         (w[i], m[i], v[i]) = ((decayed - step.learning_rate * update) as f32, first as f32, second as f32);
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn sgd(step: SgdStep, w: &mut [f32], g: &[f32], m: &mut [f32]) {
+    for i in 0..w.len() {
+        let g = f64::from(g[i]) * step.gradient_scale + step.weight_decay * f64::from(w[i]);
+        let momentum = step.momentum * f64::from(m[i]) + g;
+        (w[i], m[i]) = ((f64::from(w[i]) - step.learning_rate * momentum) as f32, momentum as f32);
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn lion(step: LionStep, w: &mut [f32], g: &[f32], m: &mut [f32]) {
+    for i in 0..w.len() {
+        let (g, moment) = (f64::from(g[i]) * step.gradient_scale, f64::from(m[i]));
+        let direction = step.beta1 * moment + (1.0 - step.beta1) * g;
+        let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+        let decayed = f64::from(w[i]) * (1.0 - step.learning_rate * step.weight_decay);
+        w[i] = (decayed - step.learning_rate * sign) as f32;
+        m[i] = (step.beta2 * moment + (1.0 - step.beta2) * g) as f32;
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn adafactor_matrix(
+    step: AdafactorStep,
+    w: &mut [f32],
+    g: &[f32],
+    row_means: &mut [f32],
+    column_means: &mut [f32],
+) {
+    let (rows, columns, beta2) = (row_means.len(), column_means.len(), step.beta2());
+    let gradient = |i: usize, j: usize| f64::from(g[i * columns + j]) * step.gradient_scale;
+    let square = |i: usize, j: usize| gradient(i, j).powi(2) + step.eps;
+    for (i, mean) in row_means.iter_mut().enumerate() {
+        let now = (0..columns).map(|j| square(i, j)).sum::<f64>() / columns as f64;
+        *mean = (beta2 * f64::from(*mean) + (1.0 - beta2) * now) as f32;
+    }
+    for (j, mean) in column_means.iter_mut().enumerate() {
+        let now = (0..rows).map(|i| square(i, j)).sum::<f64>() / rows as f64;
+        *mean = (beta2 * f64::from(*mean) + (1.0 - beta2) * now) as f32;
+    }
+    let all = row_means.iter().map(|&mean| f64::from(mean)).sum::<f64>() / rows as f64;
+    let update =
+        |i: usize, j: usize| gradient(i, j) / (f64::from(row_means[i]) / all * f64::from(column_means[j])).sqrt();
+    let places = || (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j)));
+    let rate = step.rate(places().map(|(i, j)| update(i, j).powi(2)).sum(), w.len());
+    for (i, j) in places() {
+        let w = &mut w[i * columns + j];
+        *w = (f64::from(*w) * step.keep() - rate * update(i, j)) as f32;
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn adafactor(step: AdafactorStep, w: &mut [f32], g: &[f32], v: &mut [f32]) {
+    let beta2 = step.beta2();
+    let gradient = |i: usize| f64::from(g[i]) * step.gradient_scale;
+    for (i, v) in v.iter_mut().enumerate() {
+        *v = (beta2 * f64::from(*v) + (1.0 - beta2) * (gradient(i).powi(2) + step.eps)) as f32;
+    }
+    let update = |i: usize| gradient(i) / f64::from(v[i]).sqrt();
+    let rate = step.rate((0..w.len()).map(|i| update(i).powi(2)).sum(), w.len());
+    for (i, w) in w.iter_mut().enumerate() {
+        *w = (f64::from(*w) * step.keep() - rate * update(i)) as f32;
     }
 }
 

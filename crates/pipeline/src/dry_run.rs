@@ -13,7 +13,7 @@ use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
 use crate::runs::Runs;
 use crate::train::load_base;
-use crate::{Error, Watcher, frozen, process};
+use crate::{Error, Watcher, frozen, memory};
 
 /// Steps measured, the first of which warms up.
 const STEPS: u64 = 4;
@@ -49,8 +49,15 @@ pub struct Estimate {
     pub tokens_per_second: f64,
     /// Seconds of training, evaluation and prediction.
     pub seconds: f64,
-    /// Memory of weights, their copies for the products, gradients, moments and the largest batch measured, in bytes.
-    pub memory_bytes: Option<u64>,
+    /// Memory of weights, their copies for the products, gradients, moments and the largest batch there can be, in bytes:
+    /// computed from their shapes.
+    pub memory_bytes: u64,
+    /// Memory there is for them, in bytes; absent where the system does not tell.
+    pub available_bytes: Option<u64>,
+    /// Rows of a pass: as many as fit.
+    pub batch_size: usize,
+    /// Passes of a step.
+    pub accumulate: usize,
     /// Disk of the model, the kept checkpoints and the resume state (twice while it is replaced), in bytes.
     pub disk_bytes: u64,
 }
@@ -67,9 +74,12 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
             None => watcher.warning(&format!("{} comes first and is not in this estimate", adaptation.describe()?)),
         }
     }
+    let fit = memory::fit(prepared, None)?;
+    fit.warning.iter().for_each(|text| watcher.warning(text));
     watcher.phase("loading weights");
     let (mut model, _) = load_base(prepared, None)?;
-    let (recipe, stop_after) = &prepared.schedule();
+    let (schedule, stop_after) = prepared.schedule();
+    let recipe = &fit.batch.of_config(schedule);
     let runs = prepared.folds.iter().max().filter(|_| prepared.division == Division::Folds).map_or(1, |last| last + 1);
     let fold = if runs > 1 { Some(prepared.fold(0)?) } else { None };
     let (train, valid) = match &fold {
@@ -84,14 +94,11 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     watcher.phase("measuring a few steps");
     let config =
         TrainConfig { max_steps: STEPS.min(plan.steps), evaluate_every: EvaluateEvery::Epoch, ..recipe.clone() };
-    let fine_tuning = frozen::fine_tuning(prepared, watcher);
+    let fine_tuning = frozen::fine_tuning(prepared, &fit, watcher);
     let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
     let parameters = model.table().len();
-    if config.ema > 0.0 {
-        model.keep_average()?;
-    }
     rayon::scope(|_| {
         Trainer {
             model: &mut model,
@@ -119,6 +126,8 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let forward = valid_tokens * (plan.evaluations + 1) as f64 + test;
     let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
     let weights = (parameters * size_of::<f32>()) as u64;
+    let state = weights + (model.moments_len(recipe.optimizer) * size_of::<f32>()) as u64;
+    let state = if recipe.ema > 0.0 { state + weights } else { state };
     let checkpoints = if valid.is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
     Ok(Estimate {
         runs,
@@ -133,9 +142,12 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         precision: prepared.arithmetic.precision(),
         tokens_per_second,
         seconds: seconds * f64::from(runs),
-        memory_bytes: process::peak_rss_bytes(),
+        memory_bytes: fit.memory.total(),
+        available_bytes: fit.available,
+        batch_size: recipe.batch_size,
+        accumulate: recipe.accumulate,
         // A fold that is done keeps its model alone.
-        disk_bytes: weights * (u64::from(runs) + checkpoints + 2 * 3),
+        disk_bytes: weights * (u64::from(runs) + checkpoints) + 2 * state,
     })
 }
 

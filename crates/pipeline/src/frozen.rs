@@ -3,16 +3,17 @@
 use gyeol_engine::{FineTuning, KeptRows, TrainSet};
 
 use crate::Watcher;
+use crate::memory::Fit;
 use crate::prepare::Prepared;
 
-/// The share of the memory that is free which may be taken: the rest is for whatever else the run and the machine need.
+/// The share of the memory that the run leaves free which may be taken: the rest is for whatever else the machine does.
 const SHARE: f64 = 0.5;
 
 /// Where the system does not tell how much is free: this many bytes.
 const UNKNOWN: u64 = 1 << 30;
 
 /// What `prepared` trains, with room for what its frozen layers put out.
-pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, watcher: &mut dyn Watcher) -> FineTuning<'a> {
+pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, fit: &Fit, watcher: &mut dyn Watcher) -> FineTuning<'a> {
     let (train, valid) = (prepared.train.set(), prepared.valid_set());
     let mut objective = FineTuning {
         loss: &prepared.loss,
@@ -27,7 +28,8 @@ pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, watcher: &mut dyn Watcher)
     }
     let width = prepared.config.hidden_size;
     let wanted = [Some(train), valid].map(|set| set.map_or(0, |set| bytes(set, width)));
-    let free = available_bytes().map_or(UNKNOWN, |bytes| (bytes as f64 * SHARE) as u64);
+    let left = fit.available.map(|available| available.saturating_sub(fit.memory.total()));
+    let free = left.map_or(UNKNOWN, |bytes| (bytes as f64 * SHARE) as u64);
     let given = share_out(wanted, free);
     let [all, most] = [wanted, given].map(|bytes| bytes.iter().sum::<u64>());
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
@@ -43,14 +45,6 @@ pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, watcher: &mut dyn Watcher)
     });
     (objective.kept, objective.kept_valid) = (KeptRows::new(given[0]), KeptRows::new(given[1]));
     objective
-}
-
-/// Memory that can be taken without pushing anything out, in bytes; `None` where the system does not tell.
-fn available_bytes() -> Option<u64> {
-    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 /// Bytes of what frozen layers put out for a set, at most.

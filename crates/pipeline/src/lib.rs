@@ -18,6 +18,7 @@ mod frozen;
 pub mod hub;
 mod loss;
 mod masked_lm;
+mod memory;
 mod nearest;
 mod observer;
 mod predict;

@@ -5,6 +5,7 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::recover_directory;
 use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 
+use crate::memory::BatchShape;
 use crate::observer::{RunObserver, Scorer};
 use crate::recipe::{GuardRule, difference};
 use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
@@ -60,6 +61,11 @@ impl<'a> Claim<'a> {
         Ok(Self { runs, name, toml, unfinished })
     }
 
+    /// The batch that the unfinished run began with, if there is one and it has a saved state to go on from.
+    pub(crate) fn batch(&self) -> Result<Option<BatchShape>, Error> {
+        self.unfinished.as_ref().map_or(Ok(None), batch_of)
+    }
+
     /// The run to write.
     pub(crate) fn take(self) -> Result<ActiveRun, Error> {
         match self.unfinished {
@@ -67,6 +73,16 @@ impl<'a> Claim<'a> {
             None => Ok(self.runs.create(self.name, self.toml)?),
         }
     }
+}
+
+/// The batch that a run began with, if it has a saved state to go on from.
+pub(crate) fn batch_of(run: &ActiveRun) -> Result<Option<BatchShape>, Error> {
+    let run = run.run();
+    if !run.checkpoints_dir().join(STATE).is_dir() {
+        return Ok(None);
+    }
+    let batch = run.journal()?.batch();
+    Ok(batch.map(|(batch_size, accumulate)| BatchShape { batch_size, accumulate }))
 }
 
 /// Refuses a state of another arithmetic, before anything of the run is touched: going on would end at bits that are
@@ -176,16 +192,24 @@ impl Session<'_> {
             action: "create",
             source,
         })?;
-        self.started(job.metric, steps, job.warnings)
+        self.started(job.metric, steps, Some(BatchShape::of(job.config)), job.warnings)
     }
 
     /// Appends that a process begins, and what may be wrong with its tables.
-    pub(crate) fn started(&mut self, metric: &str, total_steps: u64, warnings: &[String]) -> Result<(), Error> {
+    pub(crate) fn started(
+        &mut self,
+        metric: &str,
+        total_steps: u64,
+        batch: Option<BatchShape>,
+        warnings: &[String],
+    ) -> Result<(), Error> {
         self.run.record(EventKind::Started {
             metric: metric.to_owned(),
             total_steps,
             isa: Some(self.arithmetic.isa().to_owned()),
             precision: Some(self.arithmetic.precision().to_owned()),
+            batch_size: batch.map(|batch| batch.batch_size),
+            accumulate: batch.map(|batch| batch.accumulate),
         })?;
         for message in warnings {
             self.run.record(EventKind::Warning { message: message.clone() })?;
@@ -203,11 +227,9 @@ impl Session<'_> {
     ) -> Result<Fitted, Error> {
         let plan = job.plan();
         let checkpoints = self.run.run().checkpoints_dir();
-        let averages = job.config.ema > 0.0;
-        if averages {
-            model.keep_average()?;
-        }
-        let state_bytes = (3 + usize::from(averages)) * size_of::<f32>() * model.table().len();
+        let average = if job.config.ema > 0.0 { model.table().len() } else { 0 };
+        let state = model.table().len() + average + model.moments_len(job.config.optimizer);
+        let state_bytes = size_of::<f32>() * state;
         let metrics = (job.metric, job.guard.map(|guard| guard.metric));
         let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, metrics, scorer, plan, state_bytes);
         let outcome = Trainer {

@@ -286,10 +286,14 @@ fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
 }
 
 fn tell_estimate(estimate: &Estimate) -> String {
-    let memory = estimate.memory_bytes.map_or_else(|| "unknown".to_owned(), output::bytes);
     let runs = match estimate.runs {
         1 => "everything fits together; no run was made".to_owned(),
         k => format!("everything fits together; no run was made. {k} folds; rows and steps are those of one"),
+    };
+    let available = estimate.available_bytes.map_or_else(|| "an unknown amount".to_owned(), output::bytes);
+    let batch = match estimate.accumulate {
+        1 => format!("batches of {} rows", estimate.batch_size),
+        passes => format!("{passes} batches of {} rows a step", estimate.batch_size),
     };
     [
         runs,
@@ -305,7 +309,10 @@ fn tell_estimate(estimate: &Estimate) -> String {
             estimate.tokens_per_second, estimate.precision, estimate.isa
         ),
         format!("time      about {}", output::duration(estimate.seconds)),
-        format!("memory    {memory} so far; longer texts need more"),
+        format!(
+            "memory    {} at most for the model, its training and {batch}, of {available}",
+            output::bytes(estimate.memory_bytes)
+        ),
         format!("disk      {} at most", output::bytes(estimate.disk_bytes)),
     ]
     .join("\n")

@@ -160,14 +160,14 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
     refused_set("swa.checkpoints=0", &["swa.checkpoints: 0", "at least 1"]);
     refused_set("guard=log_loss", &["guard: ", "has no <= or >=", "write one such as \"log_loss <= 1.2 * best\""]);
     refused_set("guard=rmse <= best", &["guard: rmse is not a metric of classification; use accuracy"]);
+    refused_set("train.optimizer=adam", &["train.optimizer: unknown variant `adam`, expected one of `adamw`, `sgd`"]);
+    refused_set("train.momentum=0.5", &["train.momentum: 0.5 is not read here: only `train.optimizer = \"sgd\"` does"]);
+    refused_set("train.power=2", &["train.power: 2 is not read here: only `train.schedule = \"polynomial\"` does"]);
+    refused_set("train.layer_decay=0", &["train.layer_decay: 0 is out of range; expected above 0, and at most 1"]);
 }
 
 #[test]
 fn a_value_of_a_later_version_says_so() {
-    refused_set(
-        "train.schedule=polynomial",
-        &["train.schedule: \"polynomial\" is not in this version of gyeol; there are constant, linear, cosine"],
-    );
     refused_set("loss.kind=bce", &["loss.kind: \"bce\" is not in this version of gyeol"]);
     refused_set("train.precision=fp16", &["train.precision: unknown variant `fp16`, expected one of `auto`, `bf16`"]);
 }

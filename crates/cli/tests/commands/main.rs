@@ -11,6 +11,9 @@ mod help;
 mod init;
 mod losses;
 mod masked_lm;
+mod memory;
+#[cfg(unix)]
+mod optimisers;
 mod precision;
 mod predict;
 mod profile;

@@ -109,18 +109,18 @@ fn journal(project: &Project) -> String {
 }
 
 /// How often the journal names an event of `kind`.
-fn count(project: &Project, kind: &str) -> usize {
+pub(crate) fn count(project: &Project, kind: &str) -> usize {
     journal(project).matches(&format!("\"event\":\"{kind}\"")).count()
 }
 
 /// Starts `gyeol train recipe.toml` with further words, its streams kept for later.
-fn start(project: &Project, words: &[&str]) -> Child {
+pub(crate) fn start(project: &Project, words: &[&str]) -> Child {
     let mut command = project.0.command(&[&["train", "recipe.toml"], words].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until `reached`, or until the process has ended.
-fn wait_until(child: &mut Child, reached: impl Fn() -> bool) {
+pub(crate) fn wait_until(child: &mut Child, reached: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !reached() && child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < patience, "the process neither goes on nor ends");
@@ -129,13 +129,13 @@ fn wait_until(child: &mut Child, reached: impl Fn() -> bool) {
 }
 
 /// Sends a signal by its name.
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
     assert!(sent.success());
 }
 
 /// What the process has printed, and how it ended.
-fn ended(child: Child) -> Ran {
+pub(crate) fn ended(child: Child) -> Ran {
     Ran::of(child.wait_with_output().unwrap())
 }
 

@@ -57,7 +57,12 @@ impl Sandbox {
     pub(crate) fn program(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path()).stdin(Stdio::null());
-        command.env_remove("GYEOL_HOME").env_remove("GYEOL_ISA").env("NO_COLOR", "1").env("COLUMNS", "100");
+        command
+            .env_remove("GYEOL_HOME")
+            .env_remove("GYEOL_ISA")
+            .env_remove("GYEOL_MEMORY")
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100");
         command
     }
 }

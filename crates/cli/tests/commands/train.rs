@@ -308,7 +308,7 @@ fn a_dry_run_measures_and_leaves_no_run() {
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(&estimate[key], value, "{key}");
     }
-    for key in ["parameters", "tokens_per_second", "seconds", "disk_bytes"] {
+    for key in ["parameters", "tokens_per_second", "seconds", "memory_bytes", "disk_bytes"] {
         assert!(estimate[key].as_f64().unwrap() > 0.0, "{key}");
     }
     assert_eq!(project.files(), before);

@@ -7,7 +7,12 @@ mod host;
 
 use std::borrow::Cow;
 
-use gyeol_kernels::{Activation, AdamStep, Dropout, Heads, Linear, Queries, Span, rounded_stride};
+use gyeol_kernels::{
+    Activation, AdafactorStep, AdamStep, Dropout, Heads, Linear, LionStep, Queries, SgdStep, Span, rounded_stride,
+};
+
+use crate::config::Optimizer;
+use crate::params::Tensor;
 
 pub use host::{Cpu, Host, Reference};
 
@@ -135,19 +140,42 @@ pub struct TokenIndices {
     pub read: Vec<u32>,
 }
 
-/// One of the arenas that are as long as the parameters.
+/// One of the arenas that are as long as the parameters, but for the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// The weights.
     Weights,
     /// Their gradients.
     Gradients,
-    /// Adam's first moments.
+    /// AdamW's and Lion's first moments, SGD's momentum; empty for another optimiser.
     FirstMoments,
-    /// Adam's second moments.
+    /// AdamW's second moments; empty for another optimiser.
     SecondMoments,
-    /// The moving average of the weights, where there is one.
+    /// Adafactor's means of squared gradients, tensor by tensor: of a matrix those of rows, then those of columns. This one is
+    /// shorter than the parameters; empty for another optimiser.
+    FactoredMoments,
+    /// The moving average of the weights; empty where there is none.
     Average,
+}
+
+/// One step of an optimiser.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OptimiserStep {
+    /// Of one that moves each weight by what is known of that weight alone.
+    Element(ElementStep),
+    /// Of Adafactor, which needs whole tensors.
+    Tensor(AdafactorStep),
+}
+
+/// One step of an optimiser that moves each weight by what is known of that weight alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ElementStep {
+    /// Of AdamW.
+    AdamW(AdamStep),
+    /// Of SGD with momentum.
+    Sgd(SgdStep),
+    /// Of Lion.
+    Lion(LionStep),
 }
 
 /// The device has no room for what was asked.
@@ -173,8 +201,12 @@ pub struct NormActs {
 /// The coarse operations of the encoder family. Shapes are those of `gyeol_kernels::Kernels`; a backward operation
 /// adds to the gradients of its parameters and overwrites those of its operands.
 pub trait Device: Send {
-    /// Room for the parameters of `layout`, zero; `training` also for gradients and moments.
+    /// Room for the parameters of `layout`, zero; `training` also for gradients.
     fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError>;
+    /// Room for what `optimizer` keeps of past gradients of `tensors`, all there are, zero; what was kept before is lost.
+    fn allocate_moments(&mut self, tensors: &[Tensor], optimizer: Optimizer) -> Result<(), AllocationError>;
+    /// Bytes that it keeps in training for the products of `linears`, beside the weights.
+    fn packed_bytes(&self, linears: &[LinearParams]) -> usize;
     /// Room for `len` activations; what they held is lost.
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError>;
     /// Makes up for every update put off: a device may leave those of linear weights until the next forward pass, and those
@@ -269,7 +301,7 @@ pub trait Device: Send {
     fn average(&mut self, decay: f64);
     /// The average takes the place of the weights, and the weights that of the average.
     fn swap_average(&mut self);
-    /// One AdamW step over `part` of the parameters, at once or put off, see [`Device::settle`]: a forward pass comes
-    /// before the next gradients.
-    fn adamw(&mut self, step: AdamStep, part: Span);
+    /// One step of the optimiser that there is room for over `part` of the parameters, which cuts no tensor and no linear
+    /// weight, at once or put off, see [`Device::settle`]: a forward pass comes before the next gradients.
+    fn update(&mut self, step: OptimiserStep, part: Span);
 }

@@ -53,6 +53,15 @@ impl<D: Device> Model<D> {
         self.encode_backward(&acts, stream);
     }
 
+    /// Places for the activations of a pass over `batch`.
+    pub(super) fn plan_classification(&self, planner: &mut Planner, batch: &Batch, training: bool) -> (Acts, HeadActs) {
+        let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
+        let upper = self.frozen..self.network.blocks.len();
+        let acts = self.plan(planner, batch, upper, first, training);
+        let head = self.network.head.classification().plan(planner, batch.len(), training);
+        (acts, head)
+    }
+
     fn classify(
         &mut self,
         batch: &Batch,
@@ -62,10 +71,7 @@ impl<D: Device> Model<D> {
         let training = stream.is_some();
         let lower = self.lower(batch, kept)?;
         let mut planner = Planner::default();
-        let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
-        let upper = self.frozen..self.network.blocks.len();
-        let acts = self.plan(&mut planner, batch, upper, first, training);
-        let head = self.network.head.classification().plan(&mut planner, batch.len(), training);
+        let (acts, head) = self.plan_classification(&mut planner, batch, training);
         self.device.reserve_activations(planner.len())?;
         self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, &lower.values, stream);
         let d = &mut self.device;

@@ -1,7 +1,7 @@
 //! Frozen layers: the part of the encoder below those that train. It runs without dropout and without a backward pass, and
 //! what it puts out for a row may be kept.
 
-use super::{AllocationError, Batch, Device, Model, Planner, Rows};
+use super::{Acts, AllocationError, Batch, Device, Model, Planner, Rows};
 use crate::kept::KeptRows;
 
 /// What the frozen layers put out for a batch.
@@ -59,15 +59,28 @@ impl<D: Device> Model<D> {
         if self.frozen == self.network.blocks.len() { 1 } else { tokens }
     }
 
-    fn compute_lower(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
-        let mut planner = Planner::default();
+    fn plan_lower(&self, planner: &mut Planner, batch: &Batch) -> Acts {
         let tokens = batch.tokens();
         let last = if self.frozen == self.network.blocks.len() {
             Rows::First { tokens, sequences: batch.len() }
         } else {
             Rows::All { tokens }
         };
-        let acts = self.plan(&mut planner, batch, 0..self.frozen, last, false);
+        self.plan(planner, batch, 0..self.frozen, last, false)
+    }
+
+    /// Numbers that the activations of the frozen layers over `batch` take.
+    pub(super) fn lower_len(&self, batch: &Batch) -> usize {
+        let mut planner = Planner::default();
+        if self.frozen > 0 {
+            self.plan_lower(&mut planner, batch);
+        }
+        planner.len()
+    }
+
+    fn compute_lower(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
+        let mut planner = Planner::default();
+        let acts = self.plan_lower(&mut planner, batch);
         self.device.reserve_activations(planner.len())?;
         self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, &[], None);
         let mut values = vec![0.0; acts.out().span.len];

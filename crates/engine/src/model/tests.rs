@@ -5,7 +5,7 @@ use std::path::Path;
 use gyeol_kernels::{Isa, Operands};
 
 use super::*;
-use crate::config::TrainConfig;
+use crate::config::{Optimizer, TrainConfig};
 use crate::device::Cpu;
 use crate::kept::KeptRows;
 use crate::losses;
@@ -158,6 +158,25 @@ fn frozen_weights_and_moments_keep_their_bits_under_weight_decay() {
                 assert_ne!(after[start..], before[start..], "{name}, {frozen} frozen: {store:?}");
             }
         }
+    }
+}
+
+#[test]
+fn the_memory_of_training_is_what_the_device_has_room_for() {
+    for optimizer in [Optimizer::AdamW, Optimizer::Sgd, Optimizer::Lion, Optimizer::Adafactor] {
+        let mut model = model("electra_proj_reg", 0);
+        model.optimise_with(optimizer).unwrap();
+        let memory = model.memory(optimizer);
+        let bytes = |model: &mut Model<Cpu>, store| 4 * model.download(store).len() as u64;
+        let moments = [Store::FirstMoments, Store::SecondMoments, Store::FactoredMoments];
+        assert_eq!(memory.moments, moments.map(|store| bytes(&mut model, store)).iter().sum::<u64>(), "{optimizer:?}");
+        assert_eq!(memory.gradients, bytes(&mut model, Store::Gradients));
+        assert!(memory.weights >= memory.gradients);
+        assert!(model.activation_bytes(&batch(0), true) > model.activation_bytes(&batch(0), false));
+        model.freeze(LAYERS);
+        let frozen = model.memory(optimizer);
+        assert!(frozen.weights == memory.weights && frozen.gradients < memory.gradients / 4, "{optimizer:?}");
+        assert!(frozen.moments < memory.moments / 2, "{optimizer:?}");
     }
 }
 

@@ -100,6 +100,10 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     /// # Errors
     /// If the training goes off before there is a checkpoint, the device has no room, or a file cannot be written or read.
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+        self.model.optimise_with(self.config.optimizer)?;
+        if self.config.ema > 0.0 {
+            self.model.keep_average()?;
+        }
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
         let last = self.stop_after.map_or(plan.steps, |last| last.min(plan.steps));

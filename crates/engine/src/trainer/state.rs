@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::divergence::Losses;
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
+use crate::config::TrainConfig;
 use crate::device::{Device, Store};
 use crate::hf::{HfError, WeightPrecision, Weights, recover_directory, write_directory, write_file, write_safetensors};
 use crate::objectives::Objective;
@@ -16,12 +17,22 @@ use crate::objectives::Objective;
 const FORMAT: u32 = 2;
 const POSITION: &str = "state.json";
 const ARENAS: &str = "arenas.safetensors";
-const STORES: [(&str, Store); 4] = [
-    ("weights", Store::Weights),
-    ("first_moments", Store::FirstMoments),
-    ("second_moments", Store::SecondMoments),
-    ("average", Store::Average),
-];
+
+/// The arenas of a state with their names in its file: the weights, their average if there is one, and what the optimiser
+/// keeps of past gradients.
+fn stores(config: &TrainConfig) -> impl Iterator<Item = (&'static str, Store)> {
+    let name = |store| match store {
+        Store::Weights => "weights",
+        Store::Gradients => "gradients",
+        Store::FirstMoments => "first_moments",
+        Store::SecondMoments => "second_moments",
+        Store::FactoredMoments => "factored_moments",
+        Store::Average => "average",
+    };
+    let average = (config.ema > 0.0).then_some(&Store::Average);
+    let stores = std::iter::once(&Store::Weights).chain(average).chain(config.optimizer.moments());
+    stores.map(move |&store| (name(store), store))
+}
 
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -104,25 +115,20 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         };
         self.model.device.settle();
         write_directory(&self.paths.state, |staging| {
-            let stores = self.stores().into_iter();
-            let arenas: Vec<_> = stores.map(|(name, store)| (name, self.model.device.download(store))).collect();
-            let shape = [file.parameters];
+            let arenas: Vec<_> = stores(self.config)
+                .map(|(name, store)| (name, self.model.device.download(store)))
+                .map(|(name, values)| (name, [values.len()], values))
+                .collect();
             write_safetensors(
                 &staging.join(ARENAS),
                 WeightPrecision::F32,
-                arenas.iter().map(|(name, values)| (*name, &shape[..], &values[..])),
+                arenas.iter().map(|(name, shape, values)| (*name, &shape[..], &values[..])),
             )?;
             write_file(&staging.join(POSITION), |out| Ok(serde_json::to_writer_pretty(out, &file)?))
         })?;
         self.remove_stale(state)?;
         observer.saved();
         Ok(())
-    }
-
-    /// The arenas that the rest of the run depends on.
-    fn stores(&self) -> Vec<(&'static str, Store)> {
-        let averages = self.config.ema > 0.0;
-        STORES.into_iter().filter(|(_, store)| averages || *store != Store::Average).collect()
     }
 
     /// The saved state, with the weights and moments in the model; `None` if nothing was saved.
@@ -153,10 +159,11 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             return Err(TrainError::State { path: dir, problem });
         }
         let weights = Weights::open_file(&dir.join(ARENAS))?;
-        let mut values = vec![0.0; file.parameters];
-        for (name, store) in self.stores() {
-            weights.read_f32(name, &[file.parameters], &mut values)?;
-            self.model.device.upload(store, Span::new(0, file.parameters), &values);
+        let mut values = Vec::new();
+        for (name, store) in stores(self.config) {
+            values.resize(self.model.device.download(store).len(), 0.0);
+            weights.read_f32(name, &[values.len()], &mut values)?;
+            self.model.device.upload(store, Span::new(0, values.len()), &values);
         }
         // The process may have ended after the state was saved and before these were removed.
         self.remove_stale(&mut file.state)?;

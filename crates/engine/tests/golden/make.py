@@ -1,6 +1,6 @@
 """Goldens of the whole model, made with transformers and PyTorch: the engine is compared with these files.
 
-    pip install torch transformers safetensors
+    pip install torch transformers safetensors lion-pytorch
     python make.py                 # rewrites every case directory beside this script
 
 A case directory holds
@@ -25,6 +25,9 @@ once in `grad_norms`.
                         embedding no gradient, as an output it does
     masked_accumulate   two batches a window (after3.safetensors, no gradients); the first of the last has nothing masked
 
+The cases `sgd`, `lion`, `adafactor` and `layer_decay` train the model of another case on its batches with another optimiser, or
+with a learning rate that falls by a factor per layer. They have expected.json without logits and loss, and after10.safetensors.
+
 Every tensor is float32 and has the name and the shape of the model's parameter. `logits`, `loss` and the gradients are of
 the first batch at the starting weights; `losses[i]`, `learning_rates[i]` and `grad_norms[i]` (before clipping) are those of
 optimiser step i, the first of which has learning rate 0 where there is a warm-up.
@@ -44,6 +47,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lion_pytorch import Lion
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy, mse_loss
 from transformers import (
@@ -59,6 +63,7 @@ from transformers import (
     Trainer,
     get_linear_schedule_with_warmup,
 )
+from transformers.optimization import Adafactor
 from transformers.utils.logging import disable_progress_bar
 
 HERE = Path(__file__).parent
@@ -100,6 +105,14 @@ CASES = {
     "electra_reg_pairs": (ELECTRA, {**WIDE, "embedding_size": 24}, True, 1, 7),
     "electra_proj_cls_pairs": (ELECTRA, {**WIDE, "embedding_size": 10}, True, 4, 8),
     "electra_proj_reg": (ELECTRA, {**NARROW, "embedding_size": 20}, False, 1, 9),
+}
+
+# Other optimisers: the case whose model and batches they train on, and what differs of HYPER
+OPTIMISER_CASES = {
+    "sgd": ("bert_reg_pairs", {"optimizer": "sgd", "momentum": 0.9, "learning_rate": 5e-2}),
+    "lion": ("bert_reg_pairs", {"optimizer": "lion", "learning_rate": 1e-3}),
+    "adafactor": ("bert_reg_pairs", {"optimizer": "adafactor", "learning_rate": 5e-3}),
+    "layer_decay": ("electra_proj_reg", {"layer_decay": 0.6}),
 }
 
 # Masked language models: name, and the same without labels. Their layers have another activation than exact GELU, because
@@ -255,16 +268,39 @@ def first_batch(model, batch):
     return logits.detach(), loss.item(), gradients
 
 
+def make_optimiser(model, hyper):
+    """The optimiser over groups that differ in weight decay and, with layer decay, in learning rate."""
+    decayed = set(Trainer.get_decay_parameter_names(None, model))
+    groups = {}
+    for name, parameter in model.named_parameters():
+        weight_decay = hyper["weight_decay"] if name in decayed else 0.0
+        rate = hyper["learning_rate"] * hyper.get("layer_decay", 1.0) ** depth(model, name)
+        group = groups.setdefault((weight_decay, rate), {"params": [], "weight_decay": weight_decay, "lr": rate})
+        group["params"].append(parameter)
+    groups, rate = list(groups.values()), hyper["learning_rate"]
+    match hyper.get("optimizer", "adamw"):
+        case "adamw":
+            betas = (hyper["adam_beta1"], hyper["adam_beta2"])
+            return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=hyper["adam_epsilon"])
+        case "sgd":
+            return torch.optim.SGD(groups, lr=rate, momentum=hyper["momentum"])
+        case "lion":
+            return Lion(groups, lr=rate)
+        case "adafactor":
+            return Adafactor(groups, lr=rate, scale_parameter=False, relative_step=False)
+
+
+def depth(model, name):
+    """How many layers below the head a parameter is."""
+    layers = model.config.num_hidden_layers
+    if ".embeddings" in name:
+        return layers + 1
+    return layers - int(name.split(".layer.")[1].split(".")[0]) if ".layer." in name else 0
+
+
 def train(model, batches, hyper):
     """One epoch as HF Trainer runs it: decay groups, warm-up, accumulation, clipping, AdamW, linear schedule."""
-    decayed = set(Trainer.get_decay_parameter_names(None, model))
-    named = list(model.named_parameters())
-    groups = [
-        {"params": [p for n, p in named if n in decayed], "weight_decay": hyper["weight_decay"]},
-        {"params": [p for n, p in named if n not in decayed], "weight_decay": 0.0},
-    ]
-    betas = (hyper["adam_beta1"], hyper["adam_beta2"])
-    optimiser = torch.optim.AdamW(groups, lr=hyper["learning_rate"], betas=betas, eps=hyper["adam_epsilon"])
+    optimiser = make_optimiser(model, hyper)
     windows = [batches[i : i + hyper["accumulate"]] for i in range(0, len(batches), hyper["accumulate"])]
     schedule = get_linear_schedule_with_warmup(optimiser, hyper["warmup_steps"], len(windows))
     record = {"losses": [], "learning_rates": [], "grad_norms": []}
@@ -400,6 +436,20 @@ def make_masked_padding():
     assert gradients[table.format("position_embeddings")][1].eq(0).all()
 
 
+def make_optimiser_case(name):
+    start, changes = OPTIMISER_CASES[name]
+    directory, hyper, results = HERE / name, {**HYPER, **changes}, []
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    batches = json.loads((HERE / start / "batches.json").read_text())
+    for dtype in (torch.float32, torch.float64):
+        results.append(train(load(HERE / start, CASES[start][0][1], dtype), batches, hyper))
+    (after, record), (after64, _) = results
+    check_noise(name, "weights", noise(after64, after, ["key.bias"]))
+    write_json(directory / "expected.json", {"model": start, "hyper": {**hyper, "total_steps": len(batches)}, **record})
+    write_tensors(directory / "after10.safetensors", after)
+
+
 def make_accumulate():
     """Three optimiser steps over eight batches of unequal size; the last window has only two batches."""
     start = "bert_cls"
@@ -445,6 +495,8 @@ if __name__ == "__main__":
         make_case(case)
     make_accumulate()
     make_frozen()
+    for case in OPTIMISER_CASES:
+        make_optimiser_case(case)
     for case in MASKED_CASES:
         make_masked_case(case)
     make_masked_padding()

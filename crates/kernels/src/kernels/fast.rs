@@ -7,7 +7,7 @@ use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
 use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
 use crate::isa::{Isa, Operands};
-use crate::optimiser::{self, AdamStep, LazyRows};
+use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::rounded::{Rows, RowsMut, rounded_stride};
 use crate::{cross_entropy, norm, packed};
 
@@ -241,6 +241,29 @@ impl Kernels for Fast {
             Some(ids) => rows.catch_up(self.0, ids, table.weights, table.first, table.second),
             None => rows.settle(self.0, table.weights, table.first, table.second),
         }
+    }
+
+    fn sgd(&self, step: SgdStep, weights: &mut [f32], gradients: &[f32], momentum: &mut [f32]) {
+        optimiser::sgd(self.0, step, weights, gradients, momentum);
+    }
+
+    fn lion(&self, step: LionStep, weights: &mut [f32], gradients: &[f32], moments: &mut [f32]) {
+        optimiser::lion(self.0, step, weights, gradients, moments);
+    }
+
+    fn adafactor(&self, step: AdafactorStep, weights: &mut [f32], gradients: &[f32], means: &mut [f32]) {
+        optimiser::adafactor(self.0, step, weights, gradients, means);
+    }
+
+    fn adafactor_matrix(
+        &self,
+        step: AdafactorStep,
+        weights: &mut [f32],
+        gradients: &[f32],
+        row_means: &mut [f32],
+        column_means: &mut [f32],
+    ) {
+        optimiser::adafactor_matrix(self.0, step, weights, gradients, row_means, column_means);
     }
 
     fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64 {

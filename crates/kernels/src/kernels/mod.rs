@@ -13,7 +13,7 @@ use crate::dropout::Dropout;
 use crate::embedding::{self, TokenRows};
 use crate::gemm::Matrix;
 use crate::isa::Operands;
-use crate::optimiser::{self, AdamStep, LazyRows};
+use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::rounded::{Rows, RowsMut};
 
 pub use fast::Fast;
@@ -64,7 +64,7 @@ pub struct LinearGradient<'a> {
     pub accumulate: bool,
 }
 
-/// What AdamW reads and writes, each slice as long as the others.
+/// What AdamW reads and writes, each slice as long as the others; an optimiser that keeps less leaves moments empty.
 #[derive(Debug)]
 pub struct AdamSlices<'a> {
     /// The weights.
@@ -75,6 +75,14 @@ pub struct AdamSlices<'a> {
     pub first: &'a mut [f32],
     /// Second moments.
     pub second: &'a mut [f32],
+}
+
+impl AdamSlices<'_> {
+    /// The same for a while.
+    pub fn reborrow(&mut self) -> AdamSlices<'_> {
+        let Self { weights, gradients, first, second } = self;
+        AdamSlices { weights, gradients, first, second }
+    }
 }
 
 /// A table that [`LazyRows`] updates, with its moments.
@@ -262,6 +270,25 @@ pub trait Kernels: Send + Sync {
 
     /// Brings the rows `ids` of a table, or all of them, to the present.
     fn catch_up(&self, rows: &mut LazyRows, ids: Option<&[u32]>, table: RowSlices<'_>);
+
+    /// One step of SGD over equally long slices.
+    fn sgd(&self, step: SgdStep, weights: &mut [f32], gradients: &[f32], momentum: &mut [f32]);
+
+    /// One step of Lion over equally long slices.
+    fn lion(&self, step: LionStep, weights: &mut [f32], gradients: &[f32], moments: &mut [f32]);
+
+    /// One step of Adafactor over a tensor of one dimension, with the mean of each gradient's squares.
+    fn adafactor(&self, step: AdafactorStep, weights: &mut [f32], gradients: &[f32], means: &mut [f32]);
+
+    /// One step of Adafactor over a matrix, with the means of its squared gradients over each row and over each column.
+    fn adafactor_matrix(
+        &self,
+        step: AdafactorStep,
+        weights: &mut [f32],
+        gradients: &[f32],
+        row_means: &mut [f32],
+        column_means: &mut [f32],
+    );
 
     /// Σ g² over the touched rows of a table.
     fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64;

@@ -7,7 +7,7 @@ use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
 use crate::isa::{Isa, Operands};
-use crate::optimiser::{AdamStep, LazyRows};
+use crate::optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::rounded::{Rows, RowsMut};
 use crate::{packed, reference};
 
@@ -204,6 +204,29 @@ impl Kernels for Scalar {
             Some(ids) => rows.catch_up(Isa::Portable, ids, table.weights, table.first, table.second),
             None => rows.settle(Isa::Portable, table.weights, table.first, table.second),
         }
+    }
+
+    fn sgd(&self, step: SgdStep, weights: &mut [f32], gradients: &[f32], momentum: &mut [f32]) {
+        reference::sgd(step, weights, gradients, momentum);
+    }
+
+    fn lion(&self, step: LionStep, weights: &mut [f32], gradients: &[f32], moments: &mut [f32]) {
+        reference::lion(step, weights, gradients, moments);
+    }
+
+    fn adafactor(&self, step: AdafactorStep, weights: &mut [f32], gradients: &[f32], means: &mut [f32]) {
+        reference::adafactor(step, weights, gradients, means);
+    }
+
+    fn adafactor_matrix(
+        &self,
+        step: AdafactorStep,
+        weights: &mut [f32],
+        gradients: &[f32],
+        row_means: &mut [f32],
+        column_means: &mut [f32],
+    ) {
+        reference::adafactor_matrix(step, weights, gradients, row_means, column_means);
     }
 
     fn sum_of_squares_rows(&self, rows: &LazyRows, gradients: &[f32]) -> f64 {

@@ -7,8 +7,9 @@
 
 use rayon::prelude::*;
 
+use super::adamw::{AdamStep, Factors, adamw_part};
 use super::replay::replay;
-use super::{AdamStep, Factors, adamw_part, squares_part};
+use super::squares_part;
 use crate::isa::Isa;
 use crate::shared::SharedMut;
 
@@ -172,7 +173,8 @@ impl LazyRows {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{adamw, sum_of_squares, tests::STEP};
+    use super::super::adamw::{adamw, tests::STEP};
+    use super::super::sum_of_squares;
     use super::*;
     use crate::testing::{isas, random};
     use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{AdamStep, adamw_part};
+use super::adamw::{AdamStep, adamw_part};
 use crate::isa::Isa;
 use crate::kernels::Linear;
 use crate::packed::{PANEL, RowBlock, Tile};
@@ -47,7 +47,7 @@ pub(crate) fn adamw_linear(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{adamw, tests::STEP};
+    use super::super::adamw::{adamw, tests::STEP};
     use super::*;
     use crate::packed::pack;
     use crate::testing::{isas, random};

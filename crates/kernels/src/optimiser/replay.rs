@@ -1,7 +1,7 @@
 //! Several AdamW steps without a gradient at once, with the bits of one after the other. Moments of zero, those of rows
 //! never seen, stay so and add nothing to the weight: then only its decay is left to do.
 
-use super::Factors;
+use super::adamw::Factors;
 use crate::isa::multiversion;
 
 /// Elements replayed together, all steps while they are in registers or the first-level cache.
@@ -48,7 +48,7 @@ impl Factors {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AdamStep, adamw_part, tests::STEP};
+    use super::super::adamw::{AdamStep, adamw_part, tests::STEP};
     use super::*;
     use crate::testing::{isas, random};
     use proptest::prelude::*;

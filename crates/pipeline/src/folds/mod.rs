@@ -16,7 +16,7 @@ use gyeol_eval::{Form, Predictions, Summary};
 use crate::prepare::{Prepared, go_on};
 use crate::recipe::Recipe;
 use crate::runs::{EventKind, FoldScore, FoldsReport, Report, Run, Runs, Status, fold_name};
-use crate::session::{Claim, Session, Trained, check_arithmetic};
+use crate::session::{Claim, Session, Trained, batch_of, check_arithmetic};
 use crate::totals::rate;
 use crate::train::{by_name, source_scores, truth, tune, valid_sources};
 use crate::{Error, Watcher, class_shares, process};
@@ -39,7 +39,7 @@ pub(crate) fn train(
     let run = claim.take()?;
     refuse_other_arithmetic(prepared, run.run(), runs, k)?;
     let mut session = Session { run, watcher, arithmetic: prepared.arithmetic };
-    session.started(&prepared.metric.to_string(), steps, &prepared.warnings)?;
+    session.started(&prepared.metric.to_string(), steps, None, &prepared.warnings)?;
     let folds = Folds { prepared, adapted, runs, k };
     match folds.route(&mut session) {
         Ok(Trained::Finished(report)) => {
@@ -130,11 +130,12 @@ impl Folds<'_> {
         if let Some(run) = &begun {
             check_arithmetic(*arithmetic, run.run())?;
         }
+        let batch = begun.as_ref().map_or(Ok(None), batch_of)?;
         let take = || match begun {
             Some(run) => Ok(run),
             None => Ok(self.runs.create_fold(parent, fold, &toml)?),
         };
-        tune(&prepared, self.adapted, take, resume, watcher)
+        tune(&prepared, self.adapted, batch, take, resume, watcher)
     }
 
     /// Removes a finished fold's checkpoints: its model stays, and k times as many would fill a disk.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
 use gyeol_engine::config::TrainConfig;
 
-use super::Recipe;
 use super::loss::check_loss;
+use super::{Recipe, optimisation};
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -87,7 +87,7 @@ fn check_train(table: &str, train: &TrainConfig) -> Result<(), Problem> {
     for (name, value) in [("weight_decay", train.weight_decay), ("max_grad_norm", train.max_grad_norm)] {
         require(key(name), value.is_finite() && value >= 0.0, value, "a finite number from 0")?;
     }
-    Ok(())
+    optimisation::check(table, train)
 }
 
 /// Checks the masked-LM training of the table `table`.

@@ -1,7 +1,7 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
 use gyeol_data::{CleanConfig, DataConfig, FoldsConfig, SampleConfig, TokenizerConfig};
-use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, SwaConfig, TrainConfig};
+use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, SwaConfig, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -14,11 +14,10 @@ use crate::nearest::nearest;
 use crate::refit::RefitConfig;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 2] = ["head", "train.layer_decay"];
+const LATER: [&str; 1] = ["head"];
 
 /// The same of values.
-const LATER_VALUES: [(&str, &str); 3] =
-    [("train.schedule", "polynomial"), ("train.schedule", "cosine_restarts"), ("loss.kind", "bce")];
+const LATER_VALUES: [(&str, &str); 1] = [("loss.kind", "bce")];
 
 /// Asks a config struct for its keys.
 type Keys = fn() -> &'static [&'static str];
@@ -69,14 +68,6 @@ impl Schema {
     /// The table that has the key.
     fn table_of(&self, key: &str) -> Option<&'static str> {
         self.tables.iter().find(|(_, names)| names().contains(&key)).map(|(table, _)| *table)
-    }
-}
-
-/// The values a key of [`LATER_VALUES`] may have now.
-fn known_values(key: &str) -> &'static [&'static str] {
-    match key {
-        "train.schedule" => names::<Schedule>(),
-        _ => names::<LossKind>(),
     }
 }
 
@@ -136,7 +127,7 @@ fn check_value(key: &str, value: &Spanned<DeValue<'_>>, source: &Source) -> Resu
             at: source.place(value.span().start),
             key,
             value: value_later,
-            known: known_values(key),
+            known: names::<LossKind>(),
         }),
         None => Ok(()),
     }

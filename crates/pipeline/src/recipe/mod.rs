@@ -10,6 +10,7 @@ mod fields;
 mod guard;
 mod keys;
 mod loss;
+mod optimisation;
 mod pretraining;
 mod source;
 

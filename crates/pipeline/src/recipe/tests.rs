@@ -169,9 +169,8 @@ fn keys_of_a_later_version_say_so() {
 #[test]
 fn values_of_a_later_version_say_so_and_name_those_there_are() {
     assert_eq!(
-        refusal_of_text("[train]\nschedule = \"polynomial\"\n"),
-        "reviews.toml:10:12: train.schedule: \"polynomial\" is not in this version of gyeol; there are constant, linear, \
-         cosine"
+        refusal_of_text("[loss]\nkind = \"focal\"\n"),
+        "reviews.toml:10:8: loss.kind: \"focal\" is not in this version of gyeol; there are cross_entropy, l2"
     );
     assert_eq!(
         refusal(&["loss.kind=bce"]),

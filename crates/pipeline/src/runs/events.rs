@@ -30,6 +30,13 @@ pub enum EventKind {
         /// The precision the run resolved to, `bf16` or `f32`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         precision: Option<String>,
+        /// Rows of a pass, which the memory there was may have made fewer than the recipe says; absent in older journals, as
+        /// is what follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch_size: Option<usize>,
+        /// Passes of a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accumulate: Option<usize>,
     },
     /// One optimiser step, counted from 1.
     Step {

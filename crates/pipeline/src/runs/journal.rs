@@ -43,6 +43,14 @@ impl Journal {
         })
     }
 
+    /// The batch size and accumulation of the process that wrote last.
+    pub fn batch(&self) -> Option<(usize, usize)> {
+        self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Started { batch_size, accumulate, .. } => Some(((*batch_size)?, (*accumulate)?)),
+            _ => None,
+        })
+    }
+
     /// Reads the journal at `path`; one that does not exist is empty.
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
         let bytes = match fs::read(path) {
@@ -155,6 +163,8 @@ mod tests {
             total_steps: 2,
             isa: Some(isa.into()),
             precision: Some("f32".into()),
+            batch_size: Some(8),
+            accumulate: Some(4),
         }
     }
 
@@ -246,17 +256,18 @@ mod tests {
     }
 
     #[test]
-    fn the_arithmetic_is_that_of_the_last_process() {
+    fn arithmetic_and_batch_are_those_of_the_last_process() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut writer = JournalWriter::open(path.clone()).unwrap();
         for kind in [started("portable"), step(1), started("avx2"), EventKind::Resumed { step: 1 }] {
             writer.append(kind).unwrap();
         }
-        assert_eq!(Journal::read(&path).unwrap().arithmetic(), Some(("avx2", "f32")));
-        // A journal of before the arithmetic was written down.
+        let journal = Journal::read(&path).unwrap();
+        assert_eq!((journal.arithmetic(), journal.batch()), (Some(("avx2", "f32")), Some((8, 4))));
+        // A journal of before they were written down.
         let old = Journal::parse(br#"{"time":1.0,"event":"started","metric":"accuracy","total_steps":4}"#);
-        assert_eq!((old.events.len(), old.arithmetic()), (1, None));
+        assert_eq!((old.events.len(), old.arithmetic(), old.batch()), (1, None, None));
     }
 
     #[test]

@@ -90,6 +90,12 @@ pub struct Report {
     /// The run that was fitted again on all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit_of: Option<RefitConfig>,
+    /// Rows of a pass, where memory was too short for the recipe's `train.batch_size`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+    /// Passes of a step, where `batch_size` is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accumulate: Option<usize>,
     /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -88,7 +88,14 @@ mod tests {
 
     #[test]
     fn a_pause_between_two_sessions_is_no_work() {
-        let started = || EventKind::Started { metric: "accuracy".into(), total_steps: 9, isa: None, precision: None };
+        let started = || EventKind::Started {
+            metric: "accuracy".into(),
+            total_steps: 9,
+            isa: None,
+            precision: None,
+            batch_size: None,
+            accumulate: None,
+        };
         let events = [
             (100.0, started()),
             (130.0, EventKind::Interrupted { step: 4 }),

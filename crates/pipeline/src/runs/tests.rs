@@ -13,7 +13,14 @@ fn home() -> (tempfile::TempDir, Runs) {
 }
 
 fn started() -> EventKind {
-    EventKind::Started { metric: "accuracy".into(), total_steps: 4, isa: None, precision: None }
+    EventKind::Started {
+        metric: "accuracy".into(),
+        total_steps: 4,
+        isa: None,
+        precision: None,
+        batch_size: None,
+        accumulate: None,
+    }
 }
 
 fn report(score: f64) -> Report {

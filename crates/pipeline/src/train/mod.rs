@@ -16,6 +16,7 @@ use crate::course::{Overfitting, best_of_all};
 use crate::division::Division;
 use crate::folds;
 use crate::masked_lm::{Adapted, adapt};
+use crate::memory::{self, BatchShape, Fit};
 use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
 use crate::runs::{ActiveRun, AverageScore, Report, Run, Runs, SourceScores};
@@ -41,24 +42,28 @@ pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn W
     };
     match prepared.division {
         Division::Folds => folds::train(prepared, adapted.as_ref(), claim, runs, watcher),
-        _ => tune(prepared, adapted.as_ref(), || claim.take(), resume, watcher),
+        _ => tune(prepared, adapted.as_ref(), claim.batch()?, || claim.take(), resume, watcher),
     }
 }
 
-/// Trains `prepared` in the run that `take` gives, once it is known that it can begin. `adapted` is the directory of the
-/// adapted base, and the report of the run that made it.
+/// Trains `prepared` in the run that `take` gives, once it is known that it can begin; one that goes on keeps the batch it
+/// `began` with. `adapted` is the directory of the adapted base, and the report of the run that made it.
 pub(crate) fn tune(
     prepared: &Prepared,
     adapted: Option<&(PathBuf, Report)>,
+    began: Option<BatchShape>,
     take: impl FnOnce() -> Result<ActiveRun, Error>,
     resume: bool,
     watcher: &mut dyn Watcher,
 ) -> Result<Trained, Error> {
+    let fit = memory::fit(prepared, began)?;
+    fit.warning.iter().for_each(|text| watcher.warning(text));
     let mut model = base_model(prepared, adapted.map(|(dir, _)| &**dir), watcher)?;
     crate::prepare::go_on(&*watcher)?;
     let session = Session { run: take()?, watcher, arithmetic: prepared.arithmetic };
     let adapted = adapted.map(|(_, report)| report);
-    let mut tuning = Tuning { prepared, adapted, session };
+    let warnings = prepared.warnings.iter().chain(&fit.warning).cloned().collect();
+    let mut tuning = Tuning { prepared, fit, warnings, adapted, session };
     // The whole of it runs on a worker of the pool: handing each kernel to the pool from outside would cost more.
     rayon::scope(|_| tuning.route(&mut model, resume)).map_err(|error| tuning.session.failed(error))
 }
@@ -66,6 +71,10 @@ pub(crate) fn tune(
 /// A fine-tuning run.
 struct Tuning<'a> {
     prepared: &'a Prepared,
+    /// How it fits into memory.
+    fit: Fit,
+    /// What may be wrong with the tables, and with the batch.
+    warnings: Vec<String>,
     /// The run that adapted the base.
     adapted: Option<&'a Report>,
     session: Session<'a>,
@@ -93,9 +102,10 @@ impl Tuning<'_> {
     fn route(&mut self, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
-        let (config, stop_after) = prepared.schedule();
+        let (schedule, stop_after) = prepared.schedule();
+        let config = self.fit.batch.of_config(schedule);
         let job = Job {
-            objective: frozen::fine_tuning(prepared, self.session.watcher),
+            objective: frozen::fine_tuning(prepared, &self.fit, self.session.watcher),
             config: &config,
             stop_after,
             seed: prepared.recipe.seed,
@@ -104,7 +114,7 @@ impl Tuning<'_> {
             guard: prepared.recipe.guard,
             swa: prepared.recipe.swa,
             fingerprint: run_fingerprint(prepared, self.adapted)?,
-            warnings: &prepared.warnings,
+            warnings: &self.warnings,
         };
         self.session.begin(&job)?;
         let truth = prepared.valid_set().map(|valid| valid.targets.select(valid.rows));
@@ -155,6 +165,7 @@ impl Tuning<'_> {
         let metrics = scored.as_ref().map(Scored::metrics);
         let mut by_name = metrics.map(by_name).unwrap_or_default();
         by_name.extend(averaged_metric(prepared, outcome));
+        let smaller = Some(self.fit.batch).filter(|batch| *batch != BatchShape::of(&prepared.recipe.train));
         let report = Report {
             run: self.session.run.run().name().to_owned(),
             score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
@@ -189,6 +200,8 @@ impl Tuning<'_> {
             sampled: prepared.sampling.counts.clone(),
             folds: None,
             refit_of: prepared.recipe.refit.clone(),
+            batch_size: smaller.map(|batch| batch.batch_size),
+            accumulate: smaller.map(|batch| batch.accumulate),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
         };
         self.session.run.write_report(&report)?;

@@ -1,20 +1,23 @@
 //! The host as a device: arenas in memory, and whichever set of kernels it is given.
 
 mod keeping;
+mod moments;
 mod parameters;
 
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, AdamStep, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Queries, Scalar, Span,
-    TokenRows,
+    Activation, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Queries, Scalar, Span, TokenRows,
 };
 
 use super::{
-    Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, Store, TokenIndices,
+    Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, OptimiserStep, Store,
+    TokenIndices,
 };
+use crate::config::Optimizer;
+use crate::params::Tensor;
 use keeping::Keeping;
-use parameters::{Parameters, Update};
+use parameters::{Parameters, Waiting};
 
 /// The host's memory with one set of kernels.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ impl<K: Kernels> Host<K> {
 
 /// Computes a product, and the update that waits for it on another thread meanwhile: one waits for memory while the other
 /// computes.
-fn beside<K: Kernels>(kernels: &K, update: Option<Update<'_>>, product: impl FnOnce() + Send) {
+fn beside<K: Kernels>(kernels: &K, update: Option<Waiting<'_>>, product: impl FnOnce() + Send) {
     match update {
         Some(update) => {
             rayon::join(product, || update.apply(kernels));
@@ -80,6 +83,16 @@ fn beside<K: Kernels>(kernels: &K, update: Option<Update<'_>>, product: impl FnO
 impl<K: Kernels> Device for Host<K> {
     fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError> {
         self.parameters.allocate(layout, training)
+    }
+
+    fn allocate_moments(&mut self, tensors: &[Tensor], optimizer: Optimizer) -> Result<(), AllocationError> {
+        // Updates that wait would otherwise be made with the new moments.
+        self.settle();
+        self.parameters.allocate_moments(tensors, optimizer)
+    }
+
+    fn packed_bytes(&self, linears: &[LinearParams]) -> usize {
+        self.parameters.packed_bytes(linears)
     }
 
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError> {
@@ -286,7 +299,7 @@ impl<K: Kernels> Device for Host<K> {
         self.parameters.swap_average(&self.kernels);
     }
 
-    fn adamw(&mut self, step: AdamStep, part: Span) {
-        self.parameters.adamw(&self.kernels, step, part);
+    fn update(&mut self, step: OptimiserStep, part: Span) {
+        self.parameters.update(&self.kernels, step, part);
     }
 }

@@ -9,11 +9,15 @@
 //! updated plainly.
 
 use gyeol_kernels::{
-    AdamSlices, AdamStep, Arena, Kernels, LazyRows, Linear, LinearGradient, Operands, PackedWeight, RowSlices, Span,
-    Weight,
+    AdafactorStep, AdamSlices, Arena, Kernels, LazyRows, Linear, LinearGradient, Operands, PackedWeight, RowSlices,
+    Span, Weight,
 };
 
-use super::super::{AllocationError, Exactness, Layout, LinearParams, Param, Store};
+use super::super::{AllocationError, ElementStep, Exactness, Layout, LinearParams, OptimiserStep, Param, Store};
+use super::moments::Moments;
+use crate::config::Optimizer;
+use crate::optim::Means;
+use crate::params::Tensor;
 
 /// An arena of `len` zeros for `what`.
 pub(super) fn arena<T: gyeol_kernels::Word>(what: &'static str, len: usize) -> Result<Arena<T>, AllocationError> {
@@ -25,8 +29,7 @@ pub(super) struct Parameters {
     operands: Operands,
     weights: Arena,
     gradients: Arena,
-    first: Arena,
-    second: Arena,
+    moments: Moments,
     /// Empty where no average is kept.
     average: Arena,
     linears: Vec<LinearState>,
@@ -54,7 +57,7 @@ struct LinearState {
     /// Σ of the squares of its weight's gradient.
     squares: f64,
     /// The update of its weight that waits; its gradient is the one in the arena until then.
-    waiting: Option<AdamStep>,
+    waiting: Option<ElementStep>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -109,8 +112,7 @@ impl Parameters {
             operands,
             weights: empty(),
             gradients: empty(),
-            first: empty(),
-            second: empty(),
+            moments: Moments::none(),
             average: empty(),
             linears: Vec::new(),
             tied: None,
@@ -127,8 +129,7 @@ impl Parameters {
         let (mut forward, mut backward) = (0, 0);
         self.linears.clear();
         for &params in layout.linears {
-            let packs = self.operands == Operands::Bf16 && params.exactness == Exactness::Device;
-            let packed = packs.then(|| {
+            let packed = self.packs(&params).then(|| {
                 let words = [params.shape.forward_words(), if training { params.shape.backward_words() } else { 0 }];
                 let spans =
                     PackedSpans { forward: Span::new(forward, words[0]), backward: Span::new(backward, words[1]) };
@@ -145,8 +146,6 @@ impl Parameters {
         let extra = if training { layout.len } else { 0 };
         self.weights = arena("the weights", layout.len)?;
         self.gradients = arena("the gradients", extra)?;
-        self.first = arena("the first moments", extra)?;
-        self.second = arena("the second moments", extra)?;
         self.forward = arena("the packed weights", forward)?;
         self.backward = arena("the packed weights", backward)?;
         self.packed_current = false;
@@ -171,12 +170,30 @@ impl Parameters {
         self.packed_current = false;
     }
 
+    pub(super) fn allocate_moments(&mut self, tensors: &[Tensor], optimizer: Optimizer) -> Result<(), AllocationError> {
+        // The old ones are given back first: both at once may not fit.
+        self.moments = Moments::none();
+        self.moments = Moments::allocate(tensors, optimizer)?;
+        Ok(())
+    }
+
+    pub(super) fn packed_bytes(&self, linears: &[LinearParams]) -> usize {
+        let packed = linears.iter().filter(|params| self.packs(params));
+        packed.map(|params| (params.shape.forward_words() + params.shape.backward_words()) * size_of::<u32>()).sum()
+    }
+
+    /// Whether products read copies of the layer's weight.
+    fn packs(&self, params: &LinearParams) -> bool {
+        self.operands == Operands::Bf16 && params.exactness == Exactness::Device
+    }
+
     pub(super) fn store(&self, store: Store) -> &Arena {
         match store {
             Store::Weights => &self.weights,
             Store::Gradients => &self.gradients,
-            Store::FirstMoments => &self.first,
-            Store::SecondMoments => &self.second,
+            Store::FirstMoments => &self.moments.first,
+            Store::SecondMoments => &self.moments.second,
+            Store::FactoredMoments => &self.moments.means,
             Store::Average => &self.average,
         }
     }
@@ -187,8 +204,9 @@ impl Parameters {
         let arena = match store {
             Store::Weights => &mut self.weights,
             Store::Gradients => &mut self.gradients,
-            Store::FirstMoments => &mut self.first,
-            Store::SecondMoments => &mut self.second,
+            Store::FirstMoments => &mut self.moments.first,
+            Store::SecondMoments => &mut self.moments.second,
+            Store::FactoredMoments => &mut self.moments.means,
             Store::Average => &mut self.average,
         };
         arena.view_mut(part).copy_from_slice(values);
@@ -199,12 +217,12 @@ impl Parameters {
     pub(super) fn settle<K: Kernels>(&mut self, kernels: &K) {
         self.catch_up(kernels, None);
         for linear in 0..self.linears.len() {
-            self.update(kernels, linear);
+            self.apply_waiting(kernels, linear);
         }
     }
 
     /// Makes up for the update of a linear weight, if it waits.
-    fn update<K: Kernels>(&mut self, kernels: &K, linear: usize) {
+    fn apply_waiting<K: Kernels>(&mut self, kernels: &K, linear: usize) {
         if let Some(update) = self.split([Span::default(); 2], PackedSpans::default(), linear).2 {
             update.apply(kernels);
         }
@@ -216,22 +234,18 @@ impl Parameters {
         read: [Span; 2],
         packed: PackedSpans,
         linear: usize,
-    ) -> ([&[f32]; 2], PackedWeight<'_>, Option<Update<'_>>) {
+    ) -> ([&[f32]; 2], PackedWeight<'_>, Option<Waiting<'_>>) {
         let waiting = self.linears.get_mut(linear).and_then(|linear| Some((linear.waiting.take()?, linear)));
         let weight = waiting.as_ref().map_or(Span::default(), |(_, linear)| linear.params.weight.0);
         let written = waiting.as_ref().and_then(|(_, linear)| linear.packed).unwrap_or_default();
         let (read, [weights]) = self.weights.views(read, [weight]);
         let ([forward], [forward_written]) = self.forward.views([packed.forward], [written.forward]);
         let ([backward], [backward_written]) = self.backward.views([packed.backward], [written.backward]);
-        let update = waiting.map(|(step, linear)| Update {
+        let [first, second] = self.moments.views(weight);
+        let update = waiting.map(|(step, linear)| Waiting {
             step,
             shape: linear.params.shape,
-            state: AdamSlices {
-                weights,
-                gradients: self.gradients.view(weight),
-                first: self.first.view_mut(weight),
-                second: self.second.view_mut(weight),
-            },
+            state: AdamSlices { weights, gradients: self.gradients.view(weight), first, second },
             packed: linear.packed.is_some().then_some([forward_written, backward_written]),
         });
         (read, PackedWeight { forward, backward }, update)
@@ -242,7 +256,7 @@ impl Parameters {
         self.catch_up(kernels, Some(words));
         // The embeddings read a tied table before the product that it would otherwise be updated beside.
         if let Some(tied) = self.tied {
-            self.update(kernels, tied);
+            self.apply_waiting(kernels, tied);
         }
         if self.packed_current {
             return;
@@ -259,8 +273,7 @@ impl Parameters {
 
     fn catch_up<K: Kernels>(&mut self, kernels: &K, ids: Option<&[u32]>) {
         if let Some(rows) = &mut self.words {
-            let table = row_slices(self.words_span, &mut self.weights, &mut self.first, &mut self.second);
-            kernels.catch_up(rows, ids, table);
+            self.moments.catch_up(kernels, rows, ids, &mut self.weights, self.words_span);
         }
     }
 
@@ -283,8 +296,8 @@ impl Parameters {
         &mut self,
         kernels: &K,
         p: &LinearParams,
-    ) -> (Weight<'_>, &[f32], Option<Update<'_>>) {
-        self.update(kernels, p.index);
+    ) -> (Weight<'_>, &[f32], Option<Waiting<'_>>) {
+        self.apply_waiting(kernels, p.index);
         let packed = self.linears[p.index].packed;
         let ([values, bias], copies, next) =
             self.split([p.weight.0, p.bias.0], packed.unwrap_or_default(), p.index + 1);
@@ -350,53 +363,95 @@ impl Parameters {
         self.sections.iter().map(squares).sum()
     }
 
-    /// One AdamW step over `part`, which cuts neither a linear weight nor the word table in two. That of a linear weight
-    /// waits until it is next read.
-    pub(super) fn adamw<K: Kernels>(&mut self, kernels: &K, step: AdamStep, part: Span) {
+    /// One step of the optimiser over `part`, which cuts no tensor, no linear weight and not the word table in two.
+    pub(super) fn update<K: Kernels>(&mut self, kernels: &K, step: OptimiserStep, part: Span) {
+        match step {
+            OptimiserStep::Element(step) => self.update_elements(kernels, step, part),
+            OptimiserStep::Tensor(step) => self.update_tensors(kernels, step, part),
+        }
+    }
+
+    /// That of a linear weight waits until it is next read; AdamW's of the word table row by row.
+    fn update_elements<K: Kernels>(&mut self, kernels: &K, step: ElementStep, part: Span) {
         for section in &self.sections {
             let start = section.span.start.max(part.start);
             let span = Span::new(start, section.span.end().min(part.end()).saturating_sub(start));
             if span.len == 0 {
                 continue;
             }
-            if let (Kind::Words, Some(rows)) = (section.kind, &mut self.words) {
-                assert_eq!(span, section.span, "a table is updated whole");
-                let table = row_slices(span, &mut self.weights, &mut self.first, &mut self.second);
-                kernels.adamw_rows(step, rows, table, self.gradients.view_mut(span));
-                continue;
+            let [first, second] = self.moments.views(span);
+            match (section.kind, step, &mut self.words) {
+                (Kind::Linear(linear), ..) => {
+                    assert_eq!(span, section.span, "a weight is updated whole");
+                    assert!(self.linears[linear].written, "an update follows a backward pass");
+                    self.linears[linear].waiting = Some(step);
+                }
+                (Kind::Words, ElementStep::AdamW(step), Some(rows)) => {
+                    assert_eq!(span, section.span, "a table is updated whole");
+                    let table = RowSlices { weights: self.weights.view_mut(span), first, second };
+                    kernels.adamw_rows(step, rows, table, self.gradients.view_mut(span));
+                }
+                _ => {
+                    let (weights, gradients) = (self.weights.view_mut(span), self.gradients.view(span));
+                    apply(kernels, step, AdamSlices { weights, gradients, first, second });
+                }
             }
-            if let Kind::Linear(linear) = section.kind {
-                assert_eq!(span, section.span, "a weight is updated whole");
-                assert!(self.linears[linear].written, "an update follows a backward pass");
-                self.linears[linear].waiting = Some(step);
-                continue;
-            }
-            let [first, second] = [&mut self.first, &mut self.second].map(|moments| moments.view_mut(span));
-            kernels.adamw(step, self.weights.view_mut(span), self.gradients.view(span), first, second);
         }
+    }
+
+    /// At once: the packed copies are made anew before the next pass.
+    fn update_tensors<K: Kernels>(&mut self, kernels: &K, step: AdafactorStep, part: Span) {
+        let inside = |span: Span| part.start <= span.start && span.end() <= part.end();
+        let read = self.linears.iter().filter(|linear| inside(linear.params.weight.0));
+        assert!(read.into_iter().all(|linear| linear.written), "an update follows a backward pass");
+        for place in self.moments.places.iter().filter(|place| inside(place.tensor)) {
+            let (weights, gradients) = (self.weights.view_mut(place.tensor), self.gradients.view(place.tensor));
+            match place.means {
+                Means::Matrix { rows, columns } => {
+                    let ([], [rows, columns]) = self.moments.means.views([], [rows, columns]);
+                    kernels.adafactor_matrix(step, weights, gradients, rows, columns);
+                }
+                Means::Elements(means) => {
+                    kernels.adafactor(step, weights, gradients, self.moments.means.view_mut(means));
+                }
+            }
+        }
+        self.packed_current = false;
     }
 }
 
 /// An update of a linear weight that waited, with all it reads and writes.
 #[derive(Debug)]
-pub(super) struct Update<'a> {
-    step: AdamStep,
+pub(super) struct Waiting<'a> {
+    step: ElementStep,
     shape: Linear,
     state: AdamSlices<'a>,
     /// The copies in both orders, where it is computed in bfloat16.
     packed: Option<[&'a mut [u32]; 2]>,
 }
 
-impl Update<'_> {
+impl Waiting<'_> {
     pub(super) fn apply<K: Kernels>(self, kernels: &K) {
-        let Self { step, shape, state, packed } = self;
-        match packed {
-            Some([forward, backward]) => kernels.adamw_packed(step, shape, state, forward, backward),
-            None => kernels.adamw(step, state.weights, state.gradients, state.first, state.second),
+        let Self { step, shape, mut state, packed } = self;
+        match (step, packed) {
+            (ElementStep::AdamW(step), Some([forward, backward])) => {
+                kernels.adamw_packed(step, shape, state, forward, backward);
+            }
+            (step, None) => apply(kernels, step, state),
+            (step, Some([forward, backward])) => {
+                apply(kernels, step, state.reborrow());
+                kernels.pack(shape, state.weights, forward, backward);
+            }
         }
     }
 }
 
-fn row_slices<'a>(span: Span, weights: &'a mut Arena, first: &'a mut Arena, second: &'a mut Arena) -> RowSlices<'a> {
-    RowSlices { weights: weights.view_mut(span), first: first.view_mut(span), second: second.view_mut(span) }
+/// One step over equally long slices; moments that the optimiser does not keep are empty.
+fn apply<K: Kernels>(kernels: &K, step: ElementStep, state: AdamSlices<'_>) {
+    let AdamSlices { weights, gradients, first, second } = state;
+    match step {
+        ElementStep::AdamW(step) => kernels.adamw(step, weights, gradients, first, second),
+        ElementStep::Sgd(step) => kernels.sgd(step, weights, gradients, first),
+        ElementStep::Lion(step) => kernels.lion(step, weights, gradients, first),
+    }
 }

@@ -259,9 +259,6 @@ impl Run {
         let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
         let head = HeadKind::Classification { outputs: CLASSES as usize };
         let mut model = Model::new(Cpu::new(isa, operands), config, head, true).unwrap();
-        if self.config.ema > 0.0 {
-            model.keep_average().unwrap();
-        }
         model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
         model
     }

@@ -1,0 +1,52 @@
+//! How much memory training takes, from the shapes alone: nothing is allocated or computed.
+
+use gyeol_data::Batch;
+
+use super::{Device, Model, Planner};
+use crate::config::Optimizer;
+
+/// Bytes that training a model occupies at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// The weights, and the copies of them that products read.
+    pub weights: u64,
+    /// The gradients of what trains.
+    pub gradients: u64,
+    /// What the optimiser keeps of them.
+    pub moments: u64,
+    /// The intermediate values of the largest batch.
+    pub activations: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(self) -> u64 {
+        self.weights + self.gradients + self.moments + self.activations
+    }
+}
+
+const NUMBER: u64 = size_of::<f32>() as u64;
+
+impl<D: Device> Model<D> {
+    /// What training with `optimizer` occupies, activations apart. Frozen parameters have neither gradient nor moments.
+    pub fn memory(&self, optimizer: Optimizer) -> Memory {
+        let (table, start) = (self.table(), self.trained_from());
+        let trained = || table.tensors().iter().filter(move |tensor| tensor.span.start >= start);
+        Memory {
+            weights: table.len() as u64 * NUMBER + self.device.packed_bytes(table.linears()) as u64,
+            gradients: trained().map(|tensor| tensor.span.len as u64).sum::<u64>() * NUMBER,
+            moments: optimizer.moments_len(trained()) as u64 * NUMBER,
+            activations: 0,
+        }
+    }
+
+    /// Bytes of the activations of a pass over `batch`, in training or in inference.
+    ///
+    /// # Panics
+    /// If it is a masked language model.
+    pub fn activation_bytes(&self, batch: &Batch, training: bool) -> u64 {
+        let mut planner = Planner::default();
+        self.plan_classification(&mut planner, batch, training);
+        planner.len().max(self.lower_len(batch)) as u64 * NUMBER
+    }
+}
