@@ -310,7 +310,8 @@ impl<'de> Deserialize<'de> for EvaluateEvery {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
-    /// The loss; absent: `cross_entropy` for classification, `l2` for regression.
+    /// The loss; absent: `cross_entropy` for classification, `l2` for regression. That of label sets has to be named, as
+    /// it says that there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<LossKind>,
 }
@@ -321,6 +322,8 @@ pub struct LossConfig {
 pub enum LossKind {
     /// Mean negative log-likelihood of the softmax (classification).
     CrossEntropy,
+    /// Mean binary cross-entropy of the sigmoids (classification of rows with any number of labels).
+    Bce,
     /// Mean squared error (regression).
     L2,
 }

@@ -90,6 +90,7 @@ impl Golden {
     fn loss_kind(&self) -> LossKind {
         match self.batches[0].1 {
             Targets::Classes(_) => LossKind::CrossEntropy,
+            Targets::Sets(_) => LossKind::Bce,
             Targets::Scores(_) => LossKind::L2,
         }
     }

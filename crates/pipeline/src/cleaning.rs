@@ -1,16 +1,14 @@
 //! Cleaning on the route: fitted on the rows that train, applied to every table, its special tokens made known to the
 //! tokeniser and the encoder. What a step does is in `gyeol_data`.
 
-use gyeol_data::{
-    CleanConfig, Cleaner, Columns, Examples, LabelMap, Split, StepKind, Task, Tokeniser, Trace, holdout, scores,
-};
+use gyeol_data::{CleanConfig, Cleaner, Columns, Examples, Split, StepKind, Tokeniser, Trace, holdout};
 use gyeol_engine::config::TokenStart;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{NewToken, NewTokens};
 
 use crate::prepare::{read, resolve_task};
 use crate::recipe::Recipe;
-use crate::{Error, Watcher};
+use crate::{Error, Watcher, classes};
 
 /// The cleaner of a configuration, fitted on `rows` of the training table.
 pub(crate) fn fit(config: &CleanConfig, train: &Examples, rows: &[u32]) -> Result<Cleaner, Error> {
@@ -36,10 +34,8 @@ pub fn fitted_cleaner(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Opti
         let all: Vec<u32> = (0..train.len() as u32).collect();
         return fit(config, &train, &all).map(Some);
     }
-    let targets = match resolve_task(&mut recipe.clone(), &train, watcher)? {
-        Task::Classification => LabelMap::fit(&train)?.targets(&train)?,
-        Task::Regression => scores(&train)?,
-    };
+    let task = resolve_task(&mut recipe.clone(), &train, watcher)?;
+    let targets = classes::targets(task, classes::fit(task, &train)?.as_ref(), &train)?;
     let Split { train: rows, .. } = holdout(&train.split_keys(), &targets, recipe.data.holdout, recipe.seed)?;
     fit(config, &train, &rows).map(Some)
 }

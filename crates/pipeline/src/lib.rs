@@ -4,6 +4,7 @@
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
 mod arithmetic;
+mod classes;
 mod cleaning;
 pub mod demo;
 mod dry_run;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gyeol_data::{
     CacheOutcome, Cleaner, Columns, Examples, LabelMap, Split, Table, Targets, Task, Tokenised, Tokeniser,
-    data_fingerprint, fingerprint, holdout, infer_task, scores, text_fingerprint,
+    data_fingerprint, fingerprint, holdout, holds_label_sets, infer_task, text_fingerprint,
 };
 use gyeol_engine::config::{Init, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
@@ -16,7 +16,7 @@ use crate::cleaning;
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::watch::Keeper;
-use crate::{Arithmetic, Error, Watcher};
+use crate::{Arithmetic, Error, Watcher, classes};
 
 /// A table with its tokens.
 #[derive(Debug)]
@@ -114,17 +114,11 @@ impl Prepared {
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
         let loss = resolve_loss(&mut recipe, task)?;
-        let labels = match task {
-            Task::Classification => Some(LabelMap::fit(&train)?),
-            Task::Regression => None,
-        };
+        let labels = classes::fit(task, &train)?;
         if let (Some(labels), Some(names)) = (&labels, &recipe.data.label_names) {
             labels.check_names(names)?;
         }
-        let targets = |examples: &Examples| match &labels {
-            Some(labels) => labels.targets(examples),
-            None => scores(examples),
-        };
+        let targets = |examples: &Examples| classes::targets(task, labels.as_ref(), examples);
         let train_targets = targets(&train)?;
         let valid_targets = valid.as_ref().map(targets).transpose()?;
         let Split { train: rows, valid: held_out } = match &valid {
@@ -134,6 +128,7 @@ impl Prepared {
             }
             None => holdout(&train.split_keys(), &train_targets, recipe.data.holdout, recipe.seed)?,
         };
+        classes::check_sets(labels.as_ref(), &train, &train_targets, &rows, watcher);
 
         // Ids, groups and split are those of the texts as they were: cleaning moves nobody.
         let tables = [Some(&train), valid.as_ref(), test.as_ref()];
@@ -245,6 +240,7 @@ impl Prepared {
     pub fn problem_type(&self) -> ProblemType {
         match self.task {
             Task::Classification => ProblemType::SingleLabelClassification,
+            Task::MultiLabel => ProblemType::MultiLabelClassification,
             Task::Regression => ProblemType::Regression,
         }
     }
@@ -352,15 +348,28 @@ pub(crate) fn tokenise(
 }
 
 pub(crate) fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut dyn Watcher) -> Result<Task, Error> {
+    let label_sets = recipe.loss.kind == Some(LossKind::Bce);
     let task = match recipe.data.task {
+        Some(Task::Classification) if label_sets => Task::MultiLabel,
         Some(task) => task,
+        None if label_sets => {
+            watcher.note(&format!("task: {}, as loss.kind is \"bce\"", Task::MultiLabel));
+            Task::MultiLabel
+        }
         None => {
             let inferred = infer_task(train)?;
             watcher.note(&format!("task: {}, as {} (`data.task` says otherwise)", inferred.task, inferred.reason));
             inferred.task
         }
     };
-    recipe.data.task = Some(task);
+    if task == Task::Classification && holds_label_sets(train) {
+        watcher.warning(&format!(
+            "{}: each combination of labels with | between them is a class of its own; loss.kind = \"bce\" takes them apart",
+            train.file()
+        ));
+    }
+    // The loss tells label sets from single labels; to the recipe both are classification.
+    recipe.data.task = Some(if task == Task::MultiLabel { Task::Classification } else { task });
     // With the task known, keys of the other task are mistakes.
     recipe.data.validate()?;
     Ok(task)
@@ -380,12 +389,14 @@ fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
 fn resolve_loss(recipe: &mut Recipe, task: Task) -> Result<LossKind, Error> {
     let fitting = match task {
         Task::Classification => LossKind::CrossEntropy,
+        Task::MultiLabel => LossKind::Bce,
         Task::Regression => LossKind::L2,
     };
     let loss = recipe.loss.kind.unwrap_or(fitting);
     if loss != fitting {
         let name = |loss| match loss {
             LossKind::CrossEntropy => "cross_entropy",
+            LossKind::Bce => "bce",
             LossKind::L2 => "l2",
         };
         let problem = format!("{} is not a loss of {task}; use {}", name(loss), name(fitting));

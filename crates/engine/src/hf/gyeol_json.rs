@@ -2,7 +2,8 @@
 //!
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
-//! has format 2: a version that does not know the key would predict texts its model has never seen the like of.
+//! has format 2: a version that does not know the key would predict texts its model has never seen the like of. One of
+//! label sets has format 3: a version that does not know its task could not read the file.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
@@ -21,15 +22,18 @@ pub const GYEOL_JSON: &str = "gyeol.json";
 /// The `format` of models without cleaning.
 const FORMAT: u32 = 1;
 
-/// The `format` of models with it, and the highest that is read.
+/// The `format` of models with it.
 const FORMAT_WITH_CLEANING: u32 = 2;
+
+/// The `format` of models of label sets, and the highest that is read.
+const FORMAT_MULTI_LABEL: u32 = 3;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GyeolJson {
     /// Version of the file's meaning; see the module's notes.
     pub format: u32,
-    /// Classification or regression.
+    /// What is predicted.
     pub task: Task,
     /// Column of row ids; absent: ids are made from content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +69,7 @@ impl GyeolJson {
     /// Settings with what every model has; the rest absent.
     pub fn new(task: Task, text: impl Into<String>, max_length: usize) -> GyeolJson {
         GyeolJson {
-            format: FORMAT,
+            format: if task == Task::MultiLabel { FORMAT_MULTI_LABEL } else { FORMAT },
             task,
             id: None,
             text: text.into(),
@@ -83,7 +87,7 @@ impl GyeolJson {
     /// Sets what is done to texts, and the format that says so.
     pub fn set_cleaner(&mut self, cleaner: Cleaner) {
         self.clean = Some(cleaner);
-        self.format = FORMAT_WITH_CLEANING;
+        self.format = self.format.max(FORMAT_WITH_CLEANING);
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
@@ -95,10 +99,10 @@ impl GyeolJson {
         // The format first: a later one may have other keys.
         let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
         if let Some(newer) =
-            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_CLEANING))
+            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_MULTI_LABEL))
         {
             let problem =
-                format!("{newer} is newer than {FORMAT_WITH_CLEANING}, the newest this version reads; update gyeol");
+                format!("{newer} is newer than {FORMAT_MULTI_LABEL}, the newest this version reads; update gyeol");
             return Err(HfError::key(&path, "format", problem));
         }
         serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })

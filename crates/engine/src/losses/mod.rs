@@ -1,6 +1,7 @@
 //! Losses: outputs and targets in, the loss of each row and the gradient of the outputs out. Plain host code on slices,
 //! as outputs are small; one file a loss.
 
+mod bce;
 mod cross_entropy;
 mod l2;
 
@@ -16,6 +17,7 @@ use crate::config::LossKind;
 pub(crate) fn loss(kind: LossKind, outputs: &[f32], targets: &Targets, weight: f64) -> (f64, Vec<f32>) {
     match (kind, targets) {
         (LossKind::CrossEntropy, Targets::Classes(classes)) => cross_entropy::loss(outputs, classes, weight),
+        (LossKind::Bce, Targets::Sets(sets)) => bce::loss(outputs, sets, weight),
         (LossKind::L2, Targets::Scores(scores)) => l2::loss(outputs, scores, weight),
         _ => unreachable!("a recipe whose loss does not fit its task is refused"),
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use gyeol_data::{CleanConfig, DataError, Task};
-use gyeol_engine::config::TrainConfig;
+use gyeol_engine::config::{LossKind, TrainConfig};
 
 use super::Recipe;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
@@ -34,10 +34,8 @@ impl Recipe {
 
     fn check_metric(&self) -> Result<(), Problem> {
         let (Some(metric), Some(task)) = (self.metric, self.data.task) else { return Ok(()) };
-        let task = match task {
-            Task::Classification => gyeol_eval::Task::Classification,
-            Task::Regression => gyeol_eval::Task::Regression,
-        };
+        let label_sets = self.loss.kind == Some(LossKind::Bce) && task == Task::Classification;
+        let task = if label_sets { Task::MultiLabel } else { task };
         if metric.applies_to(task) {
             return Ok(());
         }

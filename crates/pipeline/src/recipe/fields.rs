@@ -61,6 +61,6 @@ mod tests {
     fn names_are_those_of_the_struct_or_enum() {
         let keys = names::<gyeol_engine::config::TrainConfig>();
         assert!(keys.contains(&"learning_rate") && keys.contains(&"evaluate_every"));
-        assert_eq!(names::<gyeol_engine::config::LossKind>(), ["cross_entropy", "l2"]);
+        assert_eq!(names::<gyeol_engine::config::LossKind>(), ["cross_entropy", "bce", "l2"]);
     }
 }

@@ -28,11 +28,10 @@ const LATER: [&str; 11] = [
 ];
 
 /// The same of values.
-const LATER_VALUES: [(&str, &str); 8] = [
+const LATER_VALUES: [(&str, &str); 7] = [
     ("train.schedule", "polynomial"),
     ("train.schedule", "cosine_restarts"),
     ("loss.kind", "focal"),
-    ("loss.kind", "bce"),
     ("loss.kind", "l1"),
     ("loss.kind", "huber"),
     ("loss.kind", "l1+huber"),

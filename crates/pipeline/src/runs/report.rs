@@ -18,7 +18,7 @@ pub struct Report {
     /// The same of each value of `data.source`, the one with the most rows first; empty without that key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceScores>,
-    /// `classification` or `regression`.
+    /// `classification`, `multi-label` or `regression`.
     pub task: String,
     /// The step whose weights were kept.
     pub best_step: u64,

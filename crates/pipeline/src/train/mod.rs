@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use gyeol_data::{Cleaner, Targets};
+use gyeol_data::{Cleaner, Targets, Task};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
@@ -129,7 +129,7 @@ impl Tuning<'_> {
             metric: prepared.metric.to_string(),
             metrics: metrics.map(by_name).unwrap_or_default(),
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),
-            task: prepared.task.to_string(),
+            task: prepared.task.name().to_owned(),
             best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
             steps: outcome.steps,
             train_rows: prepared.train.rows.len() as u64,
@@ -287,29 +287,28 @@ fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
 }
 
 fn source_scores(scored: &Scored) -> Vec<SourceScores> {
-    let sources = match scored {
-        Scored::Classification(report) => &report.sources,
-        Scored::Regression(report) => &report.sources,
-    };
     let scores = |row: &SourceRow| SourceScores {
         source: row.source.clone(),
         rows: row.rows as u64,
         metrics: by_name(&row.metrics),
     };
-    sources.iter().map(scores).collect()
+    scored.sources().iter().map(scores).collect()
 }
 
 fn truth(targets: &Targets) -> Truth<'_> {
     match targets {
         Targets::Classes(classes) => Truth::Classes(classes),
+        Targets::Sets(sets) => Truth::Sets(sets),
         Targets::Scores(scores) => Truth::Scores(scores),
     }
 }
 
 fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
-    match &prepared.labels {
-        Some(labels) => Outputs::Logits { labels: labels.labels().to_vec(), values },
-        None => Outputs::Scores(values),
+    let Some(labels) = &prepared.labels else { return Outputs::Scores(values) };
+    let labels = labels.labels().to_vec();
+    match prepared.task {
+        Task::MultiLabel => Outputs::IndependentLogits { labels, values },
+        _ => Outputs::Logits { labels, values },
     }
 }
 
