@@ -145,7 +145,8 @@ impl LabelMap {
             for label in labels {
                 let class = known.get(label).copied().or_else(|| self.index(label)).ok_or_else(|| {
                     let all = self.labels().join(", ");
-                    let why = format!("holds {label:?}, which is not a label of the training table ({all}); correct it");
+                    let why =
+                        format!("holds {label:?}, which is not a label of the training table ({all}); correct it");
                     bad_label(examples, row, why)
                 })?;
                 known.insert(label, class);
@@ -186,7 +187,8 @@ mod tests {
 
     fn examples(cells: &[&str]) -> Examples {
         let rows: String = cells.iter().enumerate().map(|(row, cell)| format!("T{row}\tx\t{cell}\n")).collect();
-        let table = Table::from_reader(format!("id\ttext\ty\n{rows}").as_bytes(), TextFormat::Tsv, "train.tsv").unwrap();
+        let table =
+            Table::from_reader(format!("id\ttext\ty\n{rows}").as_bytes(), TextFormat::Tsv, "train.tsv").unwrap();
         let columns =
             Columns { id: Some("id".into()), text: "text".into(), label: Some("y".into()), ..Columns::default() };
         Examples::from_table(&table, &columns).unwrap()

@@ -289,7 +289,9 @@ fn foreign_head(config: &EncoderConfig) -> Head {
 fn unusable(labels: &[String], joined: bool) -> Option<String> {
     let whole = |label: &&String| !labels_of(label).eq([label.as_str()]);
     let twice = first_twice(labels).map(|label| format!("\"{label}\" twice"));
-    twice.or_else(|| labels.iter().filter(|_| joined).find(whole).map(|label| format!("\"{label}\", which is no one label")))
+    twice.or_else(|| {
+        labels.iter().filter(|_| joined).find(whole).map(|label| format!("\"{label}\", which is no one label"))
+    })
 }
 
 fn first_twice(labels: &[String]) -> Option<&String> {
@@ -297,10 +299,10 @@ fn first_twice(labels: &[String]) -> Option<&String> {
     labels.iter().find(|label| !seen.insert(label.as_str()))
 }
 
-/// The error of asking a head of several independent `outputs` for one prediction a row.
+/// The error of asking a head of several `outputs` that are no classes for one prediction a row.
 fn no_predictions(dir: &Path, problem_type: ProblemType, outputs: usize) -> Error {
     let problem = format!(
-        "predictions are one class or one score a row, which \"{}\" of {outputs} outputs does not give; --logits writes \
+        "predictions are classes or one score a row, which \"{}\" of {outputs} outputs does not give; --logits writes \
          the raw outputs",
         problem_type.as_str()
     );

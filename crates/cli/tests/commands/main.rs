@@ -8,6 +8,7 @@ mod freeze;
 mod help;
 mod init;
 mod masked_lm;
+mod multi_label;
 mod precision;
 mod predict;
 mod profile;

@@ -220,7 +220,8 @@ impl Row<'_> {
         if !named.iter().all(|name| self.is_label(name)) {
             return Err(self.field_error(1, &format!("labels of the file ({}) joined by |", labels.join(", "))));
         }
-        let fits = |(label, &p): (&String, &f32)| p == GIVEN_FROM || (p > GIVEN_FROM) == named.contains(&label.as_str());
+        let fits =
+            |(label, &p): (&String, &f32)| p == GIVEN_FROM || (p > GIVEN_FROM) == named.contains(&label.as_str());
         if labels.iter().zip(row).all(fits) {
             return Ok(());
         }

@@ -46,7 +46,9 @@ impl Predictions {
 
     fn check_form(&self, form: Form) -> Result<(), EvalError> {
         match (form, &self.outputs) {
-            (Form::Logits, Outputs::Probabilities { .. } | Outputs::IndependentProbabilities { .. }) => Err(EvalError::NotLogits),
+            (Form::Logits, Outputs::Probabilities { .. } | Outputs::IndependentProbabilities { .. }) => {
+                Err(EvalError::NotLogits)
+            }
             _ => Ok(()),
         }
     }
@@ -159,7 +161,7 @@ mod tests {
         let predictions = Predictions::new("ID", ids, Outputs::IndependentLogits { labels, values }).unwrap();
         assert_eq!(
             text(&predictions, Form::Predictions),
-            "ID,prediction,p_욕설,p_차별\n1,욕설|차별,0.5,0.880797\n2,차별,0.11920292,0.7310586\n\
+            "ID,prediction,p_욕설,p_차별\n1,욕설|차별,0.5,0.8807971\n2,차별,0.11920292,0.7310586\n\
              3,,0.26894143,0.26894143\n"
         );
         assert_eq!(text(&predictions, Form::Logits).lines().next(), Some("ID,logit_욕설,logit_차별"));

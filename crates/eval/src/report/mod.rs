@@ -91,9 +91,7 @@ pub fn evaluate(
         Truth::Classes(truth) => {
             Report::Classification(ClassificationReport::new(predictions, truth, metrics, sources, top))
         }
-        Truth::Sets(truth) => {
-            Report::MultiLabel(MultiLabelReport::new(predictions, truth, metrics, sources, top))
-        }
+        Truth::Sets(truth) => Report::MultiLabel(MultiLabelReport::new(predictions, truth, metrics, sources, top)),
         Truth::Scores(truth) => Report::Regression(RegressionReport::new(predictions, truth, metrics, sources, top)),
     })
 }

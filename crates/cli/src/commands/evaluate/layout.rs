@@ -134,7 +134,13 @@ pub(super) fn source_table<'a>(
 }
 
 /// A rendered table whose rows are each followed by their text; nothing without rows.
-pub(super) fn with_texts(heading: &str, table: &str, rows: &[usize], texts: Option<&[String]>, width: usize) -> Option<String> {
+pub(super) fn with_texts(
+    heading: &str,
+    table: &str,
+    rows: &[usize],
+    texts: Option<&[String]>,
+    width: usize,
+) -> Option<String> {
     const INDENT: &str = "    ";
     rows.first()?;
     let mut lines = table.lines();

@@ -7,7 +7,7 @@ mod recipe;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gyeol_data::{Examples, InferredTask, LabelMap, Table, Task, Targets, holds_label_sets, infer_task};
+use gyeol_data::{Examples, InferredTask, LabelMap, Table, Targets, Task, holds_label_sets, infer_task};
 use serde::Serialize;
 
 use crate::{
