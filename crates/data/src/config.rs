@@ -12,15 +12,30 @@ use crate::error::{DataError, Result};
 pub enum Task {
     /// One of several classes.
     Classification,
+    /// Any number of several classes, none included. A recipe says so by `loss.kind = "bce"`, its `task` being
+    /// classification.
+    #[serde(rename = "multi-label")]
+    MultiLabel,
     /// One number.
     Regression,
+}
+
+impl Task {
+    /// The one word for it in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::MultiLabel => "multi-label",
+            Self::Regression => "regression",
+        }
+    }
 }
 
 impl std::fmt::Display for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Classification => "classification",
-            Self::Regression => "regression",
+            Self::MultiLabel => "multi-label classification",
+            one_word => one_word.name(),
         })
     }
 }
@@ -75,8 +90,8 @@ impl DataConfig {
     /// Checks what can be checked without reading a table.
     ///
     /// # Errors
-    /// [`DataError::Config`] names the key: `holdout` outside `[0, 1)`, an empty or unordered `score_range`, or
-    /// `label_names` and `score_range` set for the other task.
+    /// [`DataError::Config`] names the key: `holdout` outside `[0, 1)`, an empty or unordered `score_range`, a `task`
+    /// that the loss says, or `label_names` and `score_range` set for the other task.
     pub fn validate(&self) -> Result<()> {
         let wrong = |key, problem| Err(DataError::Config { key, problem });
         if !(0.0..1.0).contains(&self.holdout) {
@@ -87,6 +102,10 @@ impl DataConfig {
             && !(low.is_finite() && high.is_finite() && low < high)
         {
             return wrong("data.score_range", format!("[{low}, {high}] is not a range; write [lowest, highest]"));
+        }
+        if self.task == Some(Task::MultiLabel) {
+            let problem = "rows with any number of labels are task = \"classification\" with loss.kind = \"bce\"";
+            return wrong("data.task", problem.into());
         }
         if self.score_range.is_some() && self.task == Some(Task::Classification) {
             return wrong(
@@ -131,6 +150,7 @@ mod tests {
             (DataConfig { holdout: 1.0, ..good.clone() }, "data.holdout"),
             (DataConfig { holdout: f64::NAN, ..good.clone() }, "data.holdout"),
             (DataConfig { score_range: Some([5.0, 0.0]), ..good.clone() }, "data.score_range"),
+            (DataConfig { task: Some(Task::MultiLabel), ..good.clone() }, "data.task"),
             (
                 DataConfig { label_names: Some(vec![]), task: Some(Task::Regression), ..good.clone() },
                 "data.label_names",

@@ -261,6 +261,14 @@ pub enum DataError {
         /// The only label.
         label: String,
     },
+    /// Rows may have any number of labels, and none has one.
+    #[error("{file}: column {column:?} holds no label in any row; a classifier needs at least one")]
+    NoClass {
+        /// The file.
+        file: String,
+        /// The label column.
+        column: String,
+    },
     /// A value of the recipe that cannot be used with this data.
     #[error("{key}: {problem}")]
     Config {

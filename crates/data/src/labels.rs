@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Task;
 use crate::error::{DataError, Result};
 use crate::examples::Examples;
+use crate::label_sets::LabelSets;
 
 /// More distinct numbers than this read as scores rather than classes.
 const MOST_NUMERIC_CLASSES: usize = 20;
@@ -18,6 +19,8 @@ const MOST_NUMERIC_CLASSES: usize = 20;
 pub enum Targets {
     /// Class indices into the [`LabelMap`].
     Classes(Vec<u32>),
+    /// Any number of class indices into the [`LabelMap`].
+    Sets(LabelSets),
     /// Scores.
     Scores(Vec<f32>),
 }
@@ -27,6 +30,7 @@ impl Targets {
     pub fn len(&self) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),
+            Self::Sets(sets) => sets.len(),
             Self::Scores(scores) => scores.len(),
         }
     }
@@ -40,6 +44,7 @@ impl Targets {
     pub fn select(&self, rows: &[u32]) -> Self {
         match self {
             Self::Classes(classes) => Self::Classes(rows.iter().map(|&row| classes[row as usize]).collect()),
+            Self::Sets(sets) => Self::Sets(sets.select(rows)),
             Self::Scores(scores) => Self::Scores(rows.iter().map(|&row| scores[row as usize]).collect()),
         }
     }
@@ -235,14 +240,19 @@ fn checked_labels(examples: &Examples) -> Result<&[String]> {
         if label.trim().is_empty() {
             return Err(bad_label(examples, row, "is missing; fill it in or remove the row".into()));
         }
-        if label.trim().parse::<f64>().is_ok_and(|value| !value.is_finite()) {
+        if is_no_value(label) {
             return Err(bad_label(examples, row, "is not a finite number; correct it or remove the row".into()));
         }
     }
     Ok(labels)
 }
 
-fn bad_label(examples: &Examples, row: usize, why: String) -> DataError {
+/// Whether a label is what programs write for a number that is not there, or not finite.
+pub(crate) fn is_no_value(label: &str) -> bool {
+    label.trim().parse::<f64>().is_ok_and(|value| !value.is_finite())
+}
+
+pub(crate) fn bad_label(examples: &Examples, row: usize, why: String) -> DataError {
     DataError::BadLabel {
         place: Box::new(examples.place(row)),
         id: examples.ids[row].clone(),
@@ -252,7 +262,7 @@ fn bad_label(examples: &Examples, row: usize, why: String) -> DataError {
     }
 }
 
-fn label_column(examples: &Examples) -> String {
+pub(crate) fn label_column(examples: &Examples) -> String {
     examples.columns().label.clone().unwrap_or_default()
 }
 

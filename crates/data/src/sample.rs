@@ -59,6 +59,7 @@ impl Picked {
     fn holds(&self, targets: &Targets, row: u32) -> bool {
         match (self, targets) {
             (Self::Class(class), Targets::Classes(classes)) => classes[row as usize] == *class,
+            (Self::Class(class), Targets::Sets(sets)) => sets.row(row as usize).contains(class),
             (Self::Score(score), Targets::Scores(scores)) => scores[row as usize] == *score,
             (Self::Scores(range), Targets::Scores(scores)) => range.contains(&scores[row as usize]),
             _ => false,
@@ -115,10 +116,11 @@ pub fn undersample(
     Ok(Undersampled { rows, counts })
 }
 
-/// What is to be drawn equally often: the class of each row, or its bucket of scores (quantiles, at most ten).
+/// What is to be drawn equally often: the class of each row, its combination of labels, or its bucket of scores (quantiles, at most ten).
 pub fn strata(targets: &Targets) -> Vec<u32> {
     match targets {
         Targets::Classes(classes) => classes.clone(),
+        Targets::Sets(sets) => sets.strata(),
         Targets::Scores(scores) => buckets(&scores.iter().map(|&score| f64::from(score)).collect::<Vec<_>>()),
     }
 }

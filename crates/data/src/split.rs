@@ -1,7 +1,7 @@
 //! Holdout: which rows validate, decided by the seed and each row's id or group, never by its position.
 //!
 //! Rows of one group are one unit. Units are ranked by a hash of seed and key and taken from the front within each
-//! stratum (a class, or a bucket of scores), so reordering rows or adding a column moves nobody.
+//! stratum (a class, a combination of labels, or a bucket of scores), so reordering rows or adding a column moves nobody.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,7 +34,8 @@ pub(crate) struct Unit {
 /// Holds out about `share` of the rows, in each stratum the same share.
 ///
 /// `keys` says what stays together, see [`Examples::split_keys`](crate::Examples::split_keys). A group belongs to the
-/// stratum of its most frequent class (the smaller index on a tie) or of its mean score. Every stratum of at least two
+/// stratum of its most frequent class or combination of labels (the smaller on a tie) or of its mean score. Rare
+/// combinations, of fewer than 5 rows, are one stratum together. Every stratum of at least two
 /// units keeps one in training, and one of a single unit stays there.
 ///
 /// # Errors
@@ -100,6 +101,12 @@ pub(crate) fn units(keys: &[u128], targets: &Targets, seed: u64) -> Vec<Unit> {
         Targets::Classes(classes) => {
             for unit in &mut units {
                 unit.stratum = majority(unit.rows.iter().map(|&row| classes[row as usize]));
+            }
+        }
+        Targets::Sets(sets) => {
+            let strata = sets.strata();
+            for unit in &mut units {
+                unit.stratum = majority(unit.rows.iter().map(|&row| strata[row as usize]));
             }
         }
         Targets::Scores(scores) => {

@@ -92,6 +92,7 @@ impl Golden {
     fn loss(&self) -> Loss {
         match self.batches[0].1 {
             Targets::Classes(_) => Loss::CrossEntropy(ClassTargets::default()),
+            Targets::Sets(_) => Loss::Bce,
             Targets::Scores(_) => Loss::L2,
         }
     }

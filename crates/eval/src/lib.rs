@@ -14,10 +14,10 @@ mod student_t;
 pub use compare::{Difference, Interval, Summary, paired, welch};
 pub use error::{EvalError, FieldError};
 pub use gyeol_data::Task;
-pub use matching::{Matched, class_indices, match_ids};
+pub use matching::{Matched, class_indices, class_sets, match_ids};
 pub use metrics::{Metric, MetricValues, Truth};
 pub use predictions::{Form, Outputs, Predictions};
 pub use report::{
-    ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, RegressionReport, Report, Residuals,
-    ScoreError, SourceRow, evaluate,
+    ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, LabelError, MultiLabelReport,
+    RegressionReport, Report, Residuals, ScoreError, SourceRow, evaluate,
 };

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use gyeol_data::{LabelMap, LabelSets, labels_of};
+
 use crate::EvalError;
 
 /// Which table row each prediction is about.
@@ -51,6 +53,29 @@ pub fn class_indices(labels: &[String], ids: &[String], truth: &[String]) -> Res
     ids.iter().zip(truth).map(class).collect()
 }
 
+/// The classes of each cell of truth labels, of which it holds any number, by the labels of the predictions.
+///
+/// # Errors
+/// As [`class_indices`].
+pub fn class_sets(labels: &[String], ids: &[String], truth: &[String]) -> Result<LabelSets, EvalError> {
+    if ids.len() != truth.len() {
+        return Err(EvalError::Length { what: "truth", expected: ids.len(), found: truth.len() });
+    }
+    let map = LabelMap::from(labels.to_vec());
+    let mut sets = LabelSets::new(labels.len());
+    for (id, cell) in ids.iter().zip(truth) {
+        let class = |label: &str| {
+            map.index(label).ok_or_else(|| EvalError::UnknownLabel {
+                id: id.clone(),
+                label: label.to_owned(),
+                known: labels.to_vec(),
+            })
+        };
+        sets.push(labels_of(cell).map(class).collect::<Result<Vec<u32>, _>>()?);
+    }
+    Ok(sets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +107,14 @@ mod tests {
         let error = class_indices(&labels, &strings(&["1"]), &strings(&["meh"])).unwrap_err();
         assert_eq!(error.to_string(), "id \"1\": label \"meh\" is not a class of the predictions (neg, pos)");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn cells_of_labels_become_sets_and_unknown_labels_are_named() {
+        let labels = strings(&["1", "2"]);
+        let sets = class_sets(&labels, &strings(&["a", "b", "c"]), &strings(&["2|1.0", "", " 2 "])).unwrap();
+        assert_eq!(sets.iter().collect::<Vec<_>>(), [&[0, 1][..], &[], &[1]]);
+        let error = class_sets(&labels, &strings(&["a"]), &strings(&["1|3"])).unwrap_err();
+        assert_eq!(error.to_string(), "id \"a\": label \"3\" is not a class of the predictions (1, 2)");
     }
 }

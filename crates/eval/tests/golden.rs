@@ -1,5 +1,6 @@
 //! Metrics, reports and comparisons against scikit-learn and SciPy; `golden/make.py` wrote the expected values.
 
+use gyeol_data::LabelSets;
 use gyeol_eval::{Metric, Outputs, Predictions, Report, Summary, Truth, evaluate, paired, welch};
 use serde::Deserialize;
 
@@ -8,6 +9,7 @@ const TOLERANCE: f64 = 1e-12;
 #[derive(Deserialize)]
 struct Golden {
     classification: Vec<Classification>,
+    label_sets: Vec<Sets>,
     regression: Vec<Regression>,
     comparison: Vec<Comparison>,
 }
@@ -30,6 +32,29 @@ struct Classification {
     macro_average: [f64; 3],
     weighted_average: [f64; 3],
     confusion: Vec<Vec<u64>>,
+}
+
+#[derive(Deserialize)]
+struct Sets {
+    name: String,
+    labels: usize,
+    truth: Vec<Vec<u32>>,
+    logits: Vec<f32>,
+    probabilities: Vec<f32>,
+    accuracy: f64,
+    micro_f1: f64,
+    macro_f1: f64,
+    log_loss_logits: f64,
+    log_loss_probabilities: f64,
+    precision: Vec<f64>,
+    recall: Vec<f64>,
+    f1: Vec<f64>,
+    support: Vec<u64>,
+    micro_average: [f64; 3],
+    macro_average: [f64; 3],
+    weighted_average: [f64; 3],
+    /// [[absent, false alarms], [missed, hits]] of each label.
+    decisions: Vec<[[u64; 2]; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +133,53 @@ fn class_metrics_and_reports_are_scikit_learns() {
                 check(&case.name, found.f1, expected[2]);
             }
             assert_eq!(report.confusion.rows(), case.confusion, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn metrics_and_reports_of_label_sets_are_scikit_learns() {
+    for case in golden().label_sets {
+        let labels: Vec<String> = (0..case.labels).map(|label| label.to_string()).collect();
+        let mut truth = LabelSets::new(case.labels);
+        case.truth.iter().for_each(|set| truth.push(set.iter().copied()));
+        let logits = Outputs::IndependentLogits { labels: labels.clone(), values: case.logits };
+        let filed = Outputs::IndependentProbabilities { labels, values: case.probabilities };
+        for (found, &expected) in logits.probabilities().iter().zip(filed.values()) {
+            assert!((found - expected).abs() <= f32::EPSILON * expected, "{}: {found} {expected}", case.name);
+        }
+        for (outputs, log_loss) in [(logits, case.log_loss_logits), (filed, case.log_loss_probabilities)] {
+            let Report::MultiLabel(report) = evaluate(&predictions(outputs), Truth::Sets(&truth), None, 5).unwrap()
+            else {
+                panic!("{}: a report of label sets", case.name)
+            };
+            let metric = |metric| report.metrics.get(metric).expect("defined");
+            check(&case.name, metric(Metric::Accuracy), case.accuracy);
+            check(&case.name, metric(Metric::MicroF1), case.micro_f1);
+            check(&case.name, metric(Metric::MacroF1), case.macro_f1);
+            check(&case.name, metric(Metric::LogLoss), log_loss);
+            for (label, row) in report.classes.iter().enumerate() {
+                check(&case.name, row.precision, case.precision[label]);
+                check(&case.name, row.recall, case.recall[label]);
+                check(&case.name, row.f1, case.f1[label]);
+                assert_eq!(row.support, case.support[label], "{}", case.name);
+                let of = report.decisions[label];
+                assert_eq!(
+                    [[of.absent, of.false_alarms], [of.missed, of.hits]],
+                    case.decisions[label],
+                    "{}",
+                    case.name
+                );
+            }
+            for (found, expected) in [
+                (report.micro_average, case.micro_average),
+                (report.macro_average, case.macro_average),
+                (report.weighted_average, case.weighted_average),
+            ] {
+                check(&case.name, found.precision, expected[0]);
+                check(&case.name, found.recall, expected[1]);
+                check(&case.name, found.f1, expected[2]);
+            }
         }
     }
 }

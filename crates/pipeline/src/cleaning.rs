@@ -1,7 +1,7 @@
 //! Cleaning on the route: fitted on the rows that train, applied to every table, its special tokens made known to the
 //! tokeniser and the encoder. What a step does is in `gyeol_data`.
 
-use gyeol_data::{CleanConfig, Cleaner, Columns, Examples, LabelMap, StepKind, Task, Tokeniser, Trace, scores};
+use gyeol_data::{CleanConfig, Cleaner, Columns, Examples, StepKind, Tokeniser, Trace};
 use gyeol_engine::config::TokenStart;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{NewToken, NewTokens};
@@ -9,7 +9,7 @@ use gyeol_engine::{NewToken, NewTokens};
 use crate::division::{Division, Labelled};
 use crate::prepare::{read, resolve_task};
 use crate::recipe::Recipe;
-use crate::{Error, Watcher};
+use crate::{Error, Watcher, classes};
 
 /// The cleaner of a configuration, fitted on `rows` of the training table.
 pub(crate) fn fit(config: &CleanConfig, train: &Examples, rows: &[u32]) -> Result<Cleaner, Error> {
@@ -39,13 +39,9 @@ pub fn fitted_cleaner(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Opti
         return fit(config, &train, &all).map(Some);
     }
     let Labelled { train, .. } = division.read(recipe, watcher)?;
-    let (targets, labels) = match resolve_task(&mut recipe.clone(), &train, watcher)? {
-        Task::Classification => {
-            let labels = LabelMap::fit(&train)?;
-            (labels.targets(&train)?, Some(labels))
-        }
-        Task::Regression => (scores(&train)?, None),
-    };
+    let task = resolve_task(&mut recipe.clone(), &train, watcher)?;
+    let labels = classes::fit(task, &train)?;
+    let targets = classes::targets(task, labels.as_ref(), &train)?;
     let rows = division.divide(recipe, &train, &targets, labels.as_ref(), false, watcher)?.train;
     fit(config, &train, &rows).map(Some)
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use gyeol_data::{Columns, Examples, KeyStyle, Table, Targets, scores};
-use gyeol_eval::{Outputs, Predictions, Report, Truth, class_indices, evaluate as measure, match_ids};
+use gyeol_data::{Columns, Examples, KeyStyle, LABEL_SEPARATOR, Table, Targets, Task, labels_of, scores};
+use gyeol_eval::{Predictions, Report, Truth, class_indices, class_sets, evaluate as measure, match_ids};
 
 use crate::Error;
 
@@ -20,6 +20,8 @@ pub struct EvaluateOptions {
     pub label: String,
     /// Each value of this column is also reported separately.
     pub source: Option<String>,
+    /// Whether the predictions are known to be of independent labels; otherwise the file and the table tell.
+    pub independent: bool,
     /// How many of the most confident errors to list.
     pub errors: usize,
 }
@@ -77,19 +79,32 @@ pub fn evaluate(predictions: &Path, data: &[impl AsRef<Path>], options: &Evaluat
     let matched = match_ids(predictions.ids(), &examples.ids)?;
     let sources: Option<Vec<String>> =
         examples.sources.as_ref().map(|all| matched.rows.iter().map(|&row| all[row].clone()).collect());
-    let report = match predictions.outputs() {
-        Outputs::Scores(_) => {
+    let all = examples.labels.as_deref().unwrap_or_default();
+    let labels: Vec<String> = matched.rows.iter().map(|&row| all[row].clone()).collect();
+    let classes = predictions.outputs().labels();
+    let independent = options.independent || labels.iter().any(|cell| names_several(cell, classes));
+    let predictions = if independent { predictions.independent() } else { predictions };
+    let report = match predictions.outputs().task() {
+        Task::Regression => {
             let Targets::Scores(all) = scores(&examples)? else { unreachable!("scores are scores") };
             let truth: Vec<f32> = matched.rows.iter().map(|&row| all[row]).collect();
             measure(&predictions, Truth::Scores(&truth), sources.as_deref(), options.errors)?
         }
-        outputs => {
-            let all = examples.labels.as_deref().unwrap_or_default();
-            let labels: Vec<String> = matched.rows.iter().map(|&row| all[row].clone()).collect();
-            let truth = class_indices(outputs.labels(), predictions.ids(), &labels)?;
+        Task::MultiLabel => {
+            let truth = class_sets(predictions.outputs().labels(), predictions.ids(), &labels)?;
+            measure(&predictions, Truth::Sets(&truth), sources.as_deref(), options.errors)?
+        }
+        Task::Classification => {
+            let truth = class_indices(predictions.outputs().labels(), predictions.ids(), &labels)?;
             measure(&predictions, Truth::Classes(&truth), sources.as_deref(), options.errors)?
         }
     };
     let texts = options.text.is_some().then(|| matched.rows.iter().map(|&row| examples.texts[row].clone()).collect());
     Ok(Evaluated { report, unpredicted: matched.unpredicted, texts })
+}
+
+/// Whether a cell holds several of `classes` and is none of them itself: then they do not exclude each other.
+fn names_several(cell: &str, classes: &[String]) -> bool {
+    let known = |label: &str| classes.iter().any(|class| class == label);
+    cell.contains(LABEL_SEPARATOR) && !known(cell) && labels_of(cell).count() > 1 && labels_of(cell).all(known)
 }

@@ -6,6 +6,7 @@
 mod arithmetic;
 mod class_shares;
 mod class_weights;
+mod classes;
 mod cleaning;
 mod course;
 pub mod demo;

@@ -35,11 +35,12 @@ pub(crate) fn resolve(
     let delta = config.huber_delta;
     Ok(match (kind, task) {
         (LossKind::CrossEntropy, Task::Classification) => Loss::CrossEntropy(class_targets()?),
-        (LossKind::CrossEntropy, Task::Regression) => {
+        (LossKind::CrossEntropy, _) => {
             let buckets = buckets(config, recipe.data.score_range, targets)?;
             Loss::Buckets { buckets, label_smoothing: config.label_smoothing }
         }
         (LossKind::Focal, _) => Loss::Focal { gamma: config.gamma, targets: class_targets()? },
+        (LossKind::Bce, _) => Loss::Bce,
         (LossKind::L1, _) => Loss::L1,
         (LossKind::L2, _) => Loss::L2,
         (LossKind::Huber, _) => Loss::Huber { delta },

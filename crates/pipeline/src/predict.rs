@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser};
+use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser, labels_of};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
 use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets};
@@ -51,6 +51,8 @@ pub struct Predictor {
 enum Head {
     /// The logits of these classes, one of which is right.
     Classes(Vec<String>),
+    /// The logits of these labels, any number of which may be right.
+    Labels(Vec<String>),
     /// One score.
     Score,
     /// The logits of score buckets, which together are one score.
@@ -203,6 +205,7 @@ impl Predictor {
             Head::Classes(labels) | Head::Raw { names: labels, .. } => {
                 Outputs::Logits { labels: labels.clone(), values }
             }
+            Head::Labels(labels) => Outputs::IndependentLogits { labels: labels.clone(), values },
             Head::Buckets(buckets) if options.logits => Outputs::Logits { labels: buckets.names(), values },
             Head::Buckets(buckets) => Outputs::Scores(buckets.scores(&values)),
             Head::Score => Outputs::Scores(values),
@@ -220,20 +223,20 @@ impl Predictor {
         self.settings.as_ref()?.label_names.as_deref()
     }
 
-    /// Whether the raw outputs are nothing but numbers: neither logits of classes that exclude each other nor one score.
+    /// Whether the raw outputs are nothing but numbers: neither logits of classes nor one score.
     pub fn is_raw(&self) -> bool {
         matches!(self.head, Head::Raw { .. } | Head::Buckets(_))
     }
 
     /// Says so where the outputs are not called what `config.json` calls them.
     fn note_new_names(&self, watcher: &mut dyn Watcher) {
-        if let (None, Head::Classes(names) | Head::Raw { names, .. }) = (&self.settings, &self.head)
-            && let Some(label) = first_twice(&self.model.config().labels)
+        if let (None, Head::Classes(names) | Head::Labels(names) | Head::Raw { names, .. }) =
+            (&self.settings, &self.head)
+            && let Some(problem) = unusable(&self.model.config().labels, matches!(self.head, Head::Labels(_)))
         {
             let (file, last) = (self.dir.join("config.json"), names.len() - 1);
             let file = file.display();
-            watcher
-                .note(&format!("{file}: id2label has \"{label}\" twice; outputs are called LABEL_0 to LABEL_{last}"));
+            watcher.note(&format!("{file}: id2label has {problem}; outputs are called LABEL_0 to LABEL_{last}"));
         }
     }
 
@@ -268,12 +271,13 @@ fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<
         Err(HfError::Key { path: dir.join(GYEOL_JSON), key: key.to_owned(), problem }.into())
     };
     match settings.task {
-        Task::Classification if settings.labels.len() != outputs => {
+        Task::Classification | Task::MultiLabel if settings.labels.len() != outputs => {
             let found = settings.labels.len();
             wrong("labels", format!("{found} labels, but the head has {outputs} outputs (config.json: id2label)"))
         }
-        Task::Classification => match first_twice(&settings.labels) {
+        Task::Classification | Task::MultiLabel => match first_twice(&settings.labels) {
             Some(label) => wrong("labels", format!("\"{label}\" is there twice; every output needs its own label")),
+            None if settings.task == Task::MultiLabel => Ok(Head::Labels(settings.labels.clone())),
             None => Ok(Head::Classes(settings.labels.clone())),
         },
         Task::Regression if let Some(buckets) = &settings.score_buckets => {
@@ -294,15 +298,26 @@ fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<
 }
 
 /// What the outputs of a checkpoint that was not written here are, as `transformers` takes its `config.json`.
-/// Texts that do not tell the outputs apart give way to `LABEL_0` and so on.
+/// Texts that do not tell the outputs apart, or that a joined prediction could not name, give way to `LABEL_0` and so on.
 fn foreign_head(config: &EncoderConfig) -> Head {
+    let joined = config.problem_type == Some(ProblemType::MultiLabelClassification);
     let numbered = || (0..config.num_labels()).map(|output| format!("LABEL_{output}")).collect();
-    let names = if first_twice(&config.labels).is_some() { numbered() } else { config.labels.clone() };
+    let names = if unusable(&config.labels, joined).is_some() { numbered() } else { config.labels.clone() };
     match (config.problem_type, names.len()) {
+        (Some(ProblemType::MultiLabelClassification), _) => Head::Labels(names),
         (Some(ProblemType::Regression) | None, 1) => Head::Score,
         (Some(ProblemType::SingleLabelClassification) | None, _) => Head::Classes(names),
         (Some(problem_type), _) => Head::Raw { names, problem_type },
     }
+}
+
+/// Why a file of predictions could not tell these labels apart, if it could not; `joined` are several in one cell.
+fn unusable(labels: &[String], joined: bool) -> Option<String> {
+    let whole = |label: &&String| !labels_of(label).eq([label.as_str()]);
+    let twice = first_twice(labels).map(|label| format!("\"{label}\" twice"));
+    twice.or_else(|| {
+        labels.iter().filter(|_| joined).find(whole).map(|label| format!("\"{label}\", which is no one label"))
+    })
 }
 
 fn first_twice(labels: &[String]) -> Option<&String> {
@@ -310,10 +325,10 @@ fn first_twice(labels: &[String]) -> Option<&String> {
     labels.iter().find(|label| !seen.insert(label.as_str()))
 }
 
-/// The error of asking a head of several independent `outputs` for one prediction a row.
+/// The error of asking a head of several `outputs` that are no classes for one prediction a row.
 fn no_predictions(dir: &Path, problem_type: ProblemType, outputs: usize) -> Error {
     let problem = format!(
-        "predictions are one class or one score a row, which \"{}\" of {outputs} outputs does not give; --logits writes \
+        "predictions are classes or one score a row, which \"{}\" of {outputs} outputs does not give; --logits writes \
          the raw outputs",
         problem_type.as_str()
     );

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use gyeol_data::{
     CacheOutcome, Cleaner, Columns, Examples, LabelMap, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
-    fingerprint, infer_task, scores, text_fingerprint,
+    fingerprint, holds_label_sets, infer_task, text_fingerprint,
 };
-use gyeol_engine::config::Init;
+use gyeol_engine::config::{Init, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
 use gyeol_engine::{Isa, Loss, NewTokens, ScoreBuckets, TrainSet};
 use gyeol_eval::Metric;
@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 use crate::refit::Refit;
 use crate::sampling::Sampling;
 use crate::watch::Keeper;
-use crate::{Arithmetic, Error, Watcher, loss};
+use crate::{Arithmetic, Error, Watcher, classes, loss};
 
 /// A table with its tokens.
 #[derive(Debug)]
@@ -127,20 +127,14 @@ impl Prepared {
         let refit = recipe.refit.as_ref().map(|refit| Refit::open(refit, home)).transpose()?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
         let metric = resolve_metric(&mut recipe, task)?;
-        let labels = match task {
-            Task::Classification => match refit.as_ref().and_then(Refit::labels) {
-                Some(labels) => Some(labels),
-                None => Some(LabelMap::fit(&train)?),
-            },
-            Task::Regression => None,
+        let labels = match refit.as_ref().and_then(Refit::labels) {
+            Some(labels) => Some(labels),
+            None => classes::fit(task, &train)?,
         };
         if let (Some(labels), Some(names)) = (&labels, &recipe.data.label_names) {
             labels.check_names(names)?;
         }
-        let targets = |examples: &Examples| match &labels {
-            Some(labels) => labels.targets(examples),
-            None => scores(examples),
-        };
+        let targets = |examples: &Examples| classes::targets(task, labels.as_ref(), examples);
         let train_targets = targets(&train)?;
         let valid_targets = valid.as_ref().map(targets).transpose()?;
         let Divided { train: rows, held_out, folds } =
@@ -155,6 +149,7 @@ impl Prepared {
             }
         };
         let loss = loss::resolve(&mut recipe, task, labels.as_ref(), &train_targets.select(&trains), watcher)?;
+        classes::check_sets(labels.as_ref(), &train, &train_targets, &trains, watcher);
         sampling.describe().into_iter().for_each(|words| watcher.note(&words));
         let adapts = if division == Division::Split { rows.clone() } else { all(&train) };
 
@@ -310,6 +305,7 @@ impl Prepared {
     pub fn problem_type(&self) -> ProblemType {
         match self.task {
             Task::Classification => ProblemType::SingleLabelClassification,
+            Task::MultiLabel => ProblemType::MultiLabelClassification,
             // A softmax over buckets is to `transformers` what one over classes is.
             Task::Regression if self.score_buckets().is_some() => ProblemType::SingleLabelClassification,
             Task::Regression => ProblemType::Regression,
@@ -400,15 +396,28 @@ pub(crate) fn tokenise(
 }
 
 pub(crate) fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut dyn Watcher) -> Result<Task, Error> {
+    let label_sets = recipe.loss.kind == Some(LossKind::Bce);
     let task = match recipe.data.task {
+        Some(Task::Classification) if label_sets => Task::MultiLabel,
         Some(task) => task,
+        None if label_sets => {
+            watcher.note(&format!("task: {}, as loss.kind is \"bce\"", Task::MultiLabel));
+            Task::MultiLabel
+        }
         None => {
             let inferred = infer_task(train)?;
             watcher.note(&format!("task: {}, as {} (`data.task` says otherwise)", inferred.task, inferred.reason));
             inferred.task
         }
     };
-    recipe.data.task = Some(task);
+    if task == Task::Classification && holds_label_sets(train) {
+        watcher.warning(&format!(
+            "{}: each combination of labels with | between them is a class of its own; loss.kind = \"bce\" takes them apart",
+            train.file()
+        ));
+    }
+    // The loss tells label sets from single labels; to the recipe both are classification.
+    recipe.data.task = Some(if task == Task::MultiLabel { Task::Classification } else { task });
     // With the task known, keys of the other task are mistakes.
     recipe.data.validate()?;
     Ok(task)

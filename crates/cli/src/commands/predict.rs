@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use clap::ValueEnum;
 use gyeol_engine::{Isa, config};
-use gyeol_eval::{Form, Outputs, Predictions};
+use gyeol_eval::{Form, Outputs, Predictions, Task};
 use gyeol_pipeline::{Arithmetic, PredictOptions, Predicted, model_directories, predict_mean, runs::Runs};
 use serde::Serialize;
 use serde_json::Map;
@@ -125,6 +125,9 @@ struct Summary<'a> {
     /// Classification: how many rows were given each label.
     #[serde(skip_serializing_if = "Map::is_empty")]
     labels: Map<String, serde_json::Value>,
+    /// Label sets: how many rows were given none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlabelled: Option<usize>,
     /// Regression: where the scores lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     scores: Option<Scores>,
@@ -148,8 +151,10 @@ impl<'a> Summary<'a> {
         let outputs = predictions.outputs();
         let labels = if raw { &[] } else { outputs.labels() };
         let mut counts = vec![0u64; labels.len()];
+        let sets = (!raw && outputs.task() == Task::MultiLabel).then(|| outputs.label_sets());
         if !raw {
-            for class in outputs.argmax() {
+            let chosen = sets.iter().flat_map(|sets| sets.iter().flatten().copied());
+            for class in outputs.argmax().into_iter().chain(chosen) {
                 counts[class as usize] += 1;
             }
         }
@@ -158,6 +163,7 @@ impl<'a> Summary<'a> {
             rows,
             output: &args.output,
             labels: labels.iter().cloned().zip(counts.into_iter().map(Into::into)).collect(),
+            unlabelled: sets.map(|sets| sets.iter().filter(|set| set.is_empty()).count()),
             scores: Scores::of(outputs),
             isa: arithmetic.isa(),
             precision: arithmetic.precision(),
@@ -173,9 +179,15 @@ impl<'a> Summary<'a> {
         }
         if !self.labels.is_empty() {
             let mut table = output::table(&["prediction", "rows", "share"], &[1, 2]);
+            let mut add = |name: String, count: u64| {
+                let share = count as f64 / self.rows as f64;
+                table.add_row([name, count.to_string(), format!("{:.1} %", share * 100.0)]);
+            };
             for (label, count) in &self.labels {
-                let share = count.as_f64().unwrap_or_default() / self.rows as f64;
-                table.add_row([names.name(label), count.to_string(), format!("{:.1} %", share * 100.0)]);
+                add(names.name(label), count.as_u64().unwrap_or_default());
+            }
+            if let Some(unlabelled) = self.unlabelled {
+                add("(none)".to_owned(), unlabelled as u64);
             }
             lines.push(output::render(&table) + "\n");
         }

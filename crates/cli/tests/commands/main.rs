@@ -12,6 +12,7 @@ mod init;
 mod losses;
 mod masked_lm;
 mod memory;
+mod multi_label;
 #[cfg(unix)]
 mod optimisers;
 mod precision;

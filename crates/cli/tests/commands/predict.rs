@@ -192,7 +192,7 @@ fn ids_made_of_pairs_are_found_again_whatever_the_text_column_is_called() {
 }
 
 #[test]
-fn a_head_of_independent_outputs_gives_raw_outputs_alone() {
+fn a_head_of_several_scores_gives_raw_outputs_alone() {
     let sandbox = foreign();
     sandbox.write("reviews.csv", &reviews(5));
     let args = [&["checkpoint", "reviews.csv", "-o", "out.csv"][..], &COLUMNS].concat();
@@ -200,21 +200,60 @@ fn a_head_of_independent_outputs_gives_raw_outputs_alone() {
     assert_eq!(predict(&sandbox, &raw).code, Some(0));
     let expected = sandbox.read("out.csv");
     fs::remove_file(sandbox.path().join("out.csv")).unwrap();
-    for problem_type in ["multi_label_classification", "regression"] {
-        set(&sandbox, "checkpoint/config.json", "problem_type", problem_type.into());
-        let refused = predict(&sandbox, &args);
-        assert_eq!(refused.code, Some(2), "{}", refused.all());
-        let (place, advice) = ("error: checkpoint/config.json: problem_type: ", "--logits writes the raw outputs");
-        assert!(refused.stderr.starts_with(place) && refused.stderr.contains(advice), "{}", refused.stderr);
-        assert!(refused.stderr.contains(problem_type), "{}", refused.stderr);
-        assert!(!sandbox.path().join("out.csv").exists());
-        let ran = predict(&sandbox, &raw);
-        assert_eq!(sandbox.read("out.csv"), expected, "{}", ran.all());
-        assert!(!ran.stdout.contains("prediction"), "raw outputs choose no label: {}", ran.stdout);
-        let summary = predict(&sandbox, &[&raw[..], &["--json"]].concat()).json();
-        assert_eq!((&summary["rows"], summary.get("labels")), (&5.into(), None));
-        fs::remove_file(sandbox.path().join("out.csv")).unwrap();
+    set(&sandbox, "checkpoint/config.json", "problem_type", "regression".into());
+    let refused = predict(&sandbox, &args);
+    assert_eq!(refused.code, Some(2), "{}", refused.all());
+    let (place, advice) = ("error: checkpoint/config.json: problem_type: ", "--logits writes the raw outputs");
+    assert!(refused.stderr.starts_with(place) && refused.stderr.contains(advice), "{}", refused.stderr);
+    assert!(refused.stderr.contains("\"regression\" of 4 outputs"), "{}", refused.stderr);
+    assert!(!sandbox.path().join("out.csv").exists());
+    let ran = predict(&sandbox, &raw);
+    assert_eq!(sandbox.read("out.csv"), expected, "{}", ran.all());
+    assert!(!ran.stdout.contains("prediction"), "raw outputs choose no label: {}", ran.stdout);
+    let summary = predict(&sandbox, &[&raw[..], &["--json"]].concat()).json();
+    assert_eq!((&summary["rows"], summary.get("labels")), (&5.into(), None));
+}
+
+#[test]
+fn a_multi_label_checkpoint_gives_each_label_of_at_least_one_half() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(5));
+    let args = [&["checkpoint", "reviews.csv", "-o", "out.csv"][..], &COLUMNS].concat();
+    assert_eq!(predict(&sandbox, &[&args[..], &["--logits"]].concat()).code, Some(0));
+    let logits = sandbox.read("out.csv");
+    set(&sandbox, "checkpoint/config.json", "problem_type", "multi_label_classification".into());
+    let labels = serde_json::json!({"0": "욕설", "1": "차별", "2": "광고", "3": "도배"});
+    set(&sandbox, "checkpoint/config.json", "id2label", labels);
+    let summary = predict(&sandbox, &[&args[..], &["--json"]].concat()).json();
+    let written = sandbox.read("out.csv");
+    assert_eq!(written.lines().next(), Some("ID,prediction,p_욕설,p_차별,p_광고,p_도배"));
+    let mut none = 0;
+    for (row, logits) in written.lines().zip(logits.lines()).skip(1) {
+        let row: Vec<&str> = row.split(',').collect();
+        let logits: Vec<f64> = logits.split(',').skip(1).map(|logit| logit.parse().unwrap()).collect();
+        let mut given = Vec::new();
+        for (label, (p, logit)) in ["욕설", "차별", "광고", "도배"].iter().zip(row[2..].iter().zip(&logits)) {
+            let p: f64 = p.parse().unwrap();
+            assert!((p - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6, "{row:?}");
+            given.extend((p >= 0.5).then_some(*label));
+        }
+        assert_eq!(row[1], given.join("|"));
+        none += usize::from(given.is_empty());
     }
+    assert_eq!(summary["unlabelled"], none);
+}
+
+#[test]
+fn labels_that_could_not_be_joined_are_numbered() {
+    let sandbox = foreign();
+    sandbox.write("reviews.csv", &reviews(3));
+    set(&sandbox, "checkpoint/config.json", "problem_type", "multi_label_classification".into());
+    let labels = serde_json::json!({"0": "a|b", "1": "c", "2": "d", "3": "e"});
+    set(&sandbox, "checkpoint/config.json", "id2label", labels);
+    let ran = predict(&sandbox, &[&["checkpoint", "reviews.csv", "-o", "-"][..], &COLUMNS].concat());
+    let header = "ID,prediction,p_LABEL_0,p_LABEL_1,p_LABEL_2,p_LABEL_3";
+    assert_eq!(ran.stdout.lines().next(), Some(header), "{}", ran.all());
+    assert!(ran.stderr.contains("id2label has \"a|b\", which is no one label"), "{}", ran.stderr);
 }
 
 #[test]

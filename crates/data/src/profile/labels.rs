@@ -110,7 +110,8 @@ pub(super) fn read(examples: &Examples, task: Option<Task>, names: Option<&[Stri
         }
     };
     let (kind, groups, scores) = match task {
-        Task::Classification => {
+        // A combination of labels counts as a class of its own.
+        Task::Classification | Task::MultiLabel => {
             let (kind, groups) = classes(&there, names);
             (kind, groups, None)
         }

@@ -63,6 +63,8 @@ pub enum LossKind {
     CrossEntropy,
     /// Cross-entropy in which a row counts the less the surer the model is of it (classification).
     Focal,
+    /// Binary cross-entropy of the sigmoids (classification of rows with any number of labels).
+    Bce,
     /// Absolute error (regression).
     L1,
     /// Squared error (regression).
@@ -78,14 +80,15 @@ pub enum LossKind {
 
 impl LossKind {
     /// Every loss.
-    pub const ALL: [Self; 7] =
-        [Self::CrossEntropy, Self::Focal, Self::L1, Self::L2, Self::Huber, Self::L1Huber, Self::Cosine];
+    pub const ALL: [Self; 8] =
+        [Self::CrossEntropy, Self::Focal, Self::Bce, Self::L1, Self::L2, Self::Huber, Self::L1Huber, Self::Cosine];
 
     /// What a recipe calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::CrossEntropy => "cross_entropy",
             Self::Focal => "focal",
+            Self::Bce => "bce",
             Self::L1 => "l1",
             Self::L2 => "l2",
             Self::Huber => "huber",
@@ -98,6 +101,7 @@ impl LossKind {
     pub fn default_for(task: Task) -> Self {
         match task {
             Task::Classification => Self::CrossEntropy,
+            Task::MultiLabel => Self::Bce,
             Task::Regression => Self::L2,
         }
     }
@@ -106,7 +110,8 @@ impl LossKind {
     pub fn applies_to(self, task: Task) -> bool {
         match task {
             Task::Classification => matches!(self, Self::CrossEntropy | Self::Focal),
-            Task::Regression => self != Self::Focal,
+            Task::MultiLabel => self == Self::Bce,
+            Task::Regression => !matches!(self, Self::Focal | Self::Bce),
         }
     }
 
@@ -116,12 +121,12 @@ impl LossKind {
             (Self::CrossEntropy, Task::Classification) => {
                 &["loss.class_weights", "loss.class_weights_smooth", "loss.label_smoothing"]
             }
-            (Self::CrossEntropy, Task::Regression) => &["loss.label_smoothing", "loss.buckets"],
+            (Self::CrossEntropy, _) => &["loss.label_smoothing", "loss.buckets"],
             (Self::Focal, _) => {
                 &["loss.gamma", "loss.class_weights", "loss.class_weights_smooth", "loss.label_smoothing"]
             }
             (Self::Huber | Self::L1Huber, _) => &["loss.huber_delta"],
-            (Self::L1 | Self::L2 | Self::Cosine, _) => &[],
+            (Self::Bce | Self::L1 | Self::L2 | Self::Cosine, _) => &[],
         }
     }
 }

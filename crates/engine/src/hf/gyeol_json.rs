@@ -3,7 +3,7 @@
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
 //! has format 2: a version that does not know the key would predict texts its model has never seen the like of. A model over
-//! score buckets has format 3: such a version would not know that its outputs together are one score.
+//! score buckets and one of label sets have format 3: such a version would not know what their outputs are.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
@@ -26,15 +26,19 @@ const FORMAT: u32 = 1;
 /// The `format` of models with it.
 const FORMAT_WITH_CLEANING: u32 = 2;
 
-/// The `format` of models over score buckets, and the highest that is read.
+/// The `format` of models over score buckets, and of label sets.
 const FORMAT_WITH_BUCKETS: u32 = 3;
+const FORMAT_MULTI_LABEL: u32 = 3;
+
+/// The highest `format` that is read.
+const NEWEST: u32 = 3;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GyeolJson {
     /// Version of the file's meaning; see the module's notes.
     pub format: u32,
-    /// Classification or regression.
+    /// What is predicted.
     pub task: Task,
     /// Column of row ids; absent: ids are made from content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +77,7 @@ impl GyeolJson {
     /// Settings with what every model has; the rest absent.
     pub fn new(task: Task, text: impl Into<String>, max_length: usize) -> GyeolJson {
         GyeolJson {
-            format: FORMAT,
+            format: if task == Task::MultiLabel { FORMAT_MULTI_LABEL } else { FORMAT },
             task,
             id: None,
             text: text.into(),
@@ -109,11 +113,8 @@ impl GyeolJson {
         let path = dir.join(GYEOL_JSON);
         // The format first: a later one may have other keys.
         let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
-        if let Some(newer) =
-            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_BUCKETS))
-        {
-            let problem =
-                format!("{newer} is newer than {FORMAT_WITH_BUCKETS}, the newest this version reads; update gyeol");
+        if let Some(newer) = raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(NEWEST)) {
+            let problem = format!("{newer} is newer than {NEWEST}, the newest this version reads; update gyeol");
             return Err(HfError::key(&path, "format", problem));
         }
         serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })

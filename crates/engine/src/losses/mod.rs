@@ -1,6 +1,7 @@
 //! Losses: outputs and targets in, the loss of each row and the gradient of the outputs out. Plain host code on slices,
 //! as outputs are small; one file a loss.
 
+mod bce;
 mod buckets;
 mod cross_entropy;
 mod focal;
@@ -39,6 +40,8 @@ pub enum Loss {
         /// The share of each target that is spread evenly over all buckets, 0 to below 1.
         label_smoothing: f64,
     },
+    /// Binary cross-entropy of the sigmoid of each output, mean over the classes.
+    Bce,
     /// Absolute error.
     L1,
     /// Squared error.
@@ -85,6 +88,7 @@ pub(crate) fn loss(loss: &Loss, outputs: &[f32], targets: &Targets, weight: f64)
         (Loss::Buckets { buckets, label_smoothing }, Targets::Scores(scores)) => {
             buckets::loss(outputs, scores, buckets, *label_smoothing, weight)
         }
+        (Loss::Bce, Targets::Sets(sets)) => bce::loss(outputs, sets, weight),
         (Loss::L1, Targets::Scores(scores)) => pointwise::loss(outputs, scores, weight, l1::row),
         (Loss::L2, Targets::Scores(scores)) => pointwise::loss(outputs, scores, weight, l2::row),
         (Loss::Huber { delta }, Targets::Scores(scores)) => {

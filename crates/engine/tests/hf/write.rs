@@ -149,6 +149,18 @@ fn gyeol_json_comes_back_as_written_and_keeps_keys_of_later_versions() {
 }
 
 #[test]
+fn a_model_of_label_sets_is_refused_by_versions_that_do_not_know_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings =
+        GyeolJson { labels: texts(&["욕설", "차별"]), ..GyeolJson::new(Task::MultiLabel, "review", 128) };
+    assert_eq!(settings.format, 3);
+    settings.write(dir.path()).unwrap();
+    let written = fs::read_to_string(dir.path().join(GYEOL_JSON)).unwrap();
+    assert!(written.contains(r#""task": "multi-label""#), "{written}");
+    assert_eq!(GyeolJson::read(dir.path()).unwrap(), Some(settings));
+}
+
+#[test]
 fn a_newer_or_damaged_gyeol_json_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(GYEOL_JSON);

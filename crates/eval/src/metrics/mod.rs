@@ -4,6 +4,8 @@
 //! under a correlation, a NaN among the outputs), so that an undefined value can never pass for a good one.
 
 mod accuracy;
+mod binary_log_loss;
+mod label_sets;
 mod log_loss;
 mod macro_f1;
 mod pearson;
@@ -12,11 +14,14 @@ mod spearman;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use gyeol_data::LabelSets;
 use serde::{Deserialize, Serialize};
 
 use crate::{EvalError, Outputs, Task};
 
 pub use accuracy::accuracy;
+pub use binary_log_loss::{binary_log_loss_from_logits, binary_log_loss_from_probabilities};
+pub use label_sets::{LabelCounts, exact_match, macro_f1_of_sets, micro_f1};
 pub use log_loss::{log_loss_from_logits, log_loss_from_probabilities};
 pub use macro_f1::macro_f1;
 pub use pearson::pearson;
@@ -27,11 +32,14 @@ pub use spearman::spearman;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Share of rows predicted right; 0 to 1, higher is better.
+    /// Share of rows predicted right, of label sets those without any difference; 0 to 1, higher is better.
     Accuracy,
+    /// F1 over all decisions on label sets, one a row and class; 0 to 1, higher is better.
+    MicroF1,
     /// Unweighted mean of the classes' F1; 0 to 1, higher is better.
     MacroF1,
-    /// Mean negative log-likelihood in nats, without weights, smoothing or focus; from 0, lower is better.
+    /// Mean negative log-likelihood in nats, of label sets a decision, without weights, smoothing or focus; from 0,
+    /// lower is better.
     LogLoss,
     /// Linear correlation; −1 to 1, higher is better.
     Pearson,
@@ -43,13 +51,14 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order reports list them.
-    pub const ALL: [Self; 6] =
-        [Self::Accuracy, Self::MacroF1, Self::LogLoss, Self::Pearson, Self::Spearman, Self::Rmse];
+    pub const ALL: [Self; 7] =
+        [Self::Accuracy, Self::MicroF1, Self::MacroF1, Self::LogLoss, Self::Pearson, Self::Spearman, Self::Rmse];
 
     /// The name recipes and reports use.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
+            Self::MicroF1 => "micro_f1",
             Self::MacroF1 => "macro_f1",
             Self::LogLoss => "log_loss",
             Self::Pearson => "pearson",
@@ -61,22 +70,19 @@ impl Metric {
     /// Whether larger values are better.
     pub fn higher_is_better(self) -> bool {
         match self {
-            Self::Accuracy | Self::MacroF1 | Self::Pearson | Self::Spearman => true,
+            Self::Accuracy | Self::MicroF1 | Self::MacroF1 | Self::Pearson | Self::Spearman => true,
             Self::LogLoss | Self::Rmse => false,
         }
     }
 
-    /// The task the metric is about.
-    pub fn task(self) -> Task {
-        match self {
-            Self::Accuracy | Self::MacroF1 | Self::LogLoss => Task::Classification,
-            Self::Pearson | Self::Spearman | Self::Rmse => Task::Regression,
-        }
-    }
-
-    /// Whether the metric says anything about `task`.
+    /// Whether the metric says anything about `task`. Where one class is right the micro-averaged F1 is the accuracy, and
+    /// is not told twice.
     pub fn applies_to(self, task: Task) -> bool {
-        self.task() == task
+        match self {
+            Self::Accuracy | Self::MacroF1 | Self::LogLoss => task != Task::Regression,
+            Self::MicroF1 => task == Task::MultiLabel,
+            Self::Pearson | Self::Spearman | Self::Rmse => task == Task::Regression,
+        }
     }
 
     /// The metrics of a task, in the order reports list them.
@@ -84,10 +90,13 @@ impl Metric {
         Self::ALL.into_iter().filter(move |metric| metric.applies_to(task))
     }
 
-    /// The metric a recipe gets when it names none.
+    /// The metric a recipe gets when it names none. Of label sets it is the micro-averaged F1: a set that is right but for
+    /// one label counts for something, as it does not in the accuracy, and a label that few validation rows have does not
+    /// decide which checkpoint is kept, as it may in the macro-averaged F1.
     pub fn default_for(task: Task) -> Self {
         match task {
             Task::Classification => Self::Accuracy,
+            Task::MultiLabel => Self::MicroF1,
             Task::Regression => Self::Pearson,
         }
     }
@@ -118,6 +127,15 @@ impl Metric {
             }
             (Self::LogLoss, Truth::Classes(truth), Outputs::Probabilities { labels, values }) => {
                 log_loss_from_probabilities(values, labels.len(), truth)
+            }
+            (Self::Accuracy, Truth::Sets(truth), _) => exact_match(truth, &outputs.label_sets()),
+            (Self::MicroF1, Truth::Sets(truth), _) => micro_f1(truth, &outputs.label_sets()),
+            (Self::MacroF1, Truth::Sets(truth), _) => macro_f1_of_sets(truth, &outputs.label_sets()),
+            (Self::LogLoss, Truth::Sets(truth), Outputs::IndependentLogits { values, .. }) => {
+                binary_log_loss_from_logits(values, truth)
+            }
+            (Self::LogLoss, Truth::Sets(truth), Outputs::IndependentProbabilities { values, .. }) => {
+                binary_log_loss_from_probabilities(values, truth)
             }
             (Self::Pearson, Truth::Scores(truth), Outputs::Scores(scores)) => pearson(truth, scores),
             (Self::Spearman, Truth::Scores(truth), Outputs::Scores(scores)) => spearman(truth, scores),
@@ -153,6 +171,8 @@ impl FromStr for Metric {
 pub enum Truth<'a> {
     /// Class indices from 0, in the order of the outputs' labels.
     Classes(&'a [u32]),
+    /// Sets of class indices from 0, in the order of the outputs' labels.
+    Sets(&'a LabelSets),
     /// Scores.
     Scores(&'a [f32]),
 }
@@ -162,6 +182,7 @@ impl Truth<'_> {
     pub fn len(&self) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),
+            Self::Sets(sets) => sets.len(),
             Self::Scores(scores) => scores.len(),
         }
     }
@@ -175,6 +196,7 @@ impl Truth<'_> {
     pub fn task(&self) -> Task {
         match self {
             Self::Classes(_) => Task::Classification,
+            Self::Sets(_) => Task::MultiLabel,
             Self::Scores(_) => Task::Regression,
         }
     }
@@ -222,6 +244,11 @@ pub(crate) fn check(outputs: &Outputs, truth: Truth<'_>) -> Result<(), EvalError
             return Err(EvalError::ClassOutOfRange { row, class: classes[row], classes: known });
         }
     }
+    if let Truth::Sets(sets) = truth
+        && sets.classes() != outputs.labels().len()
+    {
+        return Err(EvalError::Length { what: "classes", expected: outputs.labels().len(), found: sets.classes() });
+    }
     Ok(())
 }
 
@@ -252,7 +279,7 @@ mod tests {
         assert!(error.is_user_error());
         assert_eq!(
             error.to_string(),
-            "no metric is called \"acuracy\" (accuracy, macro_f1, log_loss, pearson, spearman, rmse); \
+            "no metric is called \"acuracy\" (accuracy, micro_f1, macro_f1, log_loss, pearson, spearman, rmse); \
              did you mean \"accuracy\"?"
         );
         let far = "bleu".parse::<Metric>().unwrap_err();

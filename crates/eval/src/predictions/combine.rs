@@ -53,6 +53,9 @@ impl Predictions {
             Outputs::Logits { labels, .. } => {
                 Outputs::Probabilities { labels: labels.clone(), values: self.outputs.probabilities() }
             }
+            Outputs::IndependentLogits { labels, .. } => {
+                Outputs::IndependentProbabilities { labels: labels.clone(), values: self.outputs.probabilities() }
+            }
             other => other.clone(),
         };
         Self { outputs, ..self.clone() }
@@ -70,9 +73,11 @@ fn check_alike(one: &Predictions, other: &Predictions) -> Result<(), EvalError> 
 fn like(outputs: &Outputs, values: Vec<f32>) -> Outputs {
     let mut outputs = outputs.clone();
     match &mut outputs {
-        Outputs::Logits { values: own, .. } | Outputs::Probabilities { values: own, .. } | Outputs::Scores(own) => {
-            *own = values;
-        }
+        Outputs::Logits { values: own, .. }
+        | Outputs::Probabilities { values: own, .. }
+        | Outputs::IndependentLogits { values: own, .. }
+        | Outputs::IndependentProbabilities { values: own, .. }
+        | Outputs::Scores(own) => *own = values,
     }
     outputs
 }

@@ -5,9 +5,12 @@ mod combine;
 mod read;
 mod write;
 
+use gyeol_data::LabelSets;
+
 use crate::{EvalError, Task};
 
 pub use write::Form;
+pub(crate) use write::joined;
 
 /// The outputs of a model, in row order.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,15 +29,33 @@ pub enum Outputs {
         /// Row-major `[rows, classes]`, each row summing to 1.
         values: Vec<f32>,
     },
+    /// Raw outputs for labels of which a row has any number, before the sigmoid.
+    IndependentLogits {
+        /// The labels, as the table writes them; at least one.
+        labels: Vec<String>,
+        /// Row-major `[rows, labels]`.
+        values: Vec<f32>,
+    },
+    /// Probabilities of labels of which a row has any number.
+    IndependentProbabilities {
+        /// The labels, as the table writes them; at least one.
+        labels: Vec<String>,
+        /// Row-major `[rows, labels]`, each number from 0 to 1 on its own.
+        values: Vec<f32>,
+    },
     /// Regression outputs, one a row.
     Scores(Vec<f32>),
 }
+
+/// From this probability on a row is given an independent label.
+const GIVEN_FROM: f32 = 0.5;
 
 impl Outputs {
     /// The task these outputs answer.
     pub fn task(&self) -> Task {
         match self {
             Self::Logits { .. } | Self::Probabilities { .. } => Task::Classification,
+            Self::IndependentLogits { .. } | Self::IndependentProbabilities { .. } => Task::MultiLabel,
             Self::Scores(_) => Task::Regression,
         }
     }
@@ -42,7 +63,10 @@ impl Outputs {
     /// The classes, in column order; none for regression.
     pub fn labels(&self) -> &[String] {
         match self {
-            Self::Logits { labels, .. } | Self::Probabilities { labels, .. } => labels,
+            Self::Logits { labels, .. }
+            | Self::Probabilities { labels, .. }
+            | Self::IndependentLogits { labels, .. }
+            | Self::IndependentProbabilities { labels, .. } => labels,
             Self::Scores(_) => &[],
         }
     }
@@ -50,7 +74,11 @@ impl Outputs {
     /// The numbers as they are: row-major `[rows, classes]`, or one a row.
     pub fn values(&self) -> &[f32] {
         match self {
-            Self::Logits { values, .. } | Self::Probabilities { values, .. } | Self::Scores(values) => values,
+            Self::Logits { values, .. }
+            | Self::Probabilities { values, .. }
+            | Self::IndependentLogits { values, .. }
+            | Self::IndependentProbabilities { values, .. }
+            | Self::Scores(values) => values,
         }
     }
 
@@ -64,24 +92,49 @@ impl Outputs {
         self.labels().len().max(1)
     }
 
-    /// Class probabilities, row-major `[rows, classes]`: the softmax of logits (computed in `f64`), or the
-    /// probabilities themselves. Empty for regression. A row with a NaN logit is NaN throughout.
+    /// Class probabilities, row-major `[rows, classes]`: the softmax of logits, or the sigmoid of independent ones
+    /// (computed in `f64`), or the probabilities themselves. Empty for regression. A row with a NaN logit is NaN
+    /// throughout, unless its logits are independent.
     pub fn probabilities(&self) -> Vec<f32> {
         match self {
             Self::Logits { labels, values } => values.chunks_exact(labels.len()).flat_map(softmax).collect(),
-            Self::Probabilities { values, .. } => values.clone(),
+            Self::IndependentLogits { values, .. } => values.iter().map(|&logit| sigmoid(logit)).collect(),
+            Self::Probabilities { values, .. } | Self::IndependentProbabilities { values, .. } => values.clone(),
             Self::Scores(_) => Vec::new(),
         }
     }
 
     /// The most likely class of each row, the first of equals; a NaN never wins unless the whole row is NaN, which
-    /// gives class 0. Empty for regression.
+    /// gives class 0. Empty for regression and for independent labels.
     pub fn argmax(&self) -> Vec<u32> {
         match self {
             Self::Logits { labels, values } | Self::Probabilities { labels, values } => {
                 values.chunks_exact(labels.len()).map(|row| argmax(row) as u32).collect()
             }
-            Self::Scores(_) => Vec::new(),
+            Self::IndependentLogits { .. } | Self::IndependentProbabilities { .. } | Self::Scores(_) => Vec::new(),
+        }
+    }
+
+    /// The labels of each row that are as probable as not or more, by the `f32` probabilities a file would have; a NaN is
+    /// no label. Rows without classes for regression; of classes that exclude each other, those of at least 0.5.
+    pub fn label_sets(&self) -> LabelSets {
+        let classes = self.labels().len();
+        let mut sets = LabelSets::new(classes);
+        let probabilities = self.probabilities();
+        let given = |row: &[f32]| -> Vec<u32> {
+            row.iter().zip(0..).filter(|(p, _)| **p >= GIVEN_FROM).map(|(_, class)| class).collect()
+        };
+        probabilities.chunks_exact(classes.max(1)).for_each(|row| sets.push(given(row)));
+        sets
+    }
+
+    /// The same numbers for labels that do not exclude each other, where nothing in them said so.
+    #[must_use]
+    pub fn independent(self) -> Self {
+        match self {
+            Self::Logits { labels, values } => Self::IndependentLogits { labels, values },
+            Self::Probabilities { labels, values } => Self::IndependentProbabilities { labels, values },
+            other => other,
         }
     }
 
@@ -93,9 +146,20 @@ impl Outputs {
         match self {
             Self::Logits { labels, .. } => Self::Logits { labels: labels.clone(), values: picked },
             Self::Probabilities { labels, .. } => Self::Probabilities { labels: labels.clone(), values: picked },
+            Self::IndependentLogits { labels, .. } => {
+                Self::IndependentLogits { labels: labels.clone(), values: picked }
+            }
+            Self::IndependentProbabilities { labels, .. } => {
+                Self::IndependentProbabilities { labels: labels.clone(), values: picked }
+            }
             Self::Scores(_) => Self::Scores(picked),
         }
     }
+}
+
+/// In `f64`, where the exponential of no `f32` makes more trouble than an infinity, whose inverse is right.
+fn sigmoid(logit: f32) -> f32 {
+    (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
 }
 
 /// Softmax of one row, in `f64` and shifted by the maximum so that no exponential overflows.
@@ -157,6 +221,12 @@ impl Predictions {
         self.ids.is_empty()
     }
 
+    /// The same predictions of labels that do not exclude each other, see [`Outputs::independent`].
+    #[must_use]
+    pub fn independent(self) -> Self {
+        Self { outputs: self.outputs.independent(), ..self }
+    }
+
     /// Brings regression scores into `range` (lowest, highest); classes are left alone. NaN stays NaN.
     pub fn clamp_scores(&mut self, range: [f64; 2]) {
         if let Outputs::Scores(scores) = &mut self.outputs {
@@ -188,6 +258,16 @@ mod tests {
         let nan = f32::NAN;
         let values = vec![1.0, 2.0, 2.0, nan, -5.0, nan, nan, nan, nan];
         assert_eq!(Outputs::Logits { labels: labels(3), values }.argmax(), [1, 1, 0]);
+    }
+
+    #[test]
+    fn independent_labels_are_given_from_one_half_on_and_never_for_nan() {
+        let values = vec![0.0, -1e-3, 3e38, f32::NAN, -3e38, -1.0];
+        let outputs = Outputs::IndependentLogits { labels: labels(3), values };
+        assert_eq!(outputs.label_sets().iter().collect::<Vec<_>>(), [&[0, 2][..], &[]]);
+        let probabilities = outputs.probabilities();
+        assert_eq!((probabilities[0], probabilities[2], probabilities[4]), (0.5, 1.0, 0.0));
+        assert!(outputs.argmax().is_empty());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use super::{Outputs, Predictions, argmax};
+use gyeol_data::labels_of;
+
+use super::{GIVEN_FROM, Outputs, Predictions, argmax, joined};
 use crate::{EvalError, error::FieldError};
 
 /// How far from 1 the probabilities of a row may sum: room for files with few decimals.
@@ -19,10 +21,16 @@ impl Predictions {
     /// The first column is the id, whatever it is called. Classes are taken from the `p_<label>` or `logit_<label>`
     /// columns, in their order; a file with `prediction` (or `logit`) alone holds regression scores.
     ///
+    /// Independent labels have the same columns as classes that exclude each other. A file is taken to hold them if a
+    /// `prediction` is empty or names several labels, or if the probabilities of some row do not sum to 1 and every row's
+    /// `prediction` is the labels of at least 0.5. A file of few rows may show neither, and raw outputs never do: who knows
+    /// better makes them [`independent`](Self::independent).
+    ///
     /// # Errors
     /// Names the file, line, row and column of the first thing wrong: a header that is not one of these, a row of
-    /// another width, a number that is not one or not finite, probabilities outside 0 to 1 or not summing to 1, a
-    /// `prediction` that is not the most probable class, an id twice, no rows.
+    /// another width, a number that is not one or not finite, probabilities outside 0 to 1, an id twice, no rows; and, once
+    /// all rows are read, probabilities not summing to 1 and a `prediction` that is not the most probable class, or not the
+    /// labels of at least 0.5.
     pub fn read(path: &Path) -> Result<Self, EvalError> {
         let file = File::open(path).map_err(|source| EvalError::Read { file: path.to_owned(), source })?;
         Self::read_from(BufReader::new(file), path)
@@ -42,10 +50,15 @@ impl Predictions {
         let header = Header::parse(&record, name)?;
         let (mut ids, mut values) = (Vec::new(), Vec::new());
         let mut first_row = HashMap::new();
+        let mut readings = Readings::default();
         while csv.read_record(&mut record).map_err(|error| csv_error(name, ids.len() + 1, error))? {
             let line = record.position().map_or(0, csv::Position::line);
             let row = Row { header: &header, file: name, line, number: ids.len() + 1, record: &record };
+            let start = values.len();
             row.push_numbers(&mut values)?;
+            if header.kind == Kind::Probabilities {
+                readings.note(&row, &values[start..]);
+            }
             if let Some(first) = first_row.insert(row.id().to_owned(), row.number) {
                 let (file, id) = (name.to_owned(), row.id().to_owned());
                 return Err(EvalError::DuplicateId { file, line, row: row.number, first, id });
@@ -55,14 +68,51 @@ impl Predictions {
         if ids.is_empty() {
             return Err(EvalError::NoRows { file: name.to_owned() });
         }
+        let independent = readings.are_independent()?;
         let Header { columns, kind, labels } = header;
         let outputs = match kind {
+            Kind::Probabilities if independent => Outputs::IndependentProbabilities { labels, values },
             Kind::Probabilities => Outputs::Probabilities { labels, values },
             Kind::Logits => Outputs::Logits { labels, values },
             Kind::Scores => Outputs::Scores(values),
         };
         let id_column = columns.into_iter().next().unwrap_or_default();
         Self::new(id_column, ids, outputs)
+    }
+}
+
+/// The two ways to read rows of probabilities, and the first row that each does not fit.
+#[derive(Default)]
+struct Readings {
+    /// Classes that exclude each other.
+    exclusive: Option<EvalError>,
+    /// Labels of which a row has any number.
+    independent: Option<EvalError>,
+    /// Whether a row names no label or several.
+    several: bool,
+}
+
+impl Readings {
+    fn note(&mut self, row: &Row<'_>, probabilities: &[f32]) {
+        self.several |= row.names_no_class_but_labels();
+        // An error is made for the first row only: those of a million rows would take their time.
+        if self.exclusive.is_none() {
+            self.exclusive = row.check_class(probabilities).err();
+        }
+        if self.independent.is_none() {
+            self.independent = row.check_labels(probabilities).err();
+        }
+    }
+
+    /// Whether the rows hold independent labels; the error of the reading that is meant, if they fit neither.
+    fn are_independent(self) -> Result<bool, EvalError> {
+        match (self.exclusive, self.independent) {
+            (_, None) if self.several => Ok(true),
+            (_, Some(error)) if self.several => Err(error),
+            (None, _) => Ok(false),
+            (Some(_), None) => Ok(true),
+            (Some(error), Some(_)) => Err(error),
+        }
     }
 }
 
@@ -131,12 +181,11 @@ impl Row<'_> {
             let (file, line, row) = (self.file.to_owned(), self.line, self.number);
             return Err(EvalError::Ragged { file, line, row, expected, found });
         }
-        let start = values.len();
         let first_number = if self.header.kind == Kind::Probabilities { 2 } else { 1 };
         for column in first_number..expected {
             values.push(self.number_at(column)?);
         }
-        if self.header.kind == Kind::Probabilities { self.check_probabilities(&values[start..]) } else { Ok(()) }
+        Ok(())
     }
 
     fn number_at(&self, column: usize) -> Result<f32, EvalError> {
@@ -150,7 +199,39 @@ impl Row<'_> {
         Ok(number)
     }
 
-    fn check_probabilities(&self, row: &[f32]) -> Result<(), EvalError> {
+    /// Whether `prediction` is empty, or holds several labels and is not one itself.
+    fn names_no_class_but_labels(&self) -> bool {
+        let (labels, cell) = (&self.header.labels, &self.record[1]);
+        if labels.iter().any(|label| label == cell) {
+            return false;
+        }
+        let mut named = labels_of(cell).peekable();
+        named.peek().is_none() || (cell.contains(gyeol_data::LABEL_SEPARATOR) && named.all(|name| self.is_label(name)))
+    }
+
+    fn is_label(&self, name: &str) -> bool {
+        self.header.labels.iter().any(|label| label == name)
+    }
+
+    /// Checks that `prediction` is the labels of at least one half; one of exactly that may be there or not.
+    fn check_labels(&self, row: &[f32]) -> Result<(), EvalError> {
+        let labels = &self.header.labels;
+        let named: Vec<&str> = labels_of(&self.record[1]).collect();
+        if !named.iter().all(|name| self.is_label(name)) {
+            return Err(self.field_error(1, &format!("labels of the file ({}) joined by |", labels.join(", "))));
+        }
+        let fits =
+            |(label, &p): (&String, &f32)| p == GIVEN_FROM || (p > GIVEN_FROM) == named.contains(&label.as_str());
+        if labels.iter().zip(row).all(fits) {
+            return Ok(());
+        }
+        let given: Vec<u32> = (0..).zip(row).filter(|(_, p)| **p >= GIVEN_FROM).map(|(class, _)| class).collect();
+        let expected = format!("the labels of at least {GIVEN_FROM}, which is \"{}\"", joined(labels, &given));
+        Err(self.field_error(1, &expected))
+    }
+
+    /// Checks that the row sums to 1 and `prediction` is its most probable class.
+    fn check_class(&self, row: &[f32]) -> Result<(), EvalError> {
         let sum: f32 = row.iter().sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(self.field_error(2, &format!("part of a row of probabilities: they sum to {sum}, not 1")));
@@ -260,9 +341,9 @@ mod tests {
             "valid.csv line 2 (row 1, id \"a\"), column `p_0`: \"1.5\" is not a probability (0 to 1)",
         );
         check_error(
-            "id,prediction,p_0,p_1\na,0,0.5,0.25\n",
-            "valid.csv line 2 (row 1, id \"a\"), column `p_0`: \"0.5\" is not part of a row of probabilities: \
-             they sum to 0.75, not 1",
+            "id,prediction,p_0,p_1\na,0,0.375,0.25\n",
+            "valid.csv line 2 (row 1, id \"a\"), column `p_0`: \"0.375\" is not part of a row of probabilities: \
+             they sum to 0.625, not 1",
         );
         check_error(
             "id,prediction,p_0,p_1\na,2,0.5,0.5\n",
@@ -273,6 +354,42 @@ mod tests {
             "valid.csv line 2 (row 1, id \"a\"), column `prediction`: \"0\" is not the most probable class, \
              which is \"1\"",
         );
+    }
+
+    #[test]
+    fn independent_labels_are_known_by_their_predictions_or_sums() {
+        let labels = vec!["0".to_owned(), "1".to_owned()];
+        for (rows, values) in [
+            ("a,0,0.75,0.25\nb,,0.25,0.125\n", vec![0.75, 0.25, 0.25, 0.125]),
+            ("a,0,0.75,0.25\nb,1|0,0.5,0.5\n", vec![0.75, 0.25, 0.5, 0.5]),
+            ("a,0,0.75,0.25\nb,1,0.25,0.5\n", vec![0.75, 0.25, 0.25, 0.5]),
+        ] {
+            let read = read(&format!("id,prediction,p_0,p_1\n{rows}")).unwrap();
+            assert_eq!(read.outputs(), &Outputs::IndependentProbabilities { labels: labels.clone(), values }, "{rows}");
+        }
+        // Nothing here says that the classes do not exclude each other.
+        let one = read("id,prediction,p_0,p_1\na,0,0.75,0.25\n").unwrap();
+        assert!(matches!(one.outputs(), Outputs::Probabilities { .. }));
+        assert!(matches!(one.independent().outputs(), Outputs::IndependentProbabilities { .. }));
+    }
+
+    #[test]
+    fn independent_labels_must_be_those_of_at_least_one_half() {
+        check_error(
+            "id,prediction,p_0,p_1\na,,0.25,0.25\nb,0,0.75,0.625\n",
+            "valid.csv line 3 (row 2, id \"b\"), column `prediction`: \"0\" is not the labels of at least 0.5, which is \
+             \"0|1\"",
+        );
+        check_error(
+            "id,prediction,p_0,p_1\na,0|1,0.75,0.75\nb,2,0.75,0.25\n",
+            "valid.csv line 3 (row 2, id \"b\"), column `prediction`: \"2\" is not labels of the file (0, 1) joined by |",
+        );
+    }
+
+    #[test]
+    fn a_class_that_holds_the_separator_is_one_class() {
+        let read = read("id,prediction,p_a,p_b,p_a|b\nx,a|b,0.25,0.25,0.5\n").unwrap();
+        assert!(matches!(read.outputs(), Outputs::Probabilities { .. }));
     }
 
     #[test]
@@ -340,6 +457,23 @@ mod tests {
             written.write_to(&mut bytes, Form::Predictions, "memory").unwrap();
             let read = Predictions::read_from(bytes.as_slice(), Path::new("memory")).unwrap();
             prop_assert_eq!(read.outputs().probabilities(), written.outputs().probabilities());
+        }
+
+        #[test]
+        fn independent_labels_survive_the_file_to_the_bit(
+            mut values in (1usize..6).prop_flat_map(|rows| prop::collection::vec(-30f32..30.0, rows * 3)),
+        ) {
+            // A row that says what the file holds.
+            values.extend([1.0, 1.0, -1.0]);
+            let ids = (0..values.len() / 3).map(|row| row.to_string()).collect();
+            let labels = vec!["욕".to_owned(), "b,".to_owned(), "3".to_owned()];
+            let written = Predictions::new("ID", ids, Outputs::IndependentLogits { labels, values }).unwrap();
+            let mut bytes = Vec::new();
+            written.write_to(&mut bytes, Form::Predictions, "memory").unwrap();
+            let read = Predictions::read_from(bytes.as_slice(), Path::new("memory")).unwrap();
+            prop_assert_eq!(read.outputs().task(), crate::Task::MultiLabel);
+            prop_assert_eq!(read.outputs().probabilities(), written.outputs().probabilities());
+            prop_assert_eq!(read.outputs().label_sets(), written.outputs().label_sets());
         }
 
         #[test]

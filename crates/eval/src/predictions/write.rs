@@ -6,13 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use gyeol_data::LABEL_SEPARATOR;
+
 use super::{Outputs, Predictions};
 use crate::EvalError;
 
 /// Which columns follow the id column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `prediction` as a label of the table, then `p_<label>` a class; regression: `prediction` alone.
+    /// `prediction` as a label of the table, then `p_<label>` a class. Independent labels are joined by `|` in
+    /// `prediction`, which is empty where there is none. Regression: `prediction` alone.
     Predictions,
     /// The raw outputs: `logit_<label>` a class; regression: `logit`.
     Logits,
@@ -43,7 +46,9 @@ impl Predictions {
 
     fn check_form(&self, form: Form) -> Result<(), EvalError> {
         match (form, &self.outputs) {
-            (Form::Logits, Outputs::Probabilities { .. }) => Err(EvalError::NotLogits),
+            (Form::Logits, Outputs::Probabilities { .. } | Outputs::IndependentProbabilities { .. }) => {
+                Err(EvalError::NotLogits)
+            }
             _ => Ok(()),
         }
     }
@@ -57,13 +62,13 @@ impl Predictions {
             _ => self.outputs.values().to_vec(),
         };
         let chosen = match form {
-            Form::Predictions => self.outputs.argmax(),
+            Form::Predictions => self.outputs.chosen(),
             Form::Logits => Vec::new(),
         };
         for (row, (id, numbers)) in self.ids.iter().zip(numbers.chunks_exact(self.outputs.width())).enumerate() {
             csv.write_field(id)?;
-            if let Some(&class) = chosen.get(row) {
-                csv.write_field(&labels[class as usize])?;
+            if let Some(label) = chosen.get(row) {
+                csv.write_field(label)?;
             }
             for number in numbers {
                 // `Debug` of a float is its shortest exact decimal; unlike `Display`, it spells 1e-30 so.
@@ -87,6 +92,25 @@ impl Predictions {
         }
         columns
     }
+}
+
+impl Outputs {
+    /// What the column `prediction` holds, a row each; nothing for scores, which are numbers.
+    fn chosen(&self) -> Vec<String> {
+        let labels = self.labels();
+        match self {
+            Self::IndependentLogits { .. } | Self::IndependentProbabilities { .. } => {
+                self.label_sets().iter().map(|set| joined(labels, set)).collect()
+            }
+            _ => self.argmax().into_iter().map(|class| labels[class as usize].clone()).collect(),
+        }
+    }
+}
+
+/// The labels of a set as a cell of a table has them.
+pub(crate) fn joined(labels: &[String], set: &[u32]) -> String {
+    let labels: Vec<&str> = set.iter().map(|&class| labels[class as usize].as_str()).collect();
+    labels.join(&LABEL_SEPARATOR.to_string())
 }
 
 /// Replaces the file at `path` by what `fill` writes, or leaves it as it was.
@@ -127,6 +151,20 @@ mod tests {
             text(&classes(), Form::Predictions),
             "ID,prediction,p_부정,\"p_a,b\"\n1,부정,0.5,0.5\n\"say \"\"hi\"\"\",\"a,b\",1.9538417e-27,1.0\n"
         );
+    }
+
+    #[test]
+    fn independent_labels_are_joined_and_none_is_empty() {
+        let labels = vec!["욕설".to_owned(), "차별".to_owned()];
+        let values = vec![0.0, 2.0, -2.0, 1.0, -1.0, -1.0];
+        let ids = vec!["1".to_owned(), "2".to_owned(), "3".to_owned()];
+        let predictions = Predictions::new("ID", ids, Outputs::IndependentLogits { labels, values }).unwrap();
+        assert_eq!(
+            text(&predictions, Form::Predictions),
+            "ID,prediction,p_욕설,p_차별\n1,욕설|차별,0.5,0.8807971\n2,차별,0.11920292,0.7310586\n\
+             3,,0.26894143,0.26894143\n"
+        );
+        assert_eq!(text(&predictions, Form::Logits).lines().next(), Some("ID,logit_욕설,logit_차별"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct ClassificationReport {
     pub confident_errors: Vec<ConfidentError>,
 }
 
-/// One class of a [`ClassificationReport`]. A ratio without a denominator is 0 (scikit-learn's `zero_division=0`).
+/// One class of a [`ClassificationReport`], or of a [`MultiLabelReport`](super::MultiLabelReport). A ratio without a denominator is 0 (scikit-learn's `zero_division=0`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassRow {
     /// The class, as the table labels it.
@@ -84,7 +84,7 @@ impl ClassificationReport {
         let predicted = predictions.outputs().argmax();
         let confusion = Confusion::count(labels.len(), truth, &predicted);
         let classes: Vec<ClassRow> =
-            labels.iter().enumerate().map(|(class, label)| ClassRow::new(label, class, &confusion)).collect();
+            labels.iter().enumerate().map(|(class, label)| ClassRow::of_class(label, class, &confusion)).collect();
         Self {
             rows: truth.len(),
             metrics,
@@ -99,8 +99,12 @@ impl ClassificationReport {
 }
 
 impl ClassRow {
-    fn new(label: &str, class: usize, confusion: &Confusion) -> Self {
-        let (hits, support, predicted) = (confusion.hits(class), confusion.support(class), confusion.predicted(class));
+    fn of_class(label: &str, class: usize, confusion: &Confusion) -> Self {
+        Self::new(label, confusion.hits(class), confusion.support(class), confusion.predicted(class))
+    }
+
+    /// Of the rows of the class, so many hit; so many have it, and so many were given it.
+    pub(super) fn new(label: &str, hits: u64, support: u64, predicted: u64) -> Self {
         Self {
             label: label.to_owned(),
             precision: ratio(hits as f64, predicted as f64),
@@ -112,13 +116,13 @@ impl ClassRow {
     }
 }
 
-fn average(classes: &[ClassRow], weight: impl Fn(&ClassRow) -> f64) -> ClassAverage {
+pub(super) fn average(classes: &[ClassRow], weight: impl Fn(&ClassRow) -> f64) -> ClassAverage {
     let total: f64 = classes.iter().map(&weight).sum();
     let mean = |value: fn(&ClassRow) -> f64| ratio(classes.iter().map(|c| weight(c) * value(c)).sum(), total);
     ClassAverage { precision: mean(|c| c.precision), recall: mean(|c| c.recall), f1: mean(|c| c.f1) }
 }
 
-fn ratio(numerator: f64, denominator: f64) -> f64 {
+pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
 
@@ -152,7 +156,7 @@ mod tests {
         let predictions = Predictions::new("id", ids, outputs).unwrap();
         match evaluate(&predictions, Truth::Classes(truth), None, top).unwrap() {
             Report::Classification(report) => report,
-            Report::Regression(_) => panic!("classes make a classification report"),
+            _ => panic!("classes make a classification report"),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod classification;
 mod confusion;
+mod multi_label;
 mod regression;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use crate::{EvalError, MetricValues, Outputs, Predictions, Truth, metrics};
 
 pub use classification::{ClassAverage, ClassRow, ClassificationReport, ConfidentError};
 pub use confusion::Confusion;
+pub use multi_label::{LabelError, MultiLabelReport};
 pub use regression::{RegressionReport, Residuals, ScoreError};
 
 /// The report of a task. Serialises as the report itself with a `task` key.
@@ -21,6 +23,9 @@ pub use regression::{RegressionReport, Residuals, ScoreError};
 pub enum Report {
     /// Of class predictions.
     Classification(ClassificationReport),
+    /// Of label sets.
+    #[serde(rename = "multi-label")]
+    MultiLabel(MultiLabelReport),
     /// Of scores.
     Regression(RegressionReport),
 }
@@ -30,7 +35,26 @@ impl Report {
     pub fn metrics(&self) -> &MetricValues {
         match self {
             Self::Classification(report) => &report.metrics,
+            Self::MultiLabel(report) => &report.metrics,
             Self::Regression(report) => &report.metrics,
+        }
+    }
+
+    /// How many rows were scored.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Classification(report) => report.rows,
+            Self::MultiLabel(report) => report.rows,
+            Self::Regression(report) => report.rows,
+        }
+    }
+
+    /// Metrics per source, the largest first; empty when the table names no sources.
+    pub fn sources(&self) -> &[SourceRow] {
+        match self {
+            Self::Classification(report) => &report.sources,
+            Self::MultiLabel(report) => &report.sources,
+            Self::Regression(report) => &report.sources,
         }
     }
 }
@@ -67,6 +91,7 @@ pub fn evaluate(
         Truth::Classes(truth) => {
             Report::Classification(ClassificationReport::new(predictions, truth, metrics, sources, top))
         }
+        Truth::Sets(truth) => Report::MultiLabel(MultiLabelReport::new(predictions, truth, metrics, sources, top)),
         Truth::Scores(truth) => Report::Regression(RegressionReport::new(predictions, truth, metrics, sources, top)),
     })
 }
@@ -86,6 +111,10 @@ fn by_source(outputs: &Outputs, truth: Truth<'_>, sources: &[String]) -> Result<
         let outputs = outputs.select(&rows);
         let metrics = match truth {
             Truth::Classes(truth) => MetricValues::measure(&outputs, Truth::Classes(&pick(truth, &rows))),
+            Truth::Sets(truth) => {
+                let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+                MetricValues::measure(&outputs, Truth::Sets(&truth.select(&rows)))
+            }
             Truth::Scores(truth) => MetricValues::measure(&outputs, Truth::Scores(&pick(truth, &rows))),
         }?;
         Ok(SourceRow { source: source.to_owned(), rows: rows.len(), metrics })

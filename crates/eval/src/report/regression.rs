@@ -110,7 +110,7 @@ mod tests {
         let predictions = Predictions::new("id", ids, Outputs::Scores(scores.to_vec())).unwrap();
         match evaluate(&predictions, Truth::Scores(truth), None, top).unwrap() {
             Report::Regression(report) => report,
-            Report::Classification(_) => panic!("scores make a regression report"),
+            _ => panic!("scores make a regression report"),
         }
     }
 

@@ -55,6 +55,50 @@ def classification(name, rows, classes, used, scale):
     }
 
 
+def label_sets(name, rows, labels, used, rate, scale):
+    """Each of the first `used` of `labels` labels stands in about `rate` of the rows; the others nowhere.
+
+    There is no case of one label: scikit-learn takes a single column for classes that exclude each other."""
+    truth = (rng.random((rows, labels)) < rate).astype(int)
+    truth[:, used:] = 0
+    logits = (rng.normal(0, scale, (rows, labels)) + scale * (2 * truth - 1)).astype(np.float32)
+    logits[:, used:] -= np.float32(1000)  # never predicted either
+    exact = logits.astype(np.float64)
+    probabilities = special.expit(exact).astype(np.float32)
+    predicted = (probabilities >= 0.5).astype(int)
+    columns = metrics.precision_recall_fscore_support(truth, predicted, average=None, zero_division=0)
+    # Of each label the two-class log loss; rows of one class only need to be told that there are two.
+    clipped = [
+        metrics.log_loss(truth[:, label], probabilities[:, label].astype(np.float64), labels=[0, 1])
+        for label in range(labels)
+    ]
+
+    def average(kind):
+        values = metrics.precision_recall_fscore_support(truth, predicted, average=kind, zero_division=0)
+        return [float(value) for value in values[:3]]
+
+    return {
+        "name": name,
+        "labels": labels,
+        "truth": [np.flatnonzero(row).tolist() for row in truth],
+        "logits": logits.ravel().tolist(),
+        "probabilities": probabilities.ravel().tolist(),
+        "accuracy": metrics.accuracy_score(truth, predicted),
+        "micro_f1": metrics.f1_score(truth, predicted, average="micro", zero_division=0),
+        "macro_f1": metrics.f1_score(truth, predicted, average="macro", zero_division=0),
+        "log_loss_logits": float(np.where(truth, -special.log_expit(exact), -special.log_expit(-exact)).mean()),
+        "log_loss_probabilities": float(np.mean(clipped)),
+        "precision": columns[0].tolist(),
+        "recall": columns[1].tolist(),
+        "f1": columns[2].tolist(),
+        "support": columns[3].tolist(),
+        "micro_average": average("micro"),
+        "macro_average": average("macro"),
+        "weighted_average": average("weighted"),
+        "decisions": metrics.multilabel_confusion_matrix(truth, predicted).tolist(),
+    }
+
+
 def regression(name, truth, predicted):
     truth, predicted = truth.astype(np.float32), predicted.astype(np.float32)
     x, y = truth.astype(np.float64), predicted.astype(np.float64)
@@ -114,6 +158,12 @@ golden = {
         comparison("five seeds each", rng.normal(0.82, 0.004, 5), rng.normal(0.828, 0.002, 5)),
         comparison("two and three seeds", rng.normal(0.8, 0.01, 2), rng.normal(0.8, 0.001, 3)),
         comparison("fifty and fifty", rng.normal(0.9, 0.01, 50), rng.normal(0.895, 0.02, 50)),
+    ],
+    "label_sets": [
+        label_sets("four labels", 40, 4, 4, 0.3, 1.0),
+        label_sets("two labels nowhere, sure to a fault", 25, 5, 3, 0.4, 25.0),
+        label_sets("no label anywhere", 6, 3, 0, 0.5, 1.0),
+        label_sets("one row", 1, 3, 3, 0.5, 0.5),
     ],
     "quantiles": [[d, float(stats.t.ppf(0.975, d))] for d in degrees],
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
-use gyeol_engine::config::TrainConfig;
+use gyeol_engine::config::{LossKind, TrainConfig};
 
 use super::loss::check_loss;
 use super::{Recipe, optimisation};
@@ -33,7 +33,7 @@ impl Recipe {
         self.check_model()?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
-        check_loss(&self.loss, self.data.task).map_err(|(key, problem)| (key.into(), problem))?;
+        check_loss(&self.loss, self.task()).map_err(|(key, problem)| (key.into(), problem))?;
         if let Some(refit) = &self.refit {
             require("refit.steps", refit.steps >= 1, refit.steps, "at least 1")?;
             require("refit.total_steps", refit.total_steps >= refit.steps, refit.total_steps, "at least refit.steps")?;
@@ -41,12 +41,16 @@ impl Recipe {
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 
+    /// The task, where the recipe says it: the loss tells label sets from single labels.
+    fn task(&self) -> Option<Task> {
+        match (self.data.task, self.loss.kind) {
+            (None | Some(Task::Classification), Some(LossKind::Bce)) => Some(Task::MultiLabel),
+            (task, _) => task,
+        }
+    }
+
     fn check_metric(&self) -> Result<(), Problem> {
-        let (Some(metric), Some(task)) = (self.metric, self.data.task) else { return Ok(()) };
-        let task = match task {
-            Task::Classification => gyeol_eval::Task::Classification,
-            Task::Regression => gyeol_eval::Task::Regression,
-        };
+        let (Some(metric), Some(task)) = (self.metric, self.task()) else { return Ok(()) };
         if metric.applies_to(task) {
             return Ok(());
         }

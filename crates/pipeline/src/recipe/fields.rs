@@ -63,7 +63,7 @@ mod tests {
         assert!(keys.contains(&"learning_rate") && keys.contains(&"evaluate_every"));
         assert_eq!(
             names::<gyeol_engine::config::LossKind>(),
-            ["cross_entropy", "focal", "l1", "l2", "huber", "l1+huber", "cosine"]
+            ["cross_entropy", "focal", "bce", "l1", "l2", "huber", "l1+huber", "cosine"]
         );
     }
 }

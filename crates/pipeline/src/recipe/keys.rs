@@ -17,7 +17,7 @@ use crate::refit::RefitConfig;
 const LATER: [&str; 1] = ["head"];
 
 /// The same of values.
-const LATER_VALUES: [(&str, &str); 1] = [("loss.kind", "bce")];
+const LATER_VALUES: [(&str, &str); 0] = [];
 
 /// Asks a config struct for its keys.
 type Keys = fn() -> &'static [&'static str];

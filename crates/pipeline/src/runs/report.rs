@@ -27,7 +27,7 @@ pub struct Report {
     /// The weight of each class in the loss, resolved; empty where all count alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_weights: Vec<ClassWeight>,
-    /// `classification` or `regression`.
+    /// `classification`, `multi-label` or `regression`.
     pub task: String,
     /// The step whose weights were kept; of an average the best of its checkpoints.
     pub best_step: u64,

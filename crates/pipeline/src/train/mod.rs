@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gyeol_data::{Cleaner, Targets};
+use gyeol_data::{Cleaner, Targets, Task};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
@@ -174,7 +174,7 @@ impl Tuning<'_> {
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),
             class_shares,
             class_weights: class_weights::by_label(prepared),
-            task: prepared.task.to_string(),
+            task: prepared.task.name().to_owned(),
             best_step: best_step(outcome),
             averages: averages(outcome),
             averaged_checkpoints: averaged_checkpoints(outcome),
@@ -380,30 +380,29 @@ pub(crate) fn valid_sources(prepared: &Prepared) -> Option<Vec<String>> {
 }
 
 pub(crate) fn source_scores(scored: &Scored) -> Vec<SourceScores> {
-    let sources = match scored {
-        Scored::Classification(report) => &report.sources,
-        Scored::Regression(report) => &report.sources,
-    };
     let scores = |row: &SourceRow| SourceScores {
         source: row.source.clone(),
         rows: row.rows as u64,
         metrics: by_name(&row.metrics),
     };
-    sources.iter().map(scores).collect()
+    scored.sources().iter().map(scores).collect()
 }
 
 pub(crate) fn truth(targets: &Targets) -> Truth<'_> {
     match targets {
         Targets::Classes(classes) => Truth::Classes(classes),
+        Targets::Sets(sets) => Truth::Sets(sets),
         Targets::Scores(scores) => Truth::Scores(scores),
     }
 }
 
 fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
-    match (&prepared.labels, prepared.score_buckets()) {
-        (Some(labels), _) => Outputs::Logits { labels: labels.labels().to_vec(), values },
-        (None, Some(buckets)) => Outputs::Scores(buckets.scores(&values)),
-        (None, None) => Outputs::Scores(values),
+    let labels = || prepared.labels.as_ref().map_or_else(Vec::new, |labels| labels.labels().to_vec());
+    match (prepared.task, prepared.score_buckets()) {
+        (Task::Classification, _) => Outputs::Logits { labels: labels(), values },
+        (Task::MultiLabel, _) => Outputs::IndependentLogits { labels: labels(), values },
+        (Task::Regression, Some(buckets)) => Outputs::Scores(buckets.scores(&values)),
+        (Task::Regression, None) => Outputs::Scores(values),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The report laid out for a terminal: one table a section. What the figures mean is in `gyeol_eval`.
 
 use console::{style, truncate_str};
-use gyeol_eval::{ClassAverage, ClassificationReport, MetricValues, RegressionReport, Report, SourceRow};
+use gyeol_eval::{ClassAverage, ClassRow, ClassificationReport, MetricValues, RegressionReport, Report, SourceRow};
 use gyeol_pipeline::Evaluated;
 
-use super::LabelNames;
+use super::{LabelNames, multi_label};
 use crate::output::{self, one_line, title};
 
 /// The whole report; texts are cut to `width` columns.
@@ -12,6 +12,7 @@ pub(super) fn report(evaluated: &Evaluated, names: &LabelNames, width: usize) ->
     let texts = evaluated.texts.as_deref();
     let sections = match &evaluated.report {
         Report::Classification(report) => classification(report, names, texts, width),
+        Report::MultiLabel(report) => multi_label::sections(report, names, texts, width),
         Report::Regression(report) => regression(report, texts, width),
     };
     sections.join("\n\n")
@@ -58,7 +59,7 @@ fn regression(report: &RegressionReport, texts: Option<&[String]>, width: usize)
     sections
 }
 
-fn metrics(values: &MetricValues) -> String {
+pub(super) fn metrics(values: &MetricValues) -> String {
     listing(values.iter().map(|(metric, value)| (metric.name(), value)))
 }
 
@@ -75,22 +76,27 @@ pub(super) fn classes(report: &ClassificationReport, names: &LabelNames) -> Stri
     let header = ["class", "precision", "recall", "f1", "support", "predicted"];
     let mut table = output::table(&header, &[1, 2, 3, 4, 5]);
     for class in &report.classes {
-        table.add_row([
-            one_line(&names.name(&class.label)),
-            format!("{:.4}", class.precision),
-            format!("{:.4}", class.recall),
-            format!("{:.4}", class.f1),
-            class.support.to_string(),
-            class.predicted.to_string(),
-        ]);
+        table.add_row(class_row(class, names));
     }
     let rows = report.rows.to_string();
     for (name, average) in [("macro average", report.macro_average), ("weighted average", report.weighted_average)] {
-        let ClassAverage { precision, recall, f1 } = average;
-        let [precision, recall, f1] = [precision, recall, f1].map(|value| format!("{value:.4}"));
-        table.add_row([name.to_owned(), precision, recall, f1, rows.clone(), rows.clone()]);
+        table.add_row(average_row(name, average).into_iter().chain([rows.clone(), rows.clone()]));
     }
     output::render(&table)
+}
+
+/// A class's precision, recall, F1, support and how often it was predicted.
+pub(super) fn class_row(class: &ClassRow, names: &LabelNames) -> [String; 6] {
+    let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(|value| format!("{value:.4}"));
+    let [support, predicted] = [class.support, class.predicted].map(|rows| rows.to_string());
+    [one_line(&names.name(&class.label)), precision, recall, f1, support, predicted]
+}
+
+/// The precision, recall and F1 of an average.
+pub(super) fn average_row(name: &str, average: ClassAverage) -> [String; 4] {
+    let ClassAverage { precision, recall, f1 } = average;
+    let [precision, recall, f1] = [precision, recall, f1].map(|value| format!("{value:.4}"));
+    [name.to_owned(), precision, recall, f1]
 }
 
 fn confusion(report: &ClassificationReport, names: &LabelNames) -> String {
@@ -104,7 +110,7 @@ fn confusion(report: &ClassificationReport, names: &LabelNames) -> String {
     format!("{}\n{}", title("Confusion"), output::render(&table))
 }
 
-fn sources(sources: &[SourceRow]) -> Option<String> {
+pub(super) fn sources(sources: &[SourceRow]) -> Option<String> {
     let metrics: Vec<&str> = sources.first()?.metrics.iter().map(|(metric, _)| metric.name()).collect();
     let rows = sources.iter().map(|source| {
         let values = source.metrics.iter().map(|(_, value)| value).collect();
@@ -128,7 +134,13 @@ pub(super) fn source_table<'a>(
 }
 
 /// A rendered table whose rows are each followed by their text; nothing without rows.
-fn with_texts(heading: &str, table: &str, rows: &[usize], texts: Option<&[String]>, width: usize) -> Option<String> {
+pub(super) fn with_texts(
+    heading: &str,
+    table: &str,
+    rows: &[usize],
+    texts: Option<&[String]>,
+    width: usize,
+) -> Option<String> {
     const INDENT: &str = "    ";
     rows.first()?;
     let mut lines = table.lines();

@@ -3,11 +3,13 @@
 //! The figures come from `gyeol_eval`; how they are laid out for a terminal is in `layout`.
 
 mod layout;
+mod multi_label;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gyeol_data::Table;
+use gyeol_data::{Table, Targets};
+use gyeol_engine::config::LossKind;
 use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::{Predictions, Report, Truth};
 use gyeol_pipeline::{
@@ -63,7 +65,8 @@ Examples:
   gyeol evaluate .gyeol/runs/folds-001/valid.csv train.csv dev.csv
   gyeol evaluate predictions.csv dev.csv --json | jq .metrics
 
-Predictions that lie beside a recipe.toml, as those of a run do, take the columns it names.";
+Predictions that lie beside a recipe.toml, as those of a run do, take the columns it names. Labels of which a row has any
+number are known by that recipe, by the predictions, or by labels of the table with | between them.";
 
 /// Evaluates and prints.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
@@ -94,12 +97,17 @@ fn settings_of(directory: &Path) -> Result<Option<GyeolJson>> {
 pub(crate) fn valid_table(prepared: &Prepared, run: &Run) -> Result<Option<String>> {
     let (Some(valid), Some(labels)) = (prepared.valid_set(), &prepared.labels) else { return Ok(None) };
     let predictions = Predictions::read(&run.valid_path())?;
-    let gyeol_data::Targets::Classes(truth) = valid.targets.select(valid.rows) else { return Ok(None) };
-    let Report::Classification(report) = gyeol_eval::evaluate(&predictions, Truth::Classes(&truth), None, 0)? else {
-        return Ok(None);
-    };
     let names = LabelNames::new(labels.labels(), prepared.recipe.data.label_names.as_deref());
-    Ok(Some(layout::classes(&report, &names)))
+    let report = match valid.targets.select(valid.rows) {
+        Targets::Classes(truth) => gyeol_eval::evaluate(&predictions, Truth::Classes(&truth), None, 0)?,
+        Targets::Sets(truth) => gyeol_eval::evaluate(&predictions.independent(), Truth::Sets(&truth), None, 0)?,
+        Targets::Scores(_) => return Ok(None),
+    };
+    Ok(match &report {
+        Report::Classification(report) => Some(layout::classes(report, &names)),
+        Report::MultiLabel(report) => Some(multi_label::classes(report, &names)),
+        Report::Regression(_) => None,
+    })
 }
 
 /// What `--json` prints.
@@ -118,13 +126,15 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
         text_pair: args.text_pair.clone(),
         label: args.label.clone().unwrap_or_else(|| "label".to_owned()),
         source: args.source.clone(),
+        independent: false,
         errors: args.errors,
     };
     let path = beside.join("recipe.toml");
     if !path.is_file() {
         return Ok(options);
     }
-    let data = Recipe::load(&path, &[])?.data;
+    let Recipe { data, loss, .. } = Recipe::load(&path, &[])?;
+    options.independent = loss.kind == Some(LossKind::Bce);
     output.detail(&format!("columns as in {}", path.display()));
     if args.label.is_none() {
         options.label = data.label;
@@ -140,10 +150,7 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
 }
 
 fn heading(args: &Args, evaluated: &Evaluated) -> String {
-    let rows = match &evaluated.report {
-        Report::Classification(report) => report.rows,
-        Report::Regression(report) => report.rows,
-    };
+    let rows = evaluated.report.rows();
     let predictions = args.predictions.display();
     let data = args.data.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
     let rest = match evaluated.unpredicted {

@@ -7,7 +7,7 @@ mod recipe;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gyeol_data::{Examples, LabelMap, Table, Task, infer_task};
+use gyeol_data::{Examples, InferredTask, LabelMap, Table, Targets, Task, holds_label_sets, infer_task};
 use serde::Serialize;
 
 use crate::{
@@ -122,9 +122,14 @@ fn look(args: &Args, output: &Output) -> Result<Findings> {
     }
     let names = columns.columns();
     let examples = Examples::from_table(&table, &names)?;
-    let inferred = infer_task(&examples)?;
+    let inferred = if holds_label_sets(&examples) {
+        InferredTask { task: Task::MultiLabel, reason: "labels are combined by |".to_owned() }
+    } else {
+        infer_task(&examples)?
+    };
     let labels = match inferred.task {
         Task::Classification => Labels::Classes(classes(&examples)?),
+        Task::MultiLabel => Labels::Classes(set_classes(&examples)?),
         Task::Regression => Labels::Range(range(&examples)?),
     };
     let has = |columns: &[Option<&str>]| {
@@ -154,6 +159,16 @@ fn classes(examples: &Examples) -> Result<Vec<(String, usize)>> {
         }
     }
     Ok(classes)
+}
+
+/// The same of label sets: a row counts for each of its labels.
+fn set_classes(examples: &Examples) -> Result<Vec<(String, usize)>> {
+    let map = LabelMap::fit_sets(examples)?;
+    let mut counts = vec![0; map.len()];
+    if let Targets::Sets(sets) = map.set_targets(examples)? {
+        sets.iter().flatten().for_each(|&class| counts[class as usize] += 1);
+    }
+    Ok(map.labels().iter().cloned().zip(counts).collect())
 }
 
 fn range(examples: &Examples) -> Result<[f64; 2]> {

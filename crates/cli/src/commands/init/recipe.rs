@@ -21,10 +21,12 @@ impl Draft {
     pub(super) fn to_toml(&self) -> String {
         let metrics = match self.task {
             Task::Classification => "accuracy, macro_f1 or log_loss",
+            Task::MultiLabel => "accuracy (of whole sets), micro_f1, macro_f1 or log_loss",
             Task::Regression => "pearson, spearman or rmse",
         };
         let metric = match self.task {
             Task::Classification => "accuracy",
+            Task::MultiLabel => "micro_f1",
             Task::Regression => "pearson",
         };
         let mut text =
@@ -46,7 +48,8 @@ impl Draft {
             }
         }
         let reason = self.task_reason.replace(['\n', '\r'], " ");
-        text.push_str(&format!("task = \"{}\"  # {reason}\n", self.task));
+        let task = if self.task == Task::MultiLabel { Task::Classification } else { self.task };
+        text.push_str(&format!("task = \"{task}\"  # {reason}\n"));
         match &self.labels {
             Labels::Classes(classes) => {
                 let names: Vec<toml::Value> =
@@ -59,6 +62,9 @@ impl Draft {
             }
         }
         text.push_str(REST);
+        if self.task == Task::MultiLabel {
+            text.push_str("\n[loss]\nkind = \"bce\"  # a row has any number of labels, separated by |\n");
+        }
         text
     }
 }
@@ -85,6 +91,7 @@ patience = 0  # evaluations without improvement before stopping; 0: never
 mod tests {
     use std::path::Path;
 
+    use gyeol_engine::config::LossKind;
     use gyeol_pipeline::recipe::Recipe;
 
     use super::*;
@@ -106,6 +113,7 @@ mod tests {
         };
         for (task, labels) in [
             (Task::Classification, Labels::Classes(vec![("a\nb".into(), 1), ("\"".into(), 2)])),
+            (Task::MultiLabel, Labels::Classes(vec![("a".into(), 1), ("b".into(), 2)])),
             (Task::Regression, Labels::Range([0.0, 5.0])),
         ] {
             let draft = Draft {
@@ -121,7 +129,9 @@ mod tests {
             assert_eq!(recipe.data.text, columns.text.column);
             assert_eq!(recipe.data.train, Path::new(&draft.train));
             assert_eq!((recipe.data.group.as_deref(), recipe.data.id), (Some("group"), None));
-            assert_eq!(recipe.data.task, Some(task));
+            let label_sets = recipe.loss.kind == Some(LossKind::Bce);
+            assert_eq!(recipe.data.task, Some(if label_sets { Task::Classification } else { task }));
+            assert_eq!(label_sets, task == Task::MultiLabel);
         }
     }
 }
