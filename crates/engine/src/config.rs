@@ -1,7 +1,11 @@
-//! The parts of a recipe the engine reads: `[model]`, `[train]` and `[loss]`.
+//! The parts of a recipe the engine reads: `[model]`, `[head]`, `[train]` and `[loss]`.
+
+mod head;
 
 use gyeol_kernels::{Isa, Operands, PIN_VARIABLE};
 use serde::{Deserialize, Serialize};
+
+pub use head::{HeadActivation, HeadChoice, HeadConfig, Pooling};
 
 /// `[model]`: which checkpoint to start from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

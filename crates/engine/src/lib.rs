@@ -21,10 +21,11 @@ mod params;
 mod pass;
 mod predict;
 mod random;
+mod sentence;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
-pub use heads::HeadKind;
+pub use heads::{HeadKind, MlpShape};
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use masking::Masking;
 pub use model::{Masked, Model};

@@ -1,28 +1,30 @@
-//! Passes of a model whose head gives outputs for each sequence.
+//! Passes of a model whose head gives outputs for each row.
 
-use super::{Acts, AllocationError, Batch, Device, DropoutStream, HeadActs, HeadKind, Model, Planner, Rows, Saved};
+use super::{Acts, AllocationError, Batch, Device, DropoutStream, Model, Planner, Rows, Saved, SequenceActs};
+use crate::config::Pooling;
 
 impl<D: Device> Model<D> {
-    /// Number of outputs a text.
+    /// Number of outputs a row.
     ///
     /// # Panics
     /// If it is a masked language model, which has none.
     pub fn outputs(&self) -> usize {
-        match self.head {
-            HeadKind::Classification { outputs } => outputs,
-            HeadKind::MaskedLm => panic!("a masked language model has no outputs for a sequence"),
-        }
+        self.network.head.sequence().outputs()
     }
 
-    /// The outputs `[texts, outputs]` of a batch, without dropout.
+    /// The outputs `[rows, outputs]` of a batch, without dropout. A row is a text, or, where the head compares two, two
+    /// that follow each other.
     ///
     /// # Errors
     /// If the device has no room for the activations.
+    ///
+    /// # Panics
+    /// If the batch ends within a row.
     pub fn infer(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
         Ok(self.classify(batch, None)?.0)
     }
 
-    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept.
+    /// [`Model::infer`] with dropout; what [`Model::backward`] needs is kept.
     ///
     /// # Errors
     /// If the device has no room for the activations.
@@ -40,8 +42,8 @@ impl<D: Device> Model<D> {
     pub fn backward(&mut self, doutputs: &[f32]) {
         let Saved { acts, head, stream } = self.saved.take().expect("a backward pass follows a forward pass");
         let d = &mut self.device;
-        d.write(head.doutputs, doutputs);
-        self.network.head.classification().backward(d, acts.last.out, &head, acts.scratch.stream, Some(stream));
+        d.write(head.doutputs(), doutputs);
+        self.network.head.sequence().backward(d, acts.last.out, &head, acts.scratch.stream, Some(stream));
         self.encode_backward(&acts, stream);
     }
 
@@ -49,18 +51,23 @@ impl<D: Device> Model<D> {
         &mut self,
         batch: &Batch,
         stream: Option<DropoutStream>,
-    ) -> Result<(Vec<f32>, Acts, HeadActs), AllocationError> {
-        let training = stream.is_some();
+    ) -> Result<(Vec<f32>, Acts, SequenceActs), AllocationError> {
+        let (training, tokens, sequences) = (stream.is_some(), batch.tokens(), batch.len());
+        let head = self.network.head.sequence();
+        assert!(sequences.is_multiple_of(head.sequences()), "a batch holds whole rows");
+        let (last, read) = match head.pooling() {
+            Pooling::Cls => (Rows::First { tokens, sequences }, batch.cu_seqlens[..sequences].to_vec()),
+            Pooling::Mean | Pooling::Max => (Rows::All { tokens }, Vec::new()),
+        };
         let mut planner = Planner::default();
-        let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
-        let acts = self.plan(&mut planner, batch, first, training);
-        let head = self.network.head.classification().plan(&mut planner, batch.len(), training);
+        let acts = self.plan(&mut planner, batch, last, training);
+        let head_acts = head.plan(&mut planner, sequences, training);
+        let mut outputs = vec![0.0; sequences / head.sequences() * head.outputs()];
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, stream);
+        self.encode(batch, read, &acts, stream);
         let d = &mut self.device;
-        self.network.head.classification().forward(d, acts.last.out, &head, stream);
-        let mut outputs = vec![0.0; batch.len() * self.outputs()];
-        self.device.read(head.outputs, &mut outputs);
-        Ok((outputs, acts, head))
+        self.network.head.sequence().forward(d, acts.last.out, &head_acts, stream);
+        d.read(head_acts.outputs(), &mut outputs);
+        Ok((outputs, acts, head_acts))
     }
 }
