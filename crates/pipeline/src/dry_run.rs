@@ -76,7 +76,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         Trainer {
             model: &mut model,
             config: &config,
-            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: None },
+            objective: FineTuning { loss: prepared.loss, train: prepared.train_set(), valid: None },
             seed: prepared.recipe.seed,
             higher_is_better: true,
             paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },

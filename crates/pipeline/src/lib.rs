@@ -9,6 +9,7 @@ pub mod demo;
 mod dry_run;
 mod error;
 mod evaluate;
+mod head;
 pub mod hub;
 mod masked_lm;
 mod nearest;

@@ -8,11 +8,12 @@ use gyeol_data::{
     data_fingerprint, fingerprint, holdout, infer_task, scores, text_fingerprint,
 };
 use gyeol_engine::config::{Init, LossKind};
-use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{Isa, NewTokens, TrainSet};
+use gyeol_engine::hf::{EncoderConfig, ProblemType, SentenceDirectory};
+use gyeol_engine::{HeadKind, Isa, NewTokens, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::cleaning;
+use crate::head::{self, to_unit};
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::watch::Keeper;
@@ -53,6 +54,8 @@ pub struct Prepared {
     pub base: PathBuf,
     /// Its configuration, with the recipe's dropout.
     pub config: EncoderConfig,
+    /// The head on it.
+    pub head: HeadKind,
     /// How many of its lower layers are kept as they are.
     pub frozen: usize,
     /// Its tokeniser, with the special tokens of the cleaning.
@@ -71,6 +74,8 @@ pub struct Prepared {
     pub labels: Option<LabelMap>,
     /// The training table; with a holdout its `rows` are those that train.
     pub train: Part,
+    /// The training table's targets from 0 to 1, which a bi-encoder is fitted to.
+    unit_targets: Option<Targets>,
     /// The rows to validate on, if any: a table of their own.
     pub valid: Option<Part>,
     /// Rows of the training table held out instead.
@@ -157,12 +162,19 @@ impl Prepared {
 
         watcher.phase("opening the base model");
         let options = HubOptions { weights: recipe.model.init == Init::Pretrained, ..hub.clone() };
-        let base = hub::resolve(&recipe.model.base, &options)?;
+        let (base, base_pooling) = SentenceDirectory::encoder_of(&hub::resolve(&recipe.model.base, &options)?)?;
         let mut config = EncoderConfig::read(&base)?;
         if let Some(p) = recipe.model.dropout {
             config.set_dropout(p);
         }
         let frozen = resolve_frozen(&recipe, &config)?;
+        let outputs = labels.as_ref().map_or(1, LabelMap::len);
+        let setting = head::Setting { task, outputs, base_pooling, frozen };
+        let head = head::resolve(&mut recipe.head, &mut config, setting)?;
+        let (sequences, unit_targets) = match (&head, recipe.data.score_range) {
+            (HeadKind::BiEncoder { .. }, Some(range)) => (Sequences::Apart, Some(to_unit(&train_targets, range))),
+            _ => (Sequences::Joined, None),
+        };
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
         let (tokeniser, new_tokens) = match &cleaner {
@@ -178,7 +190,7 @@ impl Prepared {
         let cache = home.join("cache").join("tokens");
         let length = recipe.model.max_length;
         let mut part = |examples: Examples, targets: Targets, rows: Vec<u32>| -> Result<Part, Error> {
-            let tokens = tokenise(&tokeniser, &examples, length, Some(&cache), watcher)?;
+            let tokens = tokenise(&tokeniser, &examples, sequences, length, Some(&cache), watcher)?;
             go_on(watcher)?;
             Ok(Part { examples, tokens, targets, rows })
         };
@@ -202,6 +214,7 @@ impl Prepared {
             arithmetic,
             base,
             config,
+            head,
             frozen,
             tokeniser,
             cleaner,
@@ -211,12 +224,19 @@ impl Prepared {
             loss,
             labels,
             train,
+            unit_targets,
             valid,
             held_out,
             test,
             warnings: keeper.warnings,
             data_fingerprint,
         })
+    }
+
+    /// The rows to fit, with the targets that are fitted.
+    pub(crate) fn train_set(&self) -> TrainSet<'_> {
+        let set = self.train.set();
+        TrainSet { targets: self.unit_targets.as_ref().unwrap_or(set.targets), ..set }
     }
 
     /// The rows to validate on, wherever they come from.
@@ -312,20 +332,38 @@ fn warn_of_overlap(train: &Examples, valid: &Examples, watcher: &mut dyn Watcher
     }
 }
 
+/// How a model is given the two texts of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequences {
+    /// In one sequence.
+    Joined,
+    /// Each in its own.
+    Apart,
+}
+
 /// Tokens of a table, from the cache where it has them; says what was cut.
 pub(crate) fn tokenise(
     tokeniser: &Tokeniser,
     examples: &Examples,
+    sequences: Sequences,
     max_length: usize,
     cache: Option<&Path>,
     watcher: &mut dyn Watcher,
 ) -> Result<Tokenised, Error> {
     let pairs = examples.pairs.as_deref();
-    let encode = || tokeniser.encode_rows(&examples.texts, pairs, max_length);
+    let apart = pairs.filter(|_| sequences == Sequences::Apart);
+    let encode = || match apart {
+        Some(others) => tokeniser.encode_apart(&examples.texts, others, max_length),
+        None => tokeniser.encode_rows(&examples.texts, pairs, max_length),
+    };
     let tokens = match cache {
         None => encode()?,
         Some(dir) => {
-            let key = Tokenised::key(&text_fingerprint(&examples.texts, pairs), tokeniser.fingerprint(), max_length);
+            let mut texts = text_fingerprint(&examples.texts, pairs);
+            if apart.is_some() {
+                texts = fingerprint(&["apart", &texts]);
+            }
+            let key = Tokenised::key(&texts, tokeniser.fingerprint(), max_length);
             let (tokens, outcome) = Tokenised::cached(dir, &key, encode)?;
             match outcome {
                 CacheOutcome::Read | CacheOutcome::Stored => {}
@@ -339,6 +377,7 @@ pub(crate) fn tokenise(
             tokens
         }
     };
+    let tokens = if apart.is_some() { tokens.in_twos() } else { tokens };
     let cut = tokens.truncated();
     if cut > 0 {
         let share = 100.0 * cut as f64 / tokens.len() as f64;

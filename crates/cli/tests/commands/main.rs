@@ -5,6 +5,7 @@ mod clean;
 mod completions;
 mod evaluate;
 mod freeze;
+mod heads;
 mod help;
 mod init;
 mod masked_lm;

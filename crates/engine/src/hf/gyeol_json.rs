@@ -2,7 +2,8 @@
 //!
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
-//! has format 2: a version that does not know the key would predict texts its model has never seen the like of.
+//! has format 2: a version that does not know the key would predict texts its model has never seen the like of. One with a head
+//! of its own, in a directory of sentence-transformers, has format 3.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::HfError;
 use super::write::{read_json, write_json};
+use crate::config::HeadChoice;
 
 /// The name of the file in a model directory.
 pub const GYEOL_JSON: &str = "gyeol.json";
@@ -21,8 +23,11 @@ pub const GYEOL_JSON: &str = "gyeol.json";
 /// The `format` of models without cleaning.
 const FORMAT: u32 = 1;
 
-/// The `format` of models with it, and the highest that is read.
+/// The `format` of models with it.
 const FORMAT_WITH_CLEANING: u32 = 2;
+
+/// The `format` of models with a head that `transformers` has no class for, and the highest that is read.
+const FORMAT_WITH_HEAD: u32 = 3;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +55,10 @@ pub struct GyeolJson {
     /// The labels' names for people, in the same order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_names: Option<Vec<String>>,
-    /// Regression: lowest and highest score; predictions are clamped to it.
+    /// The head, where it is not the architecture's own: then this is a directory of sentence-transformers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub head: HeadChoice,
+    /// Regression: lowest and highest score; predictions are clamped to it. A bi-encoder's cosines from 0 to 1 span it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_range: Option<[f64; 2]>,
     /// What is done to texts before they are tokenised.
@@ -74,6 +82,7 @@ impl GyeolJson {
             max_length,
             labels: Vec::new(),
             label_names: None,
+            head: HeadChoice::Default,
             score_range: None,
             clean: None,
             other: Map::new(),
@@ -83,7 +92,15 @@ impl GyeolJson {
     /// Sets what is done to texts, and the format that says so.
     pub fn set_cleaner(&mut self, cleaner: Cleaner) {
         self.clean = Some(cleaner);
-        self.format = FORMAT_WITH_CLEANING;
+        self.format = self.format.max(FORMAT_WITH_CLEANING);
+    }
+
+    /// Sets the head, and the format that says so.
+    pub fn set_head(&mut self, head: HeadChoice) {
+        self.head = head;
+        if head != HeadChoice::Default {
+            self.format = self.format.max(FORMAT_WITH_HEAD);
+        }
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
@@ -95,10 +112,10 @@ impl GyeolJson {
         // The format first: a later one may have other keys.
         let Some(raw) = read_json::<Map<String, Value>>(&path)? else { return Ok(None) };
         if let Some(newer) =
-            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_CLEANING))
+            raw.get("format").and_then(Value::as_u64).filter(|format| *format > u64::from(FORMAT_WITH_HEAD))
         {
             let problem =
-                format!("{newer} is newer than {FORMAT_WITH_CLEANING}, the newest this version reads; update gyeol");
+                format!("{newer} is newer than {FORMAT_WITH_HEAD}, the newest this version reads; update gyeol");
             return Err(HfError::key(&path, "format", problem));
         }
         serde_json::from_value(Value::Object(raw)).map(Some).map_err(|source| HfError::Json { path, source })
@@ -111,4 +128,8 @@ impl GyeolJson {
     pub fn write(&self, dir: &Path) -> Result<(), HfError> {
         write_json(&dir.join(GYEOL_JSON), self)
     }
+}
+
+fn is_default(head: &HeadChoice) -> bool {
+    *head == HeadChoice::Default
 }

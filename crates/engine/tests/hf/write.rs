@@ -152,9 +152,9 @@ fn gyeol_json_comes_back_as_written_and_keeps_keys_of_later_versions() {
 fn a_newer_or_damaged_gyeol_json_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(GYEOL_JSON);
-    fs::write(&path, r#"{"format": 3, "something": "else"}"#).unwrap();
+    fs::write(&path, r#"{"format": 4, "something": "else"}"#).unwrap();
     let error = GyeolJson::read(dir.path()).unwrap_err();
-    assert!(error.to_string().contains("gyeol.json: format: 3 is newer than 2"), "{error}");
+    assert!(error.to_string().contains("gyeol.json: format: 4 is newer than 3"), "{error}");
     fs::write(&path, r#"{"format": 1, "task": "regression", "max_length": 8}"#).unwrap();
     let error = GyeolJson::read(dir.path()).unwrap_err();
     assert!(error.to_string().contains("missing field `text`"), "{error}");

@@ -6,6 +6,7 @@ use gyeol_data::{CleanConfig, DataError, Task};
 use gyeol_engine::config::TrainConfig;
 
 use super::Recipe;
+use super::check_head::check_head;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -28,6 +29,7 @@ impl Recipe {
         self.clean.as_ref().map_or(Ok(()), CleanConfig::validate).map_err(of_data)?;
         self.check_metric()?;
         self.check_model()?;
+        check_head(&self.head, &self.data)?;
         check_train("train", &self.train)?;
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }

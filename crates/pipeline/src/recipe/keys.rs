@@ -1,7 +1,7 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
 use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
-use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
+use gyeol_engine::config::{HeadConfig, LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -13,8 +13,7 @@ use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 11] = [
-    "head",
+const LATER: [&str; 10] = [
     "swa",
     "sample",
     "folds",
@@ -57,6 +56,7 @@ pub(super) const RECIPE: Schema = Schema {
         ("data", names::<DataConfig>),
         ("clean", names::<CleanConfig>),
         ("model", names::<ModelConfig>),
+        ("head", names::<HeadConfig>),
         ("train", names::<TrainConfig>),
         ("loss", names::<LossConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.

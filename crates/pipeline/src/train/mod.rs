@@ -12,6 +12,7 @@ use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
 use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::head::from_unit;
 use crate::masked_lm::{Adapted, adapt};
 use crate::observer::{Measured, Scorer, Totals, rate};
 use crate::prepare::Prepared;
@@ -74,7 +75,7 @@ impl Tuning<'_> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
         let job = Job {
-            objective: FineTuning { loss: prepared.loss, train: prepared.train.set(), valid: prepared.valid_set() },
+            objective: FineTuning { loss: prepared.loss, train: prepared.train_set(), valid: prepared.valid_set() },
             config: &prepared.recipe.train,
             seed: prepared.recipe.seed,
             metric: &metric,
@@ -189,8 +190,8 @@ pub(crate) fn load_base(
     prepared: &Prepared,
     adapted: Option<&Path>,
 ) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
-    let head = HeadKind::Classification { outputs: prepared.outputs() };
-    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, true)?;
+    let (config, head) = (prepared.config.clone(), prepared.head.clone());
+    let mut model = Model::new(prepared.arithmetic.device(), config, head, true)?;
     model.freeze(prepared.frozen);
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {
@@ -244,12 +245,16 @@ fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
     said
 }
 
-/// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
+/// The model directory of a run: what `transformers`, or else `sentence-transformers`, opens, and what `gyeol predict` needs to know.
 fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
     write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
         let labels = prepared.labels.as_ref().map_or_else(|| vec!["LABEL_0".to_owned()], |map| map.labels().to_vec());
-        write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;
-        model.save(&staging.join("model.safetensors"))?;
+        if let HeadKind::Classification { .. } = prepared.head {
+            write_config(staging, &prepared.config, prepared.problem_type(), &labels)?;
+            model.save(&staging.join("model.safetensors"))?;
+        } else {
+            model.save_sentence_transformer(staging, prepared.recipe.model.max_length)?;
+        }
         prepared.tokeniser.save_files(staging)?;
         let data = &prepared.recipe.data;
         let mut settings = GyeolJson::new(prepared.task, data.text.clone(), prepared.recipe.model.max_length);
@@ -258,6 +263,7 @@ fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result
         settings.label = Some(data.label.clone());
         settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
         settings.label_names.clone_from(&data.label_names);
+        settings.set_head(prepared.recipe.head.kind);
         settings.score_range = data.score_range;
         if let Some(cleaner) = &prepared.cleaner {
             settings.set_cleaner(cleaner.clone());
@@ -306,7 +312,10 @@ fn truth(targets: &Targets) -> Truth<'_> {
     }
 }
 
-fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
+fn outputs_of(prepared: &Prepared, mut values: Vec<f32>) -> Outputs {
+    if let (HeadKind::BiEncoder { .. }, Some(range)) = (&prepared.head, prepared.recipe.data.score_range) {
+        from_unit(&mut values, range);
+    }
     match &prepared.labels {
         Some(labels) => Outputs::Logits { labels: labels.labels().to_vec(), values },
         None => Outputs::Scores(values),

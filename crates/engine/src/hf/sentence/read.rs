@@ -109,8 +109,11 @@ impl SentenceDirectory {
             return Err(HfError::key(&dir.join(MODULES), "type", problem));
         }
         let pooling = modules.get(1).filter(|module| module.kind() == Some("Pooling"));
-        let pooling = pooling.map(|module| pooling_words(&module.directory(dir)?)).transpose()?;
-        let known = pooling.and_then(|words| if let [only] = &words[..] { pooling_of(only) } else { None });
+        let pooling = pooling.map(|module| module.directory(dir)).transpose()?;
+        // What only predictions need may be missing of a base.
+        let pooling = pooling.filter(|pooling| pooling.join(CONFIG).is_file());
+        let words = pooling.map(|pooling| pooling_words(&pooling)).transpose()?;
+        let known = words.and_then(|words| if let [only] = &words[..] { pooling_of(only) } else { None });
         Ok((first.directory(dir)?, known))
     }
 
