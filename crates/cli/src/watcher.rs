@@ -142,6 +142,13 @@ impl Watcher for Console {
         }
     }
 
+    fn averaged(&mut self, checkpoints: usize, metric: &str, score: Option<f64>) {
+        let score = score.map_or_else(|| "undefined".to_owned(), |score| format!("{score:.4}"));
+        self.above(|output| {
+            output.note(&format!("mean of the weights of {checkpoints} checkpoints  {metric} {score}"))
+        });
+    }
+
     fn interrupted(&self) -> bool {
         let interrupted = self.interruption.load(Ordering::SeqCst);
         if interrupted && !self.told.replace(true) {
@@ -231,7 +238,17 @@ mod tests {
     const PLAN: TrainPlan = TrainPlan { rows_per_step: 8, steps_per_epoch: 50, steps: 1000, evaluations: 20 };
 
     fn report(step: u64, loss: f64) -> StepReport {
-        StepReport { step, steps: 100, epoch: 0.5, loss, learning_rate: 2e-5, gradient_norm: 1.0, rows: 8, tokens: 120 }
+        StepReport {
+            step,
+            steps: 100,
+            epoch: 0.5,
+            loss,
+            learning_rate: 2e-5,
+            gradient_norm: 1.0,
+            rows: 8,
+            tokens: 120,
+            reused: 0,
+        }
     }
 
     #[test]

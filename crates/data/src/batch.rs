@@ -11,7 +11,7 @@ pub struct Batch {
     pub segments: Vec<u8>,
     /// Cumulative lengths: `rows.len() + 1` entries, first 0, strictly increasing.
     pub cu_seqlens: Vec<u32>,
-    /// Which row of the table each text came from.
+    /// Which sequence of the table each text came from: the row, where a row has one.
     pub rows: Vec<u32>,
 }
 
@@ -28,6 +28,21 @@ impl Batch {
         self.segments.extend_from_slice(segments);
         self.cu_seqlens.push(self.ids.len() as u32);
         self.rows.push(row);
+    }
+
+    /// The texts of these numbers (from 0), in that order.
+    pub fn select(&self, texts: &[usize]) -> Self {
+        let mut batch = Self::new();
+        for &text in texts {
+            let tokens = self.cu_seqlens[text] as usize..self.cu_seqlens[text + 1] as usize;
+            batch.push(self.rows[text], &self.ids[tokens.clone()], &self.segments[tokens]);
+        }
+        batch
+    }
+
+    /// Number of tokens of text `text` (from 0).
+    pub fn length(&self, text: usize) -> usize {
+        (self.cu_seqlens[text + 1] - self.cu_seqlens[text]) as usize
     }
 
     /// Number of texts.

@@ -22,7 +22,8 @@ pub struct ModelConfig {
     /// Every dropout probability of the model, 0 ≤ p < 1; absent: the checkpoint's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
-    /// Lower layers kept as they are, and with any of them the embeddings. They drop out as the others do.
+    /// Lower layers kept as they are, and with any of them the embeddings. They run without dropout, so that what they put
+    /// out for a row never changes and is computed once.
     #[serde(default)]
     pub freeze_layers: FreezeLayers,
     /// How the embeddings of tokens start that cleaning adds.
@@ -189,6 +190,8 @@ pub struct TrainConfig {
     pub patience: u32,
     /// Best checkpoints kept.
     pub keep: usize,
+    /// Decay of the exponential moving average of the weights, which then is what is evaluated and kept; 0: none.
+    pub ema: f64,
 }
 
 impl Default for TrainConfig {
@@ -210,8 +213,35 @@ impl Default for TrainConfig {
             evaluate_every: EvaluateEvery::Epoch,
             patience: 0,
             keep: 3,
+            ema: 0.0,
         }
     }
+}
+
+/// `[swa]`: the mean of the weights of several checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SwaConfig {
+    /// Of how many the mean is kept, if it is better than the best of them; 1: no mean.
+    pub checkpoints: usize,
+    /// Which they are.
+    pub select: Select,
+}
+
+impl Default for SwaConfig {
+    fn default() -> Self {
+        Self { checkpoints: 1, select: Select::Best }
+    }
+}
+
+/// Which checkpoints are averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Select {
+    /// The best by the metric.
+    Best,
+    /// The latest; beside them the best one is kept.
+    Last,
 }
 
 /// How the learning rate moves after the warm-up.

@@ -15,6 +15,7 @@ use crate::config::{LossKind, TrainConfig};
 use crate::device::{Cpu, Device, Reference, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, ProblemType, Weights};
+use crate::kept::KeptRows;
 use crate::model::Model;
 use crate::optim::learning_rate;
 use crate::pass::DropoutStream;
@@ -131,7 +132,7 @@ fn accumulate<D: Device>(model: &mut Model<D>, kind: LossKind, batches: &[(Batch
     let rows: usize = batches.iter().map(|(batch, _)| batch.len()).sum();
     let (mut total, mut first) = (0.0, Vec::new());
     for (batch, targets) in batches {
-        let outputs = model.forward(batch, DropoutStream::new(0, 0)).unwrap();
+        let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
         let (loss, gradient) = losses::loss(kind, &outputs, targets, 1.0 / rows as f64);
         model.backward(&gradient);
         total += loss / rows as f64;
@@ -240,7 +241,7 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
         let mut model = Model::new(device, config, HeadKind::Classification { outputs: 4 }, true).unwrap();
         model.randomise(3);
         let (batch, targets) = &golden.batches[0];
-        let outputs = model.forward(batch, DropoutStream::new(1, 2)).unwrap();
+        let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(1, 2)).unwrap();
         let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, targets, 0.25);
         model.backward(&gradient);
         let all = model.download(Store::Gradients).into_owned();
@@ -260,7 +261,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
         let golden = Golden::open(name);
         let mut model = golden.load(Cpu::new(Isa::fastest(), Operands::F32));
         let (batch, _) = &golden.batches[0];
-        let together = model.infer(batch).unwrap();
+        let together = model.infer(batch, &mut KeptRows::default()).unwrap();
         let alone: Vec<f32> = batch
             .cu_seqlens
             .windows(2)
@@ -268,12 +269,12 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
                 let span = pair[0] as usize..pair[1] as usize;
                 let mut single = Batch::new();
                 single.push(0, &batch.ids[span.clone()], &batch.segments[span]);
-                model.infer(&single).unwrap()
+                model.infer(&single, &mut KeptRows::default()).unwrap()
             })
             .collect();
         assert_eq!(together, alone, "{name}");
         // The last block predicts from its input, without keys and values: the same sums in another order.
-        let training = model.forward(batch, DropoutStream::new(0, 0)).unwrap();
+        let (training, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
         assert_close(&format!("{name}: inference and training without dropout"), &together, &training, 1e-5);
     }
 }

@@ -9,6 +9,7 @@ pub mod device;
 mod golden;
 mod heads;
 pub mod hf;
+mod kept;
 mod layers;
 mod load;
 mod losses;
@@ -26,6 +27,7 @@ mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::{HeadKind, MlpShape};
+pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use masking::Masking;
 pub use model::{Masked, Model};
@@ -33,6 +35,6 @@ pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Win
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
 pub use trainer::{
-    Action, Evaluation, KeptCheckpoint, Observer, Outcome, StepReport, StopReason, TrainError, TrainPaths, TrainPlan,
-    Trainer,
+    Action, Averaged, Choice, Divergence, Evaluation, Guard, KeptCheckpoint, Limit, Observer, Outcome, Score, Side,
+    StepReport, StopReason, TrainError, TrainPaths, TrainPlan, Trainer,
 };

@@ -1,11 +1,15 @@
 //! A whole model on a device: encoder, head, their parameters, and the passes over a ragged batch.
 //!
-//! Here is what every model has; `classification` and `masked_lm` are the passes of the two kinds of head.
+//! Here is what every model has; `classification` and `masked_lm` are the passes of the two kinds of head, `frozen` is the
+//! part of the encoder that does not train.
 
 mod classification;
+mod frozen;
 mod masked_lm;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
@@ -40,37 +44,38 @@ struct Saved {
     stream: DropoutStream,
 }
 
-/// The activations of one pass through the encoder.
+/// The activations of one pass through some blocks of the encoder, and through the embeddings if the lowest is among them.
 #[derive(Debug)]
 struct Acts {
-    embeddings: EmbeddingsActs,
-    /// Those of every block but the last: up to two that the lowest blocks take in turn, then one for each block above.
-    blocks: Vec<BlockActs>,
-    /// Blocks that take turns, as no backward pass reads them: in training the frozen ones, in inference all.
-    in_turn: usize,
-    /// The last block's, which goes on with the tokens that the head reads alone.
-    last: BlockActs,
+    blocks: Range<usize>,
+    /// Those of the embeddings, where the pass begins with them.
+    embeddings: Option<EmbeddingsActs>,
+    /// What goes into the lowest of the blocks.
+    entry: Act,
+    /// Those of every block but the last: in training one for each, else up to two that take turns, as no backward pass
+    /// reads them.
+    lower: Vec<BlockActs>,
+    /// The last block's, which goes on with the tokens that are read alone; `None` without any block.
+    last: Option<BlockActs>,
     scratch: Scratch,
-    depth: usize,
 }
 
 impl Acts {
-    /// The input of block `index`: what the block below, or the embeddings, put out.
+    /// The input of block `index`: what the block below put out, or what goes into the lowest.
     fn input(&self, index: usize) -> Act {
-        match index.checked_sub(1) {
-            Some(below) => self.block(below).out,
-            None => self.embeddings.out,
-        }
+        if index == self.blocks.start { self.entry } else { self.block(index - 1).out }
     }
 
     fn block(&self, index: usize) -> &BlockActs {
-        if index + 1 == self.depth {
-            &self.last
-        } else if index < self.in_turn {
-            &self.blocks[index % 2]
-        } else {
-            &self.blocks[index - self.in_turn + self.in_turn.min(2)]
+        match &self.last {
+            Some(last) if index + 1 == self.blocks.end => last,
+            _ => &self.lower[(index - self.blocks.start) % self.lower.len()],
         }
+    }
+
+    /// What the pass puts out.
+    fn out(&self) -> Act {
+        self.last.as_ref().map_or(self.entry, |last| last.out)
     }
 }
 
@@ -88,17 +93,6 @@ impl<D: Device> Model<D> {
         };
         device.allocate(layout, training)?;
         Ok(Self { device, config, network, head, frozen: 0, saved: None })
-    }
-
-    /// Keeps the lowest `layers` blocks as they are, and with any of them the embeddings: from now on they have no
-    /// gradient and no update. As with `requires_grad = False` in PyTorch, training still drops out in them. To be called
-    /// before training: a forward pass keeps only what the backward pass needs by then.
-    ///
-    /// # Panics
-    /// If there are fewer blocks.
-    pub fn freeze(&mut self, layers: usize) {
-        assert!(layers <= self.network.blocks.len(), "{layers} of {} blocks", self.network.blocks.len());
-        self.frozen = layers;
     }
 
     /// Where in the arenas the parameters that train begin: they lie in the order of the forward pass.
@@ -127,6 +121,24 @@ impl<D: Device> Model<D> {
         self.device.download(store)
     }
 
+    /// Makes room for a moving average of the weights.
+    ///
+    /// # Errors
+    /// If the device has none.
+    pub fn keep_average(&mut self) -> Result<(), AllocationError> {
+        self.device.allocate_average()
+    }
+
+    /// `average = decay · average + (1 − decay) · weights`.
+    pub(crate) fn average(&mut self, decay: f64) {
+        self.device.average(decay);
+    }
+
+    /// Exchanges the weights and their average.
+    pub(crate) fn swap_average(&mut self) {
+        self.device.swap_average();
+    }
+
     /// Overwrites a whole arena.
     ///
     /// # Panics
@@ -135,44 +147,60 @@ impl<D: Device> Model<D> {
         self.device.upload(store, Span::new(0, values.len()), values);
     }
 
-    /// Places for the encoder's activations over `batch`, of whose tokens `last` says which leave the last block.
-    fn plan(&self, planner: &mut Planner, batch: &Batch, last: Rows, training: bool) -> Acts {
+    /// Places for the activations of `blocks` over `batch`, of whose tokens `last` says which leave the last block. Without
+    /// the lowest block the input is what the blocks below put out.
+    fn plan(&self, planner: &mut Planner, batch: &Batch, blocks: Range<usize>, last: Rows, training: bool) -> Acts {
         let tokens = batch.tokens();
-        let embeddings = self.network.embeddings.plan(planner, tokens);
-        let depth = self.network.blocks.len();
-        let in_turn = if training { self.frozen.min(depth - 1) } else { depth - 1 };
-        let planned = depth - 1 - in_turn + in_turn.min(2);
+        let embeddings = (blocks.start == 0).then(|| self.network.embeddings.plan(planner, tokens));
         let every = Rows::All { tokens };
-        let blocks = self.network.blocks[..planned].iter().map(|block| block.plan(planner, every, training)).collect();
-        let last = self.network.blocks[depth - 1].plan(planner, last, training);
+        let entry = match &embeddings {
+            Some(embeddings) => embeddings.out,
+            None => {
+                let rows = if blocks.is_empty() { last } else { every };
+                planner.act(rows.out() * self.config.hidden_size)
+            }
+        };
+        let below = blocks.len().saturating_sub(1);
+        let planned = if training { below } else { below.min(2) };
+        let lower =
+            self.network.blocks[blocks.start..][..planned].iter().map(|block| block.plan(planner, every, training));
+        let lower = lower.collect();
+        let last = blocks.clone().last().map(|index| self.network.blocks[index].plan(planner, last, training));
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
             intermediate: self.config.intermediate_size,
             embedding: self.config.embedding_size,
         };
         let scratch = Scratch::plan(planner, tokens, shape, training);
-        Acts { embeddings, blocks, in_turn, last, scratch, depth }
+        Acts { blocks, embeddings, entry, lower, last, scratch }
     }
 
-    /// The encoder's pass over `batch`, of whose tokens the head reads `read`.
-    fn encode(&mut self, batch: &Batch, read: Vec<u32>, acts: &Acts, stream: Option<DropoutStream>) {
+    /// The pass of the planned blocks over `batch`, of whose tokens the head reads `read`. `given` is what goes into the
+    /// lowest of the blocks, if they do not begin with the embeddings.
+    fn encode(&mut self, batch: &Batch, read: Vec<u32>, acts: &Acts, given: &[f32], stream: Option<DropoutStream>) {
         let d = &mut self.device;
         d.set_batch(token_indices(&self.config, batch, read));
-        self.network.embeddings.forward(d, &acts.embeddings, stream);
-        for (index, block) in self.network.blocks.iter().enumerate() {
-            block.forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
+        match &acts.embeddings {
+            Some(embeddings) => self.network.embeddings.forward(d, embeddings, stream),
+            None => d.write(acts.entry, given),
+        }
+        for index in acts.blocks.clone() {
+            self.network.blocks[index].forward(d, acts.input(index), acts.block(index), &acts.scratch, stream);
         }
     }
 
-    /// Adds the gradients of the encoder's parameters, from that of its output in the scratch stream.
+    /// Adds the gradients of the parameters of the planned blocks, and of the embeddings if they are among them, from that of
+    /// the output in the scratch stream.
     fn encode_backward(&mut self, acts: &Acts, stream: DropoutStream) {
         let (d, stream) = (&mut self.device, Some(stream));
-        for (index, block) in self.network.blocks.iter().enumerate().skip(self.frozen).rev() {
-            let below = if self.frozen > 0 && index == self.frozen { Below::Frozen } else { Below::Trained };
+        for index in acts.blocks.clone().rev() {
+            let frozen_below = index == acts.blocks.start && acts.embeddings.is_none();
+            let below = if frozen_below { Below::Frozen } else { Below::Trained };
+            let block = &self.network.blocks[index];
             block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream, below);
         }
-        if self.frozen == 0 {
-            self.network.embeddings.backward(d, &acts.embeddings, &acts.scratch, stream);
+        if let Some(embeddings) = &acts.embeddings {
+            self.network.embeddings.backward(d, embeddings, &acts.scratch, stream);
         }
     }
 }

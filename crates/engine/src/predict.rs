@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use gyeol_data::Tokenised;
 
 use crate::device::{AllocationError, Device};
+use crate::kept::KeptRows;
 use crate::model::Model;
 
 /// Tokens of a batch, unless its one text has more. With fewer than a thousand the products get slow, with more than three
@@ -17,7 +18,7 @@ impl<D: Device> Model<D> {
     /// tokens.
     ///
     /// Texts of like length share a batch, so that batches are alike in size: a row's outputs do not depend on its
-    /// neighbours.
+    /// neighbours. What frozen layers put out is taken from `kept`, and left there.
     ///
     /// # Errors
     /// If the device has no room for a batch.
@@ -29,6 +30,7 @@ impl<D: Device> Model<D> {
         tokens: &Tokenised,
         rows: &[u32],
         batch_size: usize,
+        kept: &mut KeptRows,
         mut progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
         let length = |i: u32| tokens.length(rows[i as usize] as usize);
@@ -41,7 +43,7 @@ impl<D: Device> Model<D> {
         while !rest.is_empty() {
             let (batch, after) = rest.split_at(batch_len(rest.iter().map(|&i| length(i)), batch_size));
             let batch_rows: Vec<u32> = batch.iter().map(|&i| rows[i as usize]).collect();
-            let result = self.infer(&tokens.batch(&batch_rows))?;
+            let result = self.infer(&tokens.batch(&batch_rows), kept)?;
             for (&i, values) in batch.iter().zip(result.chunks_exact(width)) {
                 outputs[i as usize * width..(i as usize + 1) * width].copy_from_slice(values);
             }

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use gyeol_engine::config::{EvaluateEvery, TrainConfig};
-use gyeol_engine::{Action, Evaluation, FineTuning, Observer, StepReport, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::config::{EvaluateEvery, SwaConfig, TrainConfig};
+use gyeol_engine::{Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, Trainer};
 use serde::Serialize;
 
 use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
 use crate::runs::Runs;
 use crate::train::load_base;
-use crate::{Error, Watcher, process};
+use crate::{Error, Watcher, frozen, process};
 
 /// Steps measured, the first of which warms up.
 const STEPS: u64 = 4;
@@ -68,17 +68,23 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     watcher.phase("measuring a few steps");
     let config =
         TrainConfig { max_steps: STEPS.min(plan.steps), evaluate_every: EvaluateEvery::Epoch, ..recipe.clone() };
+    let fine_tuning = frozen::fine_tuning(prepared, watcher);
     let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
     let parameters = model.table().len();
+    if config.ema > 0.0 {
+        model.keep_average()?;
+    }
     rayon::scope(|_| {
         Trainer {
             model: &mut model,
             config: &config,
-            objective: FineTuning { loss: prepared.loss, train: prepared.train_set(), valid: None },
+            objective: FineTuning { valid: None, ..fine_tuning },
             seed: prepared.recipe.seed,
             higher_is_better: true,
+            guard: None,
+            swa: SwaConfig::default(),
             paths: TrainPaths { state: nowhere.clone(), checkpoints: nowhere },
             fingerprint: String::new(),
         }
@@ -140,8 +146,8 @@ impl Observer for Clock {
         Action::Continue
     }
 
-    fn score(&mut self, _outputs: &[f32]) -> f64 {
-        f64::NAN
+    fn score(&mut self, _outputs: &[f32]) -> Score {
+        f64::NAN.into()
     }
 
     fn evaluated(&mut self, _evaluation: &Evaluation) -> Action {

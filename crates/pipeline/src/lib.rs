@@ -5,10 +5,12 @@
 
 mod arithmetic;
 mod cleaning;
+mod course;
 pub mod demo;
 mod dry_run;
 mod error;
 mod evaluate;
+mod frozen;
 mod head;
 pub mod hub;
 mod masked_lm;
@@ -21,11 +23,13 @@ pub mod recipe;
 pub mod runs;
 mod save_policy;
 mod session;
+mod totals;
 mod train;
 mod watch;
 
 pub use arithmetic::Arithmetic;
 pub use cleaning::fitted_cleaner;
+pub use course::Overfitting;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

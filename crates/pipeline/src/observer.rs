@@ -3,39 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use gyeol_engine::{Action, Evaluation, Observer, StepReport, TrainPlan};
-use serde::{Deserialize, Serialize};
+use gyeol_engine::{Action, Evaluation, Observer, Score, StepReport, TrainPlan};
+use gyeol_eval::Metric;
 
 use crate::runs::{ActiveRun, EventKind};
 use crate::save_policy::SavePolicy;
+use crate::totals::Totals;
 use crate::{Error, Watcher};
-
-/// The figures a run keeps over interruptions.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Totals {
-    pub(crate) train_seconds: f64,
-    #[serde(default)]
-    pub(crate) save_seconds: f64,
-    pub(crate) rows: u64,
-    pub(crate) tokens: u64,
-}
-
-impl Totals {
-    /// Rows a second of training.
-    pub(crate) fn samples_per_second(&self) -> f64 {
-        rate(self.rows as f64, self.train_seconds)
-    }
-
-    /// Tokens a second of training.
-    pub(crate) fn tokens_per_second(&self) -> f64 {
-        rate(self.tokens as f64, self.train_seconds)
-    }
-}
-
-/// So much a second; 0 where no time was taken.
-pub(crate) fn rate(count: f64, seconds: f64) -> f64 {
-    if seconds > 0.0 { count / seconds } else { 0.0 }
-}
 
 /// The metrics of an evaluation, by name; one that is undefined is `None`.
 pub(crate) type Measured = Vec<(String, Option<f64>)>;
@@ -49,6 +23,8 @@ pub(crate) trait Scorer {
 /// Between the engine's trainer and the run directory, the clock and the watcher.
 pub(crate) struct RunObserver<'a> {
     metric: &'a str,
+    /// The metric that a guard looks at.
+    guarded: Option<Metric>,
     scorer: &'a mut dyn Scorer,
     watcher: &'a mut dyn Watcher,
     run: &'a mut ActiveRun,
@@ -70,17 +46,18 @@ pub(crate) struct RunObserver<'a> {
 }
 
 impl<'a> RunObserver<'a> {
-    /// Observes `run`, whose saved state takes `state_bytes`; `metric` is the declared one.
+    /// Observes `run`, whose saved state takes `state_bytes`; the metrics are the declared one and that of its guard.
     pub(crate) fn new(
         run: &'a mut ActiveRun,
         watcher: &'a mut dyn Watcher,
-        metric: &'a str,
+        (metric, guarded): (&'a str, Option<Metric>),
         scorer: &'a mut dyn Scorer,
         plan: TrainPlan,
         state_bytes: usize,
     ) -> Self {
         Self {
             metric,
+            guarded,
             scorer,
             watcher,
             run,
@@ -127,9 +104,7 @@ impl Observer for RunObserver<'_> {
     }
 
     fn step(&mut self, report: &StepReport) -> Action {
-        self.totals.train_seconds += self.now() - self.step_began;
-        self.totals.rows += report.rows as u64;
-        self.totals.tokens += report.tokens as u64;
+        self.totals.step(report, self.now() - self.step_began);
         self.record(EventKind::Step {
             step: report.step,
             epoch: report.epoch,
@@ -151,17 +126,26 @@ impl Observer for RunObserver<'_> {
         if self.watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn score(&mut self, outputs: &[f32]) -> f64 {
+    fn score(&mut self, outputs: &[f32]) -> Score {
         match self.scorer.measure(outputs) {
             Ok(measured) => {
-                let score = value_of(&measured, self.metric);
+                let value = value_of(&measured, self.metric).unwrap_or(f64::NAN);
+                let guarded = self.guarded.and_then(|metric| value_of(&measured, metric.name()));
                 self.measured = Some(measured);
-                score.unwrap_or(f64::NAN)
+                Score { value, guarded }
             }
             Err(error) => {
                 self.failure.get_or_insert(error);
-                f64::NAN
+                f64::NAN.into()
             }
+        }
+    }
+
+    fn averaged(&mut self, checkpoints: usize, score: f64) {
+        if let Some(measured) = self.measured.take() {
+            let metrics = measured.into_iter().map(|(metric, value)| (metric, value.unwrap_or(f64::NAN)));
+            self.record(EventKind::Averaged { checkpoints: checkpoints as u64, metrics: metrics.collect() });
+            self.watcher.averaged(checkpoints, self.metric, (!score.is_nan()).then_some(score));
         }
     }
 

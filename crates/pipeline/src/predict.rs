@@ -13,7 +13,7 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{
     EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, SentenceDirectory, Weights, recover_directory,
 };
-use gyeol_engine::{HeadKind, Model};
+use gyeol_engine::{HeadKind, KeptRows, Model};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::cleaning;
@@ -208,7 +208,7 @@ impl Predictor {
         watcher.predicting("predicting", rows.len());
         let model = &mut self.model;
         let outputs = rayon::scope(|_| {
-            model.predict(&tokens, &rows, BATCH_SIZE, |done| {
+            model.predict(&tokens, &rows, BATCH_SIZE, &mut KeptRows::default(), |done| {
                 watcher.predicted(done);
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })

@@ -412,6 +412,13 @@ fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
         let problem = format!("{metric} is not a metric of {task}; use {}", fitting.join(", "));
         return Err(Error::Setting { key: "metric", problem });
     }
+    if let Some(guard) = recipe.guard
+        && !guard.metric.applies_to(task)
+    {
+        let fitting: Vec<&str> = Metric::for_task(task).map(|metric| metric.name()).collect();
+        let problem = format!("{} is not a metric of {task}; use {}", guard.metric, fitting.join(", "));
+        return Err(Error::Setting { key: "guard", problem });
+    }
     recipe.metric = Some(metric);
     Ok(metric)
 }

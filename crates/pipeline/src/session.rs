@@ -1,13 +1,14 @@
 //! What every kind of run shares: claiming its directory, the training loop inside it, and its end.
 
-use gyeol_engine::config::TrainConfig;
+use gyeol_engine::config::{SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::recover_directory;
 use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
 
-use crate::observer::{RunObserver, Scorer, Totals};
-use crate::recipe::difference;
+use crate::observer::{RunObserver, Scorer};
+use crate::recipe::{GuardRule, difference};
 use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
+use crate::totals::Totals;
 use crate::{Arithmetic, Error, Watcher};
 
 /// How a run ended.
@@ -106,6 +107,10 @@ pub(crate) struct Job<'a, O> {
     /// The one declared metric, and whether a larger value is better.
     pub(crate) metric: &'a str,
     pub(crate) higher_is_better: bool,
+    /// What else the chosen checkpoint has to be.
+    pub(crate) guard: Option<GuardRule>,
+    /// Which checkpoints are averaged at the end.
+    pub(crate) swa: SwaConfig,
     /// What the run's bits depend on.
     pub(crate) fingerprint: String,
     /// What may be wrong with the tables.
@@ -117,6 +122,20 @@ pub(crate) struct Session<'a> {
     pub(crate) run: ActiveRun,
     pub(crate) watcher: &'a mut dyn Watcher,
     pub(crate) arithmetic: Arithmetic,
+}
+
+/// Why a run ended before its last step, if it did.
+pub(crate) fn stopped(outcome: &Outcome) -> Option<String> {
+    match outcome.reason {
+        StopReason::Finished | StopReason::Interrupted => None,
+        StopReason::Patience => Some(format!("no improvement since step {}", best_step(outcome))),
+        StopReason::Diverged(divergence) => Some(format!("diverged at {divergence}")),
+    }
+}
+
+/// The step of the best checkpoint; without evaluations the last.
+pub(crate) fn best_step(outcome: &Outcome) -> u64 {
+    outcome.best.first().map_or(outcome.steps, |best| best.step)
 }
 
 /// How the training loop ended.
@@ -169,14 +188,21 @@ impl Session<'_> {
     ) -> Result<Fitted, Error> {
         let plan = TrainPlan::new(job.config, job.objective.rows().len());
         let checkpoints = self.run.run().checkpoints_dir();
-        let state_bytes = 3 * size_of::<f32>() * model.table().len();
-        let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, job.metric, scorer, plan, state_bytes);
+        let averages = job.config.ema > 0.0;
+        if averages {
+            model.keep_average()?;
+        }
+        let state_bytes = (3 + usize::from(averages)) * size_of::<f32>() * model.table().len();
+        let metrics = (job.metric, job.guard.map(|guard| guard.metric));
+        let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, metrics, scorer, plan, state_bytes);
         let outcome = Trainer {
             model,
             config: job.config,
             objective: job.objective,
             seed: job.seed,
             higher_is_better: job.higher_is_better,
+            guard: job.guard.map(|rule| rule.guard),
+            swa: job.swa,
             paths: TrainPaths { state: checkpoints.join(STATE), checkpoints },
             fingerprint: job.fingerprint,
         }
@@ -190,7 +216,21 @@ impl Session<'_> {
         if outcome.reason == StopReason::Interrupted {
             return Ok(Fitted::Interrupted { step: outcome.steps, saved });
         }
+        if let StopReason::Diverged(divergence) = outcome.reason {
+            let step = best_step(&outcome);
+            self.warn(format!(
+                "diverged at {divergence}; the checkpoint of step {step} from before is kept; lower train.learning_rate or \
+                 lengthen train.warmup_steps"
+            ))?;
+        }
         Ok(Fitted::Done { outcome, totals, saved })
+    }
+
+    /// Tells a warning, and keeps it with the run.
+    pub(crate) fn warn(&mut self, message: String) -> Result<(), Error> {
+        self.watcher.warning(&message);
+        self.run.record(EventKind::Warning { message })?;
+        Ok(())
     }
 
     /// Says in the journal that the run was stopped after `step` steps; those beyond `saved` are taken again.

@@ -44,6 +44,11 @@ pub trait Watcher: Send {
         let _ = (step, metric, score, improved);
     }
 
+    /// The mean of the weights of so many checkpoints is scored.
+    fn averaged(&mut self, checkpoints: usize, metric: &str, score: Option<f64>) {
+        let _ = (checkpoints, metric, score);
+    }
+
     /// Whether the user has asked to stop.
     fn interrupted(&self) -> bool {
         false

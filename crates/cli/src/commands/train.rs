@@ -6,10 +6,10 @@ use anyhow::Result;
 use gyeol_engine::Isa;
 use gyeol_eval::Summary;
 use gyeol_pipeline::{
-    Estimate, Prepared, Trained, estimate,
+    Estimate, Overfitting, Prepared, Trained, estimate,
     hub::HubOptions,
     recipe::Recipe,
-    runs::{Report, Run, Runs},
+    runs::{AverageScore, Report, Run, Runs},
     train,
 };
 use serde::Serialize;
@@ -144,7 +144,9 @@ fn finished_before(prepared: &Prepared, runs: &Runs) -> Result<Option<Report>> {
 
 /// The closing summary of one run.
 fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
-    let mut lines = vec![format!("{} finished after {} steps", report.run, report.steps), String::new()];
+    let mut lines = vec![format!("{} finished after {} steps", report.run, report.steps)];
+    lines.extend(report.stopped.as_ref().map(|why| format!("stopped early: {why}")));
+    lines.push(String::new());
     if let Some(score) = report.score {
         let others: Vec<String> = report
             .metrics
@@ -153,8 +155,14 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
             .filter_map(|(name, value)| value.map(|value| format!("{name} {value:.4}")))
             .collect();
         let rows = report.valid_rows;
-        lines.push(format!("{} {score:.4} on {rows} validation rows, at step {}", report.metric, report.best_step));
+        let place = match report.averaged_checkpoints {
+            Some(count) => format!("mean of the weights of {count} checkpoints, the best at step {}", report.best_step),
+            None => format!("at step {}", report.best_step),
+        };
+        lines.push(format!("{} {score:.4} on {rows} validation rows, {place}", report.metric));
         lines.push(format!("  {}", others.join(" · ")));
+        lines.extend(averages(report));
+        lines.extend(report.overfitting.as_ref().map(Overfitting::to_string));
         lines.push(String::new());
         if let Some(table) = evaluate::valid_table(prepared, run)? {
             lines.extend([table, String::new()]);
@@ -176,6 +184,9 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         report.precision,
         report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), output::bytes),
     ));
+    if let Some(seconds) = report.frozen_seconds_saved {
+        lines.push(format!("what frozen layers put out was kept: about {} less", output::duration(seconds)));
+    }
     lines.push(String::new());
     let mut files = vec![("model", run.model_dir()), ("report", run.report_path())];
     if report.score.is_some() {
@@ -188,6 +199,19 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
     lines.push(String::new());
     lines.extend(next(&report.run, run, report.score.is_some()));
     Ok(lines.join("\n"))
+}
+
+/// What averaging weights would have brought, if there was anything to average.
+fn averages(report: &Report) -> Option<String> {
+    let score = |average: &AverageScore| {
+        format!(
+            "{} {}",
+            average.checkpoints,
+            average.score.map_or_else(|| "–".to_owned(), |score| format!("{score:.4}"))
+        )
+    };
+    let scores: Vec<String> = report.averages.iter().map(score).collect();
+    (!scores.is_empty()).then(|| format!("mean of the weights of checkpoints: {}", scores.join(" · ")))
 }
 
 /// What a person would do now.

@@ -151,12 +151,15 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
         &["recipe.toml:19:1: unknown key \"train.epoch\"; did you mean \"epochs\"?"],
     );
     refused_recipe(swap("epochs = 2", "epochs = \"2\""), &["recipe.toml:19:10: train.epochs: ", "a whole number"]);
-    refused_recipe(swap("epochs = 2", "epochs = 2\nema = 0.9"), &["\"train.ema\" is not in this version of gyeol"]);
+    refused_recipe(swap("epochs = 2", "epochs = 2\nema = 1.0"), &["recipe.toml:20:7: train.ema: 1 is out of range"]);
     refused_recipe(swap("[train]", "[train"), &["recipe.toml:16:"]);
     refused_recipe(swap("text = \"review\"\n", ""), &["recipe.toml: data: missing key `text`"]);
     refused_set("train.epoch=3", &["--set train.epoch=3: unknown key", "did you mean \"epochs\"?"]);
     refused_set("train.learning_rate=fast", &["--set train.learning_rate=fast: train.learning_rate: "]);
     refused_set("train.batch_size=0", &["train.batch_size: 0"]);
+    refused_set("swa.checkpoints=0", &["swa.checkpoints: 0", "at least 1"]);
+    refused_set("guard=log_loss", &["guard: ", "has no <= or >=", "write one such as \"log_loss <= 1.2 * best\""]);
+    refused_set("guard=rmse <= best", &["guard: rmse is not a metric of classification; use accuracy"]);
 }
 
 #[test]

@@ -188,12 +188,18 @@ fn a_head_that_does_not_fit_is_refused_with_key_and_advice() {
         (&["head.pooling=mean"], "head.pooling: the architecture's own head reads the first token; set head.kind"),
         (&["head.kind=mlp"], "head.widths: an mlp needs the widths of its hidden layers, such as [512, 256]"),
         (&["head.kind=mlp", "head.widths=[8, 0]"], "head.widths: 0 is out of range; expected widths from 1"),
-        (&["head.kind=linear", "head.widths=[8]"], "head.widths: only an mlp has hidden layers, this head is \"linear\""),
+        (
+            &["head.kind=linear", "head.widths=[8]"],
+            "head.widths: only an mlp has hidden layers, this head is \"linear\"",
+        ),
         (&["head.activation=relu"], "head.activation: only an mlp has hidden layers, this head is \"default\""),
         (&["head.kind=mlp", "head.widths=[8]", "head.activation=elu"], "head.activation: unknown variant `elu`"),
         (&["head.kind=linear", "head.dropout=1.0"], "head.dropout: 1 is out of range; expected from 0 to below 1"),
         (&["head.kind=bi-encoder", "head.dropout=0.1"], "head.dropout: a bi-encoder's head has no layer"),
-        (&["head.kind=bi-encoder", "model.freeze_layers=2"], "model.freeze_layers: 2 leaves a bi-encoder nothing to train"),
+        (
+            &["head.kind=bi-encoder", "model.freeze_layers=2"],
+            "model.freeze_layers: 2 leaves a bi-encoder nothing to train",
+        ),
     ] {
         let ran = project.train(&sets(settings));
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{settings:?}: {}", ran.all());

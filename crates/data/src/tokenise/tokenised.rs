@@ -186,9 +186,9 @@ impl Tokenised {
         let (mut batch, view) = (Batch::new(), self.view());
         for &row in rows {
             let first = row as usize * self.sequences;
-            for ends in view.offsets[first..=first + self.sequences].windows(2) {
-                let range = ends[0] as usize..ends[1] as usize;
-                batch.push(row, &view.ids[range.clone()], &view.segments[range]);
+            for sequence in first..first + self.sequences {
+                let range = view.offsets[sequence] as usize..view.offsets[sequence + 1] as usize;
+                batch.push(sequence as u32, &view.ids[range.clone()], &view.segments[range]);
             }
         }
         batch
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(tokens.row(0).0, [2, 7, 3, 2, 3]);
         let batch = tokens.batch(&[1, 0]);
         assert_eq!((batch.len(), &batch.cu_seqlens[..]), (4, &[0, 3, 7, 10, 12][..]));
-        assert_eq!((&batch.rows[..], batch.ids.len()), (&[1, 1, 0, 0][..], 12));
+        assert_eq!((&batch.rows[..], batch.ids.len()), (&[2, 3, 0, 1][..], 12));
     }
 
     #[test]

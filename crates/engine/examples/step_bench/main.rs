@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gyeol_data::Targets;
-use gyeol_engine::config::{LossKind, Precision, TrainConfig};
+use gyeol_engine::config::{LossKind, Precision, SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{
-    Action, Evaluation, FineTuning, HeadKind, Isa, Model, Observer, StepReport, TrainError, TrainPaths, TrainSet,
-    Trainer,
+    Action, Evaluation, FineTuning, HeadKind, Isa, KeptRows, Model, Observer, Score, StepReport, TrainError,
+    TrainPaths, TrainSet, Trainer,
 };
 use gyeol_kernels::peak;
 use serde_json::json;
@@ -108,9 +108,13 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
             loss: LossKind::CrossEntropy,
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
             valid: None,
+            kept: KeptRows::default(),
+            kept_valid: KeptRows::default(),
         },
         seed: SEED,
         higher_is_better: true,
+        guard: None,
+        swa: SwaConfig::default(),
         paths: TrainPaths { checkpoints: nowhere(), state: nowhere() },
         fingerprint: String::new(),
     }
@@ -135,8 +139,8 @@ impl Observer for Stopwatch {
         Action::Continue
     }
 
-    fn score(&mut self, _: &[f32]) -> f64 {
-        0.0
+    fn score(&mut self, _: &[f32]) -> Score {
+        0.0.into()
     }
 
     fn evaluated(&mut self, _: &Evaluation) -> Action {

@@ -146,6 +146,8 @@ pub enum Store {
     FirstMoments,
     /// Adam's second moments.
     SecondMoments,
+    /// The moving average of the weights, where there is one.
+    Average,
 }
 
 /// The device has no room for what was asked.
@@ -269,6 +271,12 @@ pub trait Device: Send {
     fn zero_gradients(&mut self);
     /// Σ g² over all gradients.
     fn gradient_squares(&mut self) -> f64;
+    /// Makes room for the average of the weights.
+    fn allocate_average(&mut self) -> Result<(), AllocationError>;
+    /// `average = decay · average + (1 − decay) · weights`.
+    fn average(&mut self, decay: f64);
+    /// The average takes the place of the weights, and the weights that of the average.
+    fn swap_average(&mut self);
     /// One AdamW step over `part` of the parameters, at once or put off, see [`Device::settle`]: a forward pass comes
     /// before the next gradients.
     fn adamw(&mut self, step: AdamStep, part: Span);

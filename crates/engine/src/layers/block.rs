@@ -63,7 +63,8 @@ impl Rows {
         }
     }
 
-    fn out(self) -> usize {
+    /// Rows that come out.
+    pub(crate) fn out(self) -> usize {
         match self {
             Rows::All { tokens } => tokens,
             Rows::First { sequences, .. } => sequences,

@@ -2,6 +2,7 @@
 
 use super::{Acts, AllocationError, Batch, Device, DropoutStream, Model, Planner, Rows, Saved, SequenceActs};
 use crate::config::Pooling;
+use crate::kept::KeptRows;
 
 impl<D: Device> Model<D> {
     /// Number of outputs a row.
@@ -13,25 +14,31 @@ impl<D: Device> Model<D> {
     }
 
     /// The outputs `[rows, outputs]` of a batch, without dropout. A row is a text, or, where the head compares two, two
-    /// that follow each other.
+    /// that follow each other. What frozen layers put out is taken from `kept`, and left there.
     ///
     /// # Errors
     /// If the device has no room for the activations.
     ///
     /// # Panics
     /// If the batch ends within a row.
-    pub fn infer(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
-        Ok(self.classify(batch, None)?.0)
+    pub fn infer(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Vec<f32>, AllocationError> {
+        Ok(self.classify(batch, kept, None)?.outputs)
     }
 
-    /// [`Model::infer`] with dropout; what [`Model::backward`] needs is kept.
+    /// [`Model::infer`] with dropout; what [`Model::backward`] needs is kept. Beside the outputs the tokens of rows for which
+    /// the frozen layers had nothing to do, as they were in `kept`.
     ///
     /// # Errors
     /// If the device has no room for the activations.
-    pub fn forward(&mut self, batch: &Batch, stream: DropoutStream) -> Result<Vec<f32>, AllocationError> {
-        let (outputs, acts, head) = self.classify(batch, Some(stream))?;
+    pub fn forward(
+        &mut self,
+        batch: &Batch,
+        kept: &mut KeptRows,
+        stream: DropoutStream,
+    ) -> Result<(Vec<f32>, usize), AllocationError> {
+        let Pass { outputs, reused, acts, head } = self.classify(batch, kept, Some(stream))?;
         self.saved = Some(Saved { acts, head, stream });
-        Ok(outputs)
+        Ok((outputs, reused))
     }
 
     /// Adds the gradients of every parameter that is not frozen, from that of the outputs of the last
@@ -43,31 +50,48 @@ impl<D: Device> Model<D> {
         let Saved { acts, head, stream } = self.saved.take().expect("a backward pass follows a forward pass");
         let d = &mut self.device;
         d.write(head.doutputs(), doutputs);
-        self.network.head.sequence().backward(d, acts.last.out, &head, acts.scratch.stream, Some(stream));
+        self.network.head.sequence().backward(d, acts.out(), &head, acts.scratch.stream, Some(stream));
         self.encode_backward(&acts, stream);
     }
 
     fn classify(
         &mut self,
         batch: &Batch,
+        kept: &mut KeptRows,
         stream: Option<DropoutStream>,
-    ) -> Result<(Vec<f32>, Acts, SequenceActs), AllocationError> {
-        let (training, tokens, sequences) = (stream.is_some(), batch.tokens(), batch.len());
-        let head = self.network.head.sequence();
-        assert!(sequences.is_multiple_of(head.sequences()), "a batch holds whole rows");
-        let (last, read) = match head.pooling() {
+    ) -> Result<Pass, AllocationError> {
+        let (training, sequences) = (stream.is_some(), batch.len());
+        assert!(sequences.is_multiple_of(self.network.head.sequence().sequences()), "a batch holds whole rows");
+        let lower = self.lower(batch, kept)?;
+        let mut planner = Planner::default();
+        let (last, read) = self.read(batch);
+        let upper = self.frozen..self.network.blocks.len();
+        let acts = self.plan(&mut planner, batch, upper, last, training);
+        let head = self.network.head.sequence().plan(&mut planner, sequences, training);
+        self.device.reserve_activations(planner.len())?;
+        self.encode(batch, read, &acts, &lower.values, stream);
+        let (d, sequence) = (&mut self.device, self.network.head.sequence());
+        sequence.forward(d, acts.out(), &head, stream);
+        let mut outputs = vec![0.0; sequences / sequence.sequences() * sequence.outputs()];
+        d.read(head.outputs(), &mut outputs);
+        Ok(Pass { outputs, reused: lower.reused, acts, head })
+    }
+
+    /// The rows of `batch` that the head reads, and so all that leave the encoder; and which tokens they are, unless all.
+    pub(super) fn read(&self, batch: &Batch) -> (Rows, Vec<u32>) {
+        let (tokens, sequences) = (batch.tokens(), batch.len());
+        match self.network.head.sequence().pooling() {
             Pooling::Cls => (Rows::First { tokens, sequences }, batch.cu_seqlens[..sequences].to_vec()),
             Pooling::Mean | Pooling::Max => (Rows::All { tokens }, Vec::new()),
-        };
-        let mut planner = Planner::default();
-        let acts = self.plan(&mut planner, batch, last, training);
-        let head_acts = head.plan(&mut planner, sequences, training);
-        let mut outputs = vec![0.0; sequences / head.sequences() * head.outputs()];
-        self.device.reserve_activations(planner.len())?;
-        self.encode(batch, read, &acts, stream);
-        let d = &mut self.device;
-        self.network.head.sequence().forward(d, acts.last.out, &head_acts, stream);
-        d.read(head_acts.outputs(), &mut outputs);
-        Ok((outputs, acts, head_acts))
+        }
     }
+}
+
+/// What a pass through the whole model gives.
+struct Pass {
+    outputs: Vec<f32>,
+    /// Tokens for which the frozen layers had nothing to do.
+    reused: usize,
+    acts: Acts,
+    head: SequenceActs,
 }

@@ -41,7 +41,7 @@ impl<D: Device> Model<D> {
         let (acts, head) = self.fill_in(batch, masked, Some(stream))?;
         let losses = self.masked_loss(&head, masked, weight);
         let d = &mut self.device;
-        self.network.head.masked_lm().backward(d, acts.last.out, &head, acts.scratch.stream);
+        self.network.head.masked_lm().backward(d, acts.out(), &head, acts.scratch.stream);
         self.encode_backward(&acts, stream);
         Ok(losses)
     }
@@ -74,11 +74,12 @@ impl<D: Device> Model<D> {
         assert_eq!(masked.positions.len(), masked.labels.len(), "one label a position");
         let (training, picked) = (stream.is_some(), masked.positions.len());
         let mut planner = Planner::default();
-        let acts = self.plan(&mut planner, batch, Rows::Picked { tokens: batch.tokens(), picked }, training);
+        let rows = Rows::Picked { tokens: batch.tokens(), picked };
+        let acts = self.plan(&mut planner, batch, 0..self.network.blocks.len(), rows, training);
         let head = self.network.head.masked_lm().plan(&mut planner, picked, training);
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, masked.positions.clone(), &acts, stream);
-        self.network.head.masked_lm().forward(&mut self.device, acts.last.out, &head);
+        self.encode(batch, masked.positions.clone(), &acts, &[], stream);
+        self.network.head.masked_lm().forward(&mut self.device, acts.out(), &head);
         Ok((acts, head))
     }
 }

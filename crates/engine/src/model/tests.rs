@@ -1,4 +1,4 @@
-//! Frozen layers: what is kept, what still trains, and that nothing else about a pass depends on it.
+//! Frozen layers: what is kept, what still trains, and that nothing about a pass depends on what was kept.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use gyeol_kernels::{Isa, Operands};
 use super::*;
 use crate::config::{LossKind, TrainConfig};
 use crate::device::Cpu;
+use crate::kept::KeptRows;
 use crate::losses;
 
 const LAYERS: usize = 4;
@@ -14,9 +15,13 @@ const STORES: [Store; 3] = [Store::Weights, Store::FirstMoments, Store::SecondMo
 
 /// A model of four layers of the golden `name`, with random weights and dropout, its lowest `frozen` layers frozen.
 fn model(name: &str, frozen: usize) -> Model<Cpu> {
+    model_with(name, frozen, 0.2)
+}
+
+fn model_with(name: &str, frozen: usize, dropout: f32) -> Model<Cpu> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut config = EncoderConfig::read(&root.join(name)).unwrap();
-    config.set_dropout(0.2);
+    config.set_dropout(dropout);
     config.layers = LAYERS;
     let isa = Isa::fastest();
     let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
@@ -38,11 +43,16 @@ fn batch(pass: u32) -> Batch {
 
 /// The outputs of a training pass, whose gradients are added.
 fn pass(model: &mut Model<Cpu>, pass: u32) -> Vec<f32> {
-    let outputs = model.forward(&batch(pass), DropoutStream::new(1, u64::from(pass))).unwrap();
+    pass_keeping(model, pass, &mut KeptRows::default()).0
+}
+
+/// The same with what is kept, and the tokens that were.
+fn pass_keeping(model: &mut Model<Cpu>, pass: u32, kept: &mut KeptRows) -> (Vec<f32>, usize) {
+    let (outputs, reused) = model.forward(&batch(pass), kept, DropoutStream::new(1, u64::from(pass))).unwrap();
     let targets = gyeol_data::Targets::Scores(vec![1.0, 0.0, 3.0, 2.0]);
     let (_, gradient) = losses::loss(LossKind::L2, &outputs, &targets, 0.25);
     model.backward(&gradient);
-    outputs
+    (outputs, reused)
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -65,18 +75,65 @@ fn the_frozen_parameters_are_the_embeddings_and_the_lowest_layers() {
 }
 
 #[test]
-fn what_trains_has_the_gradients_it_has_when_everything_does_and_what_is_frozen_none() {
+fn without_dropout_what_trains_has_the_gradients_it_has_when_everything_does_and_what_is_frozen_none() {
     for name in ["bert_reg_pairs", "electra_proj_reg"] {
-        let mut whole = model(name, 0);
+        let mut whole = model_with(name, 0, 0.0);
         let outputs = [0, 1].map(|number| bits(&pass(&mut whole, number)));
-        let want = bits(&whole.download(Store::Gradients));
+        let want = whole.download(Store::Gradients).into_owned();
         for frozen in 1..=LAYERS {
-            let mut model = model(name, frozen);
-            assert_eq!([0, 1].map(|number| bits(&pass(&mut model, number))), outputs, "{name}, {frozen} frozen");
+            let mut model = model_with(name, frozen, 0.0);
+            let got = [0, 1].map(|number| bits(&pass(&mut model, number)));
             let start = model.trained_from();
-            let gradients = bits(&model.download(Store::Gradients));
-            assert!(gradients[..start].iter().all(|&bits| bits == 0), "{name}, {frozen} frozen");
-            assert_eq!(gradients[start..], want[start..], "{name}, {frozen} frozen");
+            let gradients = model.download(Store::Gradients).into_owned();
+            assert!(gradients[..start].iter().all(|&value| value == 0.0), "{name}, {frozen} frozen");
+            // With all layers frozen the last computes its first tokens in the way of inference, which rounds otherwise.
+            if frozen < LAYERS {
+                assert_eq!(got, outputs, "{name}, {frozen} frozen");
+                assert_eq!(bits(&gradients[start..]), bits(&want[start..]), "{name}, {frozen} frozen");
+            }
+            let largest = want[start..].iter().fold(0f32, |largest, value| largest.max(value.abs()));
+            let close = |(got, want): (&f32, &f32)| (got - want).abs() <= 2e-2 * largest;
+            assert!(gradients[start..].iter().zip(&want[start..]).all(close), "{name}, {frozen} frozen");
+        }
+    }
+}
+
+#[test]
+fn frozen_layers_do_not_drop_out() {
+    for name in ["bert_reg_pairs", "electra_proj_reg"] {
+        for frozen in [1, LAYERS - 1, LAYERS] {
+            let mut model = model(name, frozen);
+            let lower = |model: &mut Model<Cpu>| model.lower(&batch(0), &mut KeptRows::default()).unwrap().values;
+            assert_eq!(bits(&lower(&mut model)), bits(&lower(&mut model)), "{name}, {frozen} frozen");
+            assert_ne!(pass(&mut model, 0), pass(&mut model, 4), "what trains does: {name}, {frozen} frozen");
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_and_what_is_computed_anew_have_the_same_bits() {
+    for name in ["bert_reg_pairs", "electra_proj_reg"] {
+        for frozen in [1, LAYERS] {
+            let run = |bytes: u64| {
+                let (mut model, mut kept) = (model(name, frozen), KeptRows::new(bytes));
+                let passes = [0, 0, 0].map(|number| pass_keeping(&mut model, number, &mut kept));
+                let inferred = model.infer(&batch(0), &mut kept).unwrap();
+                (
+                    passes.map(|(outputs, reused)| (bits(&outputs), reused)),
+                    bits(&inferred),
+                    bits(&model.download(Store::Gradients)),
+                )
+            };
+            let tokens = batch(0).tokens();
+            let (never, all, some) = (run(0), run(1 << 20), run(if frozen == LAYERS { 200 } else { 1000 }));
+            assert_eq!(never.0.each_ref().map(|pass| pass.1), [0, 0, 0]);
+            assert_eq!(all.0.each_ref().map(|pass| pass.1), [0, tokens, tokens], "{name}, {frozen} frozen");
+            let part = some.0[1].1;
+            assert!(part > 0 && part < tokens, "{name}, {frozen} frozen: {part} of {tokens}");
+            for other in [&all, &some] {
+                assert_eq!(other.0.each_ref().map(|pass| &pass.0), never.0.each_ref().map(|pass| &pass.0));
+                assert!(other.1 == never.1 && other.2 == never.2, "{name}, {frozen} frozen");
+            }
         }
     }
 }
@@ -92,7 +149,7 @@ fn frozen_weights_and_moments_keep_their_bits_under_weight_decay() {
                 pass(&mut model, 2 * step);
                 pass(&mut model, 2 * step + 1);
                 model.optimise(&config, 0.1, u64::from(step) + 1);
-                model.infer(&batch(step)).unwrap();
+                model.infer(&batch(step), &mut KeptRows::default()).unwrap();
             }
             let start = model.trained_from();
             for (store, before) in STORES.into_iter().zip(before) {
@@ -105,16 +162,13 @@ fn frozen_weights_and_moments_keep_their_bits_under_weight_decay() {
 }
 
 #[test]
-fn activations_of_frozen_layers_take_no_more_room_than_in_inference() {
+fn a_training_pass_has_no_room_for_the_activations_of_frozen_layers() {
     let room = |frozen| {
         let (mut planner, batch) = (Planner::default(), batch(0));
         let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
-        model("bert_reg_pairs", frozen).plan(&mut planner, &batch, first, true);
+        model("bert_reg_pairs", 0).plan(&mut planner, &batch, frozen..LAYERS, first, true);
         planner.len()
     };
-    // Two places serve any number of frozen layers, and the last layer has its own in any case.
-    assert_eq!(room(1), room(0));
-    assert_eq!(room(2), room(0));
-    assert!(room(3) < room(2));
-    assert_eq!(room(4), room(3));
+    let rooms = [0, 1, 2, 3, 4].map(room);
+    assert!(rooms.is_sorted_by(|more, less| more > less), "{rooms:?}");
 }

@@ -7,6 +7,7 @@ use gyeol_data::{Targets, Tokenised};
 use super::{Accumulated, Objective, Window};
 use crate::config::LossKind;
 use crate::device::{AllocationError, Device};
+use crate::kept::KeptRows;
 use crate::losses;
 use crate::model::Model;
 use crate::pass::DropoutStream;
@@ -23,7 +24,7 @@ pub struct TrainSet<'a> {
 }
 
 /// Classification or regression. An evaluation gives the outputs `[rows, outputs]` of the rows to evaluate on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct FineTuning<'a> {
     /// What is minimised.
     pub loss: LossKind,
@@ -31,6 +32,10 @@ pub struct FineTuning<'a> {
     pub train: TrainSet<'a>,
     /// The rows to evaluate on.
     pub valid: Option<TrainSet<'a>>,
+    /// What frozen layers put out for the rows to fit.
+    pub kept: KeptRows,
+    /// The same of the rows to evaluate on.
+    pub kept_valid: KeptRows,
 }
 
 impl<D: Device> Objective<D> for FineTuning<'_> {
@@ -43,17 +48,18 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
     }
 
     /// Every row weighs the same, however the window falls into batches.
-    fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
+    fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
         let weight = 1.0 / window.rows.len() as f64;
         let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
             let batch = self.train.tokens.batch(rows);
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
-            let outputs = model.forward(&batch, stream)?;
+            let (outputs, reused) = model.forward(&batch, &mut self.kept, stream)?;
             let (loss, gradient) = losses::loss(self.loss, &outputs, &self.train.targets.select(rows), weight);
             model.backward(&gradient);
             total += loss * weight;
             done.tokens += batch.tokens();
+            done.reused += reused;
             done.passes += 1;
         }
         done.loss = Some(total);
@@ -61,12 +67,12 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
     }
 
     fn evaluate(
-        &self,
+        &mut self,
         model: &mut Model<D>,
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
         let Some(valid) = self.valid else { return Ok(Some(Vec::new())) };
-        model.predict(valid.tokens, valid.rows, batch_size, progress)
+        model.predict(valid.tokens, valid.rows, batch_size, &mut self.kept_valid, progress)
     }
 }

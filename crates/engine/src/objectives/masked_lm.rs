@@ -46,7 +46,7 @@ impl<D: Device> Objective<D> for MaskedLm<'_> {
     }
 
     /// Every hidden token weighs the same, however the window falls into batches.
-    fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
+    fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
         let batches: Vec<(Batch, Masked)> =
             window.rows.chunks(window.batch_size).map(|rows| self.masked(rows, window.seed, window.epoch)).collect();
         let hidden: usize = batches.iter().map(|(_, masked)| masked.labels.len()).sum();
@@ -65,7 +65,7 @@ impl<D: Device> Objective<D> for MaskedLm<'_> {
     }
 
     fn evaluate(
-        &self,
+        &mut self,
         model: &mut Model<D>,
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,

@@ -34,6 +34,8 @@ pub struct Accumulated {
     pub loss: Option<f64>,
     /// Tokens of all rows.
     pub tokens: usize,
+    /// Of them, those for which the frozen layers had nothing to do.
+    pub reused: usize,
     /// Forward passes.
     pub passes: u64,
 }
@@ -50,7 +52,7 @@ pub trait Objective<D: Device> {
     ///
     /// # Errors
     /// If the device has no room for a batch.
-    fn accumulate(&self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError>;
+    fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError>;
 
     /// What [`Observer::score`](crate::Observer::score) is made of; `None` if `progress`, which is told the rows done so
     /// far, breaks off. At most `batch_size` rows are computed at a time.
@@ -58,7 +60,7 @@ pub trait Objective<D: Device> {
     /// # Errors
     /// If the device has no room for a batch.
     fn evaluate(
-        &self,
+        &mut self,
         model: &mut Model<D>,
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{State, TrainError, Trainer};
+use super::{Guard, State, TrainError, Trainer};
+use crate::config::Select;
 use crate::device::Device;
 use crate::hf::{HfError, Weights};
 
@@ -15,44 +16,85 @@ pub struct KeptCheckpoint {
     pub step: u64,
     /// Its score by the declared metric.
     pub score: f64,
+    /// The figure that a guard looks at; `None` without one, and where it is undefined.
+    pub guarded: Option<f64>,
 }
 
-/// The best `keep` of `best` (the best first) and `new`, and what falls out. Of equals the earlier is better; a score
-/// that is not a number is worse than any, and of several the latest is better: it says nothing against the training.
+/// What makes one checkpoint better than another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order {
+    pub(super) higher_is_better: bool,
+    /// With the best guarded figure of all evaluations.
+    pub(super) guard: Option<(Guard, f64)>,
+}
+
+impl Order {
+    /// Whether `a` is strictly better than `b`: what a guard admits before what it does not; a score that is not a number is
+    /// worse than any, and of several the later is better: it says nothing against the training.
+    fn better(self, a: &KeptCheckpoint, b: &KeptCheckpoint) -> bool {
+        let admitted = |kept: &KeptCheckpoint| self.guard.is_none_or(|(guard, best)| guard.admits(kept.guarded, best));
+        match (admitted(a), admitted(b)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ if b.score.is_nan() => true,
+            _ if self.higher_is_better => a.score > b.score,
+            _ => a.score < b.score,
+        }
+    }
+}
+
+/// The best `keep` of `kept` and `new`, the best first, and what falls out. Of equals the earlier is better.
 fn decide(
-    best: &[KeptCheckpoint],
+    kept: &[KeptCheckpoint],
     new: KeptCheckpoint,
     keep: usize,
-    higher_is_better: bool,
+    order: Order,
 ) -> (Vec<KeptCheckpoint>, Option<KeptCheckpoint>) {
-    let better = |a: f64, b: f64| b.is_nan() || if higher_is_better { a > b } else { a < b };
-    let rank = best.iter().position(|old| better(new.score, old.score)).unwrap_or(best.len());
-    let mut kept = best.to_vec();
-    kept.insert(rank, new);
-    let out = if kept.len() > keep { kept.pop() } else { None };
-    (kept, out)
+    let mut best: Vec<KeptCheckpoint> = Vec::with_capacity(kept.len() + 1);
+    // What a guard admits may have changed with the new one, so that the old are put in order again.
+    for candidate in kept.iter().copied().chain([new]) {
+        let rank = best.iter().position(|other| order.better(&candidate, other)).unwrap_or(best.len());
+        best.insert(rank, candidate);
+    }
+    let out = if best.len() > keep { best.pop() } else { None };
+    (best, out)
 }
 
 impl<D: Device, O> Trainer<'_, D, O> {
     /// The file of the weights after step `step`.
-    fn checkpoint(&self, step: u64) -> PathBuf {
+    pub(super) fn checkpoint(&self, step: u64) -> PathBuf {
         self.paths.checkpoints.join(format!("step-{step:08}.safetensors"))
     }
 
-    /// Writes the weights if they are among the best; whether they are the best.
-    pub(super) fn keep(&mut self, state: &mut State, score: f64) -> Result<bool, TrainError> {
-        let new = KeptCheckpoint { step: state.step, score };
-        let (best, out) = decide(&state.best, new, self.config.keep, self.higher_is_better);
-        if best.contains(&new) || (score.is_nan() && best.iter().any(|kept| kept.step == new.step)) {
+    /// How many of the best checkpoints are kept, and how many of the latest.
+    fn keeps(&self) -> (usize, usize) {
+        match self.swa.select {
+            Select::Best => (self.config.keep.max(self.swa.checkpoints), 0),
+            Select::Last => (1, self.config.keep.max(self.swa.checkpoints)),
+        }
+    }
+
+    /// Writes the weights if they are among those to keep; whether they are the best.
+    pub(super) fn keep(&mut self, state: &mut State, new: KeptCheckpoint) -> Result<bool, TrainError> {
+        if let Some(guard) = self.guard {
+            state.best_guarded = guard.better(state.best_guarded, new.guarded);
+        }
+        let order = Order { higher_is_better: self.higher_is_better, guard: self.guard.zip(state.best_guarded) };
+        let (most_best, most_latest) = self.keeps();
+        let before = listed(state);
+        let score_is_nan = new.score.is_nan();
+        (state.best, _) = decide(&state.best, new, most_best, order);
+        state.latest.push(new.step);
+        state.latest.drain(..state.latest.len().saturating_sub(most_latest));
+        let after = listed(state);
+        if after.contains(&new.step) {
             let dir = &self.paths.checkpoints;
             std::fs::create_dir_all(dir).map_err(HfError::io(dir, "create"))?;
             self.model.save(&self.checkpoint(new.step))?;
         }
         // The file of a checkpoint that falls out goes only once no saved state lists it any more.
-        state.stale.extend(out.filter(|out| out.step != new.step).map(|out| out.step));
-        let improved = best[0].step == new.step && !score.is_nan();
-        state.best = best;
-        Ok(improved)
+        state.stale.extend(before.into_iter().filter(|step| !after.contains(step)));
+        Ok(state.best[0].step == new.step && !score_is_nan)
     }
 
     /// Removes the files of checkpoints that fell out.
@@ -69,25 +111,37 @@ impl<D: Device, O> Trainer<'_, D, O> {
         Ok(())
     }
 
-    /// Gives the model the weights of the best checkpoint, unless it has them.
-    pub(super) fn restore_best(&mut self, state: &State) -> Result<(), TrainError> {
-        if let Some(best) = state.best.first().filter(|best| best.step != state.step) {
-            let path = self.checkpoint(best.step);
-            let weights = Weights::open_file(&path)?;
-            self.model.load(&weights, &path, self.seed)?;
-        }
+    /// Gives the model the weights of a checkpoint.
+    pub(super) fn restore(&mut self, step: u64) -> Result<(), TrainError> {
+        let path = self.checkpoint(step);
+        let weights = Weights::open_file(&path)?;
+        self.model.load(&weights, &path, self.seed)?;
         Ok(())
     }
+}
+
+/// The steps of all checkpoints that are kept.
+fn listed(state: &State) -> Vec<u64> {
+    let mut steps: Vec<u64> = state.best.iter().map(|kept| kept.step).chain(state.latest.iter().copied()).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    steps
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trainer::{Limit, Side};
 
-    fn run(scores: &[f64], keep: usize, higher: bool) -> Vec<u64> {
+    fn checkpoint(step: u64, score: f64) -> KeptCheckpoint {
+        KeptCheckpoint { step, score, guarded: None }
+    }
+
+    fn run(scores: &[f64], keep: usize, higher_is_better: bool) -> Vec<u64> {
+        let order = Order { higher_is_better, guard: None };
         let mut best = Vec::new();
         for (step, &score) in scores.iter().enumerate() {
-            best = decide(&best, KeptCheckpoint { step: step as u64, score }, keep, higher).0;
+            best = decide(&best, checkpoint(step as u64, score), keep, order).0;
         }
         best.iter().map(|kept| kept.step).collect()
     }
@@ -108,8 +162,24 @@ mod tests {
 
     #[test]
     fn what_falls_out_is_named_even_if_it_is_the_new_one() {
-        let best = [KeptCheckpoint { step: 1, score: 0.9 }];
-        let new = KeptCheckpoint { step: 2, score: 0.1 };
-        assert_eq!(decide(&best, new, 1, true), (best.to_vec(), Some(new)));
+        let order = Order { higher_is_better: true, guard: None };
+        let (best, out) = decide(&[checkpoint(1, 0.9)], checkpoint(2, 0.1), 1, order);
+        assert_eq!((best[0].step, out.map(|out| out.step)), (1, Some(2)));
+    }
+
+    #[test]
+    fn what_a_guard_admits_comes_first_however_it_scores() {
+        let guard = Guard { side: Side::AtMost, limit: Limit::OfBest(1.2) };
+        let (mut best, mut lowest) = (Vec::new(), None);
+        let mut firsts = Vec::new();
+        for (step, (score, guarded)) in [(0.60, 0.9), (0.62, 0.8), (0.66, 1.1), (0.64, 0.9)].into_iter().enumerate() {
+            lowest = guard.better(lowest, Some(guarded));
+            let order = Order { higher_is_better: true, guard: Some(guard).zip(lowest) };
+            best = decide(&best, KeptCheckpoint { step: step as u64, score, guarded: Some(guarded) }, 3, order).0;
+            firsts.push(best[0].step);
+        }
+        assert_eq!(firsts, [0, 1, 1, 3]);
+        let steps: Vec<u64> = best.iter().map(|kept| kept.step).collect();
+        assert_eq!(steps, [3, 1, 0], "the blown-up one fell out");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Divergence;
 use crate::device::AllocationError;
 use crate::hf::HfError;
 
@@ -9,21 +10,9 @@ use crate::hf::HfError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// A loss or gradient is infinite or not a number.
-    #[error(
-        "step {step}: the loss is {loss} and the gradient norm {gradient_norm} (learning rate {learning_rate:.3e}); \
-         lower train.learning_rate or lengthen train.warmup_steps"
-    )]
-    NotFinite {
-        /// Number of the step.
-        step: u64,
-        /// Its loss.
-        loss: f64,
-        /// Its gradient norm.
-        gradient_norm: f64,
-        /// Its learning rate.
-        learning_rate: f64,
-    },
+    /// The training has gone off, and there is no checkpoint from before.
+    #[error("{0}; lower train.learning_rate or lengthen train.warmup_steps")]
+    Diverged(Divergence),
     /// The state is that of a run with other settings or data.
     #[error("{}: {problem}", path.display())]
     State {
@@ -46,7 +35,7 @@ impl TrainError {
         match self {
             TrainError::State { .. } => 2,
             TrainError::File(error) => error.exit_code(),
-            TrainError::NotFinite { .. } | TrainError::Allocation(_) => 1,
+            TrainError::Diverged(_) | TrainError::Allocation(_) => 1,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The training loop: windows of batches into optimiser steps, evaluations, the best checkpoints, and a state from
 //! which an interrupted run goes on to the same bits.
 
+mod averaging;
 mod checkpoints;
+mod divergence;
 mod error;
+mod guard;
 mod observer;
 mod plan;
 mod state;
@@ -12,15 +15,18 @@ mod tests;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use crate::config::TrainConfig;
+use crate::config::{SwaConfig, TrainConfig};
 use crate::device::Device;
 use crate::model::Model;
 use crate::objectives::{Accumulated, Objective, Window};
 use crate::optim::learning_rate;
 use crate::random;
 
+pub use averaging::{Averaged, Choice};
 pub use checkpoints::KeptCheckpoint;
+pub use divergence::Divergence;
 pub use error::TrainError;
+pub use guard::{Guard, Limit, Score, Side};
 pub use observer::{Action, Evaluation, Observer, StepReport};
 pub use plan::TrainPlan;
 use state::State;
@@ -38,17 +44,19 @@ pub struct TrainPaths {
 }
 
 /// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopReason {
     /// Every step was taken.
     Finished,
     /// `train.patience` evaluations brought no improvement.
     Patience,
+    /// The training has gone off; a checkpoint from before is kept.
+    Diverged(Divergence),
     /// The observer asked for it; the state is saved.
     Interrupted,
 }
 
-/// How a run ended. Unless interrupted, the model holds the best weights (without evaluations: the last).
+/// How a run ended. Unless interrupted, the model holds the weights chosen (without evaluations: the last).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Why it ended.
@@ -57,6 +65,8 @@ pub struct Outcome {
     pub steps: u64,
     /// The best checkpoints kept, the best first; empty without evaluations.
     pub best: Vec<KeptCheckpoint>,
+    /// What the model holds, and what the alternatives scored; `None` if the run was interrupted.
+    pub choice: Option<Choice>,
 }
 
 /// One run: a model trained for an objective.
@@ -72,6 +82,10 @@ pub struct Trainer<'a, D, O> {
     pub seed: u64,
     /// Whether a larger score is a better one.
     pub higher_is_better: bool,
+    /// What else a checkpoint has to be to be chosen.
+    pub guard: Option<Guard>,
+    /// Which checkpoints are averaged at the end.
+    pub swa: SwaConfig,
     /// Where to write.
     pub paths: TrainPaths,
     /// What the run's bits depend on, as the caller fingerprints it: a state of another run is refused.
@@ -82,7 +96,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     /// Trains from the start, or from the saved state where `resume` is set and there is one.
     ///
     /// # Errors
-    /// If a loss or gradient is not finite, the device has no room, or a file cannot be written or read.
+    /// If the training goes off before there is a checkpoint, the device has no room, or a file cannot be written or read.
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
@@ -104,7 +118,16 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             } else {
                 observer.step_begins();
                 let window = window(&order, &plan, state.window);
-                let report = self.step(window, &plan, &mut state)?;
+                let report = match self.step(window, &plan, &mut state)? {
+                    Ok(report) => report,
+                    Err(divergence) if state.best.iter().all(|kept| kept.score.is_nan()) => {
+                        return Err(TrainError::Diverged(divergence));
+                    }
+                    Err(divergence) => {
+                        reason = StopReason::Diverged(divergence);
+                        break;
+                    }
+                };
                 state.window += 1;
                 let epoch_ends = state.window == plan.steps_per_epoch;
                 if epoch_ends {
@@ -122,12 +145,15 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
                 save_wanted = false;
             }
             if action == Action::Stop {
-                return Ok(Outcome { reason: StopReason::Interrupted, steps: state.step, best: state.best });
+                return Ok(interrupted(state));
             }
         }
-        self.restore_best(&state)?;
+        if self.config.ema > 0.0 && state.best.is_empty() {
+            self.model.swap_average();
+        }
+        let Some(choice) = self.choose(&state, observer)? else { return Ok(interrupted(state)) };
         self.remove_stale(&mut state)?;
-        Ok(Outcome { reason, steps: state.step, best: state.best })
+        Ok(Outcome { reason, steps: state.step, best: state.best, choice: Some(choice) })
     }
 
     /// The rows of an epoch in the order they are trained on.
@@ -139,11 +165,16 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         random::permutation(self.seed, epoch, rows.len()).into_iter().map(|i| rows[i as usize]).collect()
     }
 
-    /// One optimiser step on the mean loss of the rows of `window`.
-    fn step(&mut self, rows: &[u32], plan: &TrainPlan, state: &mut State) -> Result<StepReport, TrainError> {
+    /// One optimiser step on the mean loss of the rows of `window`, unless the training has gone off.
+    fn step(
+        &mut self,
+        rows: &[u32],
+        plan: &TrainPlan,
+        state: &mut State,
+    ) -> Result<Result<StepReport, Divergence>, TrainError> {
         let State { epoch, pass, .. } = *state;
         let window = Window { rows, batch_size: self.config.batch_size, seed: self.seed, epoch, pass };
-        let Accumulated { loss, tokens, passes } = self.objective.accumulate(self.model, window)?;
+        let Accumulated { loss, tokens, reused, passes } = self.objective.accumulate(self.model, window)?;
         state.pass += passes;
         let rate = learning_rate(self.config, state.step, plan.steps);
         state.step += 1;
@@ -152,10 +183,13 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             Some(loss) => (loss, self.model.optimise(self.config, rate, state.step)),
             None => (0.0, 0.0),
         };
-        if !loss.is_finite() || !gradient_norm.is_finite() {
-            return Err(TrainError::NotFinite { step: state.step, loss, gradient_norm, learning_rate: rate });
+        if !loss.is_finite() || !gradient_norm.is_finite() || state.losses.explode(loss) {
+            return Ok(Err(Divergence { step: state.step, loss, gradient_norm, learning_rate: rate }));
         }
-        Ok(StepReport {
+        if self.config.ema > 0.0 {
+            self.model.average(if state.step == 1 { 0.0 } else { self.config.ema });
+        }
+        Ok(Ok(StepReport {
             step: state.step,
             steps: plan.steps,
             epoch: plan.epochs_at(state.step),
@@ -164,7 +198,8 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             gradient_norm,
             rows: rows.len(),
             tokens,
-        })
+            reused,
+        }))
     }
 
     /// Scores the model, and keeps its weights if it is among the best.
@@ -174,18 +209,43 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         plan: &TrainPlan,
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<(), Action>, TrainError> {
-        let Some(rows) = self.objective.evaluated_rows() else { return Ok(ControlFlow::Continue(Action::Continue)) };
-        observer.evaluation_begins(rows);
-        let mut progress = |done| observer.evaluated_rows(done);
-        let outputs = self.objective.evaluate(self.model, self.config.eval_batch_size, &mut progress)?;
-        let Some(outputs) = outputs else { return Ok(ControlFlow::Break(())) };
-        let score = observer.score(&outputs);
-        let improved = self.keep(state, score)?;
+        let averages = self.config.ema > 0.0;
+        if averages {
+            self.model.swap_average();
+        }
+        let scored = self.score(observer)?;
+        let kept = match scored {
+            ControlFlow::Continue(Score { value, guarded }) => {
+                Some((value, self.keep(state, KeptCheckpoint { step: state.step, score: value, guarded })?))
+            }
+            ControlFlow::Break(()) => None,
+        };
+        // Before the state is saved, whatever came of it.
+        if averages {
+            self.model.swap_average();
+        }
+        let Some((score, improved)) = kept else { return Ok(ControlFlow::Break(())) };
         state.since_best = if improved { 0 } else { state.since_best + 1 };
         state.evaluation_due = false;
         let evaluation = Evaluation { step: state.step, epoch: plan.epochs_at(state.step), score, improved };
         Ok(ControlFlow::Continue(observer.evaluated(&evaluation)))
     }
+
+    /// Scores the weights that the model has.
+    fn score(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<(), Score>, TrainError> {
+        observer.evaluation_begins(self.objective.evaluated_rows().unwrap_or(0));
+        let mut progress = |done| observer.evaluated_rows(done);
+        let outputs = self.objective.evaluate(self.model, self.config.eval_batch_size, &mut progress)?;
+        let Some(outputs) = outputs else { return Ok(ControlFlow::Break(())) };
+        let score = observer.score(&outputs);
+        // Some metrics are defined on them all the same; a model that computes no numbers is the worst by any.
+        let sound = outputs.iter().all(|output| output.is_finite());
+        Ok(ControlFlow::Continue(if sound { score } else { f64::NAN.into() }))
+    }
+}
+
+fn interrupted(state: State) -> Outcome {
+    Outcome { reason: StopReason::Interrupted, steps: state.step, best: state.best, choice: None }
 }
 
 /// The rows of step number `index` of an epoch.

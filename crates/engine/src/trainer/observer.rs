@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use super::Score;
+
 /// What to do after a step or an evaluation; the larger wins where two are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
@@ -32,6 +34,8 @@ pub struct StepReport {
     pub rows: usize,
     /// Its tokens; there is no padding to count.
     pub tokens: usize,
+    /// Of them, those for which the frozen layers had nothing to do: what they put out was kept.
+    pub reused: usize,
 }
 
 /// One evaluation.
@@ -66,9 +70,19 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
-    /// The declared metric of what the objective's evaluation gave: in fine-tuning the outputs of all validation rows, in
-    /// their order.
-    fn score(&mut self, outputs: &[f32]) -> f64;
+    /// The declared metric of what the objective's evaluation gave, and the guarded figure: in fine-tuning the outputs of
+    /// all validation rows, in their order.
+    fn score(&mut self, outputs: &[f32]) -> Score;
+
+    /// The mean of the weights of so many checkpoints is about to be evaluated.
+    fn average_begins(&mut self, checkpoints: usize) {
+        let _ = checkpoints;
+    }
+
+    /// It is scored.
+    fn averaged(&mut self, checkpoints: usize, score: f64) {
+        let _ = (checkpoints, score);
+    }
 
     /// An evaluation is done.
     fn evaluated(&mut self, evaluation: &Evaluation) -> Action;

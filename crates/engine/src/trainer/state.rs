@@ -7,16 +7,21 @@ use std::fs;
 use gyeol_kernels::Span;
 use serde::{Deserialize, Serialize};
 
+use super::divergence::Losses;
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
 use crate::device::{Device, Store};
 use crate::hf::{HfError, WeightPrecision, Weights, recover_directory, write_directory, write_file, write_safetensors};
 use crate::objectives::Objective;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const POSITION: &str = "state.json";
 const ARENAS: &str = "arenas.safetensors";
-const STORES: [(&str, Store); 3] =
-    [("weights", Store::Weights), ("first_moments", Store::FirstMoments), ("second_moments", Store::SecondMoments)];
+const STORES: [(&str, Store); 4] = [
+    ("weights", Store::Weights),
+    ("first_moments", Store::FirstMoments),
+    ("second_moments", Store::SecondMoments),
+    ("average", Store::Average),
+];
 
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +37,13 @@ pub(super) struct State {
     /// The best checkpoints, the best first.
     #[serde(with = "scores")]
     pub(super) best: Vec<KeptCheckpoint>,
+    /// The steps of the latest checkpoints, where those are kept too.
+    pub(super) latest: Vec<u64>,
+    /// The best guarded figure of all evaluations.
+    #[serde(with = "bits")]
+    pub(super) best_guarded: Option<f64>,
+    /// What tells whether the training goes off.
+    pub(super) losses: Losses,
     /// Whether an evaluation comes before the next step.
     pub(super) evaluation_due: bool,
     /// Evaluations since the last improvement.
@@ -46,12 +58,29 @@ mod scores {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(best: &[KeptCheckpoint], serializer: S) -> Result<S::Ok, S::Error> {
-        best.iter().map(|kept| (kept.step, kept.score.to_bits())).collect::<Vec<_>>().serialize(serializer)
+        let bits = |kept: &KeptCheckpoint| (kept.step, kept.score.to_bits(), kept.guarded.map(f64::to_bits));
+        best.iter().map(bits).collect::<Vec<_>>().serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<KeptCheckpoint>, D::Error> {
-        let pairs = Vec::<(u64, u64)>::deserialize(deserializer)?;
-        Ok(pairs.into_iter().map(|(step, bits)| KeptCheckpoint { step, score: f64::from_bits(bits) }).collect())
+        let kept = |(step, score, guarded): (u64, u64, Option<u64>)| KeptCheckpoint {
+            step,
+            score: f64::from_bits(score),
+            guarded: guarded.map(f64::from_bits),
+        };
+        Ok(Vec::deserialize(deserializer)?.into_iter().map(kept).collect())
+    }
+}
+
+mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(f64::to_bits).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(f64::from_bits))
     }
 }
 
@@ -75,7 +104,8 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         };
         self.model.device.settle();
         write_directory(&self.paths.state, |staging| {
-            let arenas = STORES.map(|(name, store)| (name, self.model.device.download(store)));
+            let stores = self.stores().into_iter();
+            let arenas: Vec<_> = stores.map(|(name, store)| (name, self.model.device.download(store))).collect();
             let shape = [file.parameters];
             write_safetensors(
                 &staging.join(ARENAS),
@@ -87,6 +117,12 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         self.remove_stale(state)?;
         observer.saved();
         Ok(())
+    }
+
+    /// The arenas that the rest of the run depends on.
+    fn stores(&self) -> Vec<(&'static str, Store)> {
+        let averages = self.config.ema > 0.0;
+        STORES.into_iter().filter(|(_, store)| averages || *store != Store::Average).collect()
     }
 
     /// The saved state, with the weights and moments in the model; `None` if nothing was saved.
@@ -118,7 +154,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         }
         let weights = Weights::open_file(&dir.join(ARENAS))?;
         let mut values = vec![0.0; file.parameters];
-        for (name, store) in STORES {
+        for (name, store) in self.stores() {
             weights.read_f32(name, &[file.parameters], &mut values)?;
             self.model.device.upload(store, Span::new(0, file.parameters), &values);
         }

@@ -1,6 +1,7 @@
 //! What a run does. Here: one that nothing interrupts; `resume` interrupts runs, `refusals` are those that cannot go on,
 //! `fixture` is what they share.
 
+mod averaging;
 mod fixture;
 mod masked_lm;
 mod refusals;
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::*;
 use crate::config::EvaluateEvery;
 use crate::device::Store;
+use crate::kept::KeptRows;
 use fixture::*;
 
 #[test]
@@ -21,7 +23,8 @@ fn unshuffled_rows_are_trained_on_in_the_order_of_the_file_and_the_last_window_i
     run.validate = false;
     let mut script = Script::silent();
     let (outcome, mut model) = run.go(false, &mut script).unwrap();
-    assert_eq!(outcome, Outcome { reason: StopReason::Finished, steps: 12, best: Vec::new() });
+    let choice = Some(Choice { averaged: Vec::new(), checkpoints: 1 });
+    assert_eq!(outcome, Outcome { reason: StopReason::Finished, steps: 12, best: Vec::new(), choice });
     assert!(bits(&mut model, Store::Weights) == bits(&mut run.by_hand(), Store::Weights));
 }
 
@@ -66,7 +69,8 @@ fn the_model_holds_the_best_weights_at_the_end_and_the_best_files_remain() {
     // And they are those the evaluation of step 6 saw.
     let (tokens, _) = rows();
     let valid: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 == 2).collect();
-    let outputs = six.predict(&tokens, &valid, 10, |_| ControlFlow::Continue(())).unwrap().unwrap();
+    let outputs =
+        six.predict(&tokens, &valid, 10, &mut KeptRows::default(), |_| ControlFlow::Continue(())).unwrap().unwrap();
     assert_eq!(script.outputs[1], (6, outputs));
 }
 

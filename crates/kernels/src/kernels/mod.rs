@@ -286,6 +286,11 @@ pub trait Kernels: Send + Sync {
     fn zero(&self, x: &mut [f32]) {
         optimiser::zero(x);
     }
+
+    /// `average += (1 − decay) · (x − average)`.
+    fn average(&self, decay: f64, x: &[f32], average: &mut [f32]) {
+        optimiser::average(decay, x, average);
+    }
 }
 
 /// As many rows of `width` as fill the slice.

@@ -136,6 +136,17 @@ pub(crate) fn zero(x: &mut [f32]) {
     x.par_chunks_mut(ELEMENTS_PER_TASK).for_each(|part| part.fill(0.0));
 }
 
+/// Moves an average towards `x`, as PyTorch's `lerp_` does.
+pub(crate) fn average(decay: f64, x: &[f32], average: &mut [f32]) {
+    assert_eq!(x.len(), average.len(), "an average a value");
+    let share = (1.0 - decay) as f32;
+    average.par_chunks_mut(ELEMENTS_PER_TASK).zip(x.par_chunks(ELEMENTS_PER_TASK)).for_each(|(average, x)| {
+        for (average, x) in average.iter_mut().zip(x) {
+            *average += share * (x - *average);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

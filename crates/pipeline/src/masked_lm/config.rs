@@ -140,6 +140,7 @@ impl<B: Beginning> MaskedLmConfig<B> {
             evaluate_every: self.evaluate_every,
             patience: self.patience,
             keep: 1,
+            ema: 0.0,
         }
     }
 }

@@ -5,16 +5,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{CacheOutcome, Corpus, DataError, MaskVocabulary, Streamed, Tokenised, Tokeniser, fingerprint};
-use gyeol_engine::config::TrainConfig;
+use gyeol_engine::config::{SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{EncoderConfig, WeightPrecision, Weights, write_directory, write_masked_lm_config};
 use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Objective, Outcome};
 
 use super::{METRIC, TASK, rows};
-use crate::observer::{Measured, Scorer, Totals, value_of};
+use crate::observer::{Measured, Scorer, value_of};
 use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
-use crate::session::{Claim, Fitted, Job, Session, Trained};
+use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
+use crate::totals::Totals;
 use crate::train::describe_tokens;
 use crate::{Arithmetic, Error, Watcher, process};
 
@@ -175,6 +176,8 @@ impl MaskedLmRun<'_> {
             config: &self.train,
             seed: self.seed,
             metric: METRIC,
+            guard: None,
+            swa: SwaConfig::default(),
             higher_is_better: false,
             fingerprint: fingerprint(&[&self.fingerprint, &self.arithmetic.to_string()]),
             warnings: &self.warnings,
@@ -265,17 +268,16 @@ impl MaskedLmRun<'_> {
             score,
             metric: METRIC.to_owned(),
             metrics,
-            sources: Vec::new(),
             task: TASK.to_owned(),
-            best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
+            best_step: best_step(outcome),
             steps: outcome.steps,
             train_rows: self.texts.train.len() as u64,
             valid_rows: self.texts.valid.len() as u64,
             train_seconds: totals.train_seconds,
             save_seconds: totals.save_seconds,
+            stopped: stopped(outcome),
             samples_per_second: totals.samples_per_second(),
             tokens_per_second: totals.tokens_per_second(),
-            predict_samples_per_second: None,
             peak_rss_bytes: process::peak_rss_bytes(),
             threads: rayon::current_num_threads(),
             isa: self.arithmetic.isa().to_owned(),
@@ -283,8 +285,8 @@ impl MaskedLmRun<'_> {
             data_fingerprint: self.texts.fingerprint.clone(),
             text_fingerprint: self.texts.fingerprint.clone(),
             recipe_fingerprint: self.fingerprint.clone(),
-            adapted_by: None,
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
+            ..Report::default()
         })
     }
 }

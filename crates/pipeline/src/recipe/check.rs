@@ -31,6 +31,7 @@ impl Recipe {
         self.check_model()?;
         check_head(&self.head, &self.data)?;
         check_train("train", &self.train)?;
+        require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
         self.adapt.as_ref().map_or(Ok(()), |adapt| check_masked_lm("adapt", adapt))
     }
 
@@ -75,6 +76,7 @@ fn check_train(table: &str, train: &TrainConfig) -> Result<(), Problem> {
     }
     let positive = train.learning_rate.is_finite() && train.learning_rate > 0.0;
     require(key("learning_rate"), positive, train.learning_rate, "a finite number above 0")?;
+    require(key("ema"), (0.0..1.0).contains(&train.ema), train.ema, "a decay from 0 (none) to below 1")?;
     require(key("warmup_ratio"), (0.0..=1.0).contains(&train.warmup_ratio), train.warmup_ratio, "from 0 to 1")?;
     for (name, value) in [("weight_decay", train.weight_decay), ("max_grad_norm", train.max_grad_norm)] {
         require(key(name), value.is_finite() && value >= 0.0, value, "a finite number from 0")?;

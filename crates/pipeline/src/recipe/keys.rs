@@ -1,7 +1,7 @@
 //! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
 
 use gyeol_data::{CleanConfig, DataConfig, TokenizerConfig};
-use gyeol_engine::config::{HeadConfig, LossConfig, LossKind, ModelConfig, Schedule, TrainConfig};
+use gyeol_engine::config::{HeadConfig, LossConfig, LossKind, ModelConfig, Schedule, SwaConfig, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -13,12 +13,10 @@ use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 
 /// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 10] = [
-    "swa",
+const LATER: [&str; 8] = [
     "sample",
     "folds",
     "train.layer_decay",
-    "train.ema",
     "loss.gamma",
     "loss.class_weights",
     "loss.class_weights_smooth",
@@ -59,6 +57,7 @@ pub(super) const RECIPE: Schema = Schema {
         ("head", names::<HeadConfig>),
         ("train", names::<TrainConfig>),
         ("loss", names::<LossConfig>),
+        ("swa", names::<SwaConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.
         ("adapt", names::<AdaptConfig>),
     ],

@@ -8,6 +8,7 @@ mod check_head;
 mod difference;
 mod error;
 mod fields;
+mod guard;
 mod keys;
 mod pretraining;
 mod source;
@@ -18,12 +19,13 @@ use std::{
 };
 
 use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig};
-use gyeol_engine::config::{HeadConfig, LossConfig, ModelConfig, TrainConfig};
+use gyeol_engine::config::{HeadConfig, LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(crate) use difference::difference;
 pub use error::RecipeError;
+pub use guard::{GuardRule, NoGuard};
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 
@@ -46,6 +48,9 @@ pub struct Recipe {
     /// The one metric that selects checkpoints and stops early; absent: the task's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
+    /// A bound on a second metric of the checkpoint that is chosen; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardRule>,
     /// `[data]`: tables and columns.
     pub data: DataConfig,
     /// `[clean]`: what is done to texts before they are tokenised; absent: nothing at all.
@@ -65,6 +70,9 @@ pub struct Recipe {
     /// `[loss]`: what training minimises.
     #[serde(default)]
     pub loss: LossConfig,
+    /// `[swa]`: the mean of the weights of several checkpoints.
+    #[serde(default)]
+    pub swa: SwaConfig,
 }
 
 fn default_seed() -> u64 {

@@ -58,6 +58,14 @@ pub enum EventKind {
         #[serde(deserialize_with = "null_is_nan_in_map")]
         metrics: BTreeMap<String, f64>,
     },
+    /// The mean of the weights of some checkpoints was scored.
+    Averaged {
+        /// Of how many.
+        checkpoints: u64,
+        /// Every metric by name.
+        #[serde(deserialize_with = "null_is_nan_in_map")]
+        metrics: BTreeMap<String, f64>,
+    },
     /// Something a person should know; the run goes on.
     Warning {
         /// What, and what to do.

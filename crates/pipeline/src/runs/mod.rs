@@ -22,7 +22,7 @@ pub use active::ActiveRun;
 pub use error::RunError;
 pub use events::{Event, EventKind};
 pub use journal::Journal;
-pub use report::{Report, SourceScores};
+pub use report::{AverageScore, Report, SourceScores};
 pub use run::{Run, Status};
 pub use summary::RunSummary;
 

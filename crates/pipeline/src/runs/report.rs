@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::course::Overfitting;
+
 /// What came of a run; `gyeol train --json` prints the same document.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The run's name.
     pub run: String,
@@ -20,8 +22,20 @@ pub struct Report {
     pub sources: Vec<SourceScores>,
     /// `classification` or `regression`.
     pub task: String,
-    /// The step whose weights were kept.
+    /// The step whose weights were kept; of an average the best of its checkpoints.
     pub best_step: u64,
+    /// The scores by `metric` of the means of the weights of several checkpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub averages: Vec<AverageScore>,
+    /// Of how many checkpoints the kept weights are the mean; absent: of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub averaged_checkpoints: Option<u64>,
+    /// Why the run ended before its last step; absent if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// A validation loss that rose while the training loss fell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overfitting: Option<Overfitting>,
     /// Optimiser steps made.
     pub steps: u64,
     /// Rows trained on.
@@ -33,6 +47,10 @@ pub struct Report {
     /// Seconds spent saving the state to resume from, beside them.
     #[serde(default)]
     pub save_seconds: f64,
+    /// Seconds of training not spent, as what frozen layers put out was kept from one epoch to the next: an estimate by what
+    /// a token took before anything was kept. Absent without frozen layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_seconds_saved: Option<f64>,
     /// Training rows a second, over `train_seconds`.
     pub samples_per_second: f64,
     /// Real tokens a second, over `train_seconds`.
@@ -59,6 +77,15 @@ pub struct Report {
     /// The warnings of the run, those of its tables first.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The mean of the weights of several checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AverageScore {
+    /// Of how many: the best, or with `swa.select = "last"` the latest.
+    pub checkpoints: u64,
+    /// Its score; `null` where the metric is undefined.
+    pub score: Option<f64>,
 }
 
 /// The validation rows of one source.

@@ -22,17 +22,14 @@ fn report(score: f64) -> Report {
         score: Some(score),
         metric: "accuracy".into(),
         metrics: [("accuracy".to_owned(), Some(score)), ("pearson".to_owned(), None)].into(),
-        sources: Vec::new(),
         task: "classification".into(),
         best_step: 3,
         steps: 4,
         train_rows: 90,
         valid_rows: 10,
         train_seconds: 1.5,
-        save_seconds: 0.0,
         samples_per_second: 60.0,
         tokens_per_second: 900.0,
-        predict_samples_per_second: None,
         peak_rss_bytes: Some(1 << 20),
         threads: 2,
         isa: "avx2".into(),
@@ -40,8 +37,8 @@ fn report(score: f64) -> Report {
         data_fingerprint: "d".into(),
         text_fingerprint: "t".into(),
         recipe_fingerprint: "r".into(),
-        adapted_by: None,
         warnings: vec!["2 empty texts".into()],
+        ..Report::default()
     }
 }
 

@@ -9,16 +9,18 @@ use gyeol_data::{Cleaner, Targets};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
-use gyeol_engine::{FineTuning, HeadKind, LoadReport, Model, NewTokens, Outcome};
+use gyeol_engine::{Averaged, HeadKind, KeptRows, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::course::{Overfitting, best_of_all};
 use crate::head::from_unit;
 use crate::masked_lm::{Adapted, adapt};
-use crate::observer::{Measured, Scorer, Totals, rate};
+use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
-use crate::runs::{Report, Run, Runs, SourceScores};
-use crate::session::{Claim, Fitted, Job, Session, Trained};
-use crate::{Error, Watcher, process};
+use crate::runs::{AverageScore, Report, Run, Runs, SourceScores};
+use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
+use crate::totals::{Totals, rate};
+use crate::{Error, Watcher, frozen, process};
 
 /// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one.
 ///
@@ -75,11 +77,13 @@ impl Tuning<'_> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
         let job = Job {
-            objective: FineTuning { loss: prepared.loss, train: prepared.train_set(), valid: prepared.valid_set() },
+            objective: frozen::fine_tuning(prepared, self.session.watcher),
             config: &prepared.recipe.train,
             seed: prepared.recipe.seed,
             metric: &metric,
             higher_is_better: prepared.metric.higher_is_better(),
+            guard: prepared.recipe.guard,
+            swa: prepared.recipe.swa,
             fingerprint: run_fingerprint(prepared, self.adapted.as_ref())?,
             warnings: &prepared.warnings,
         };
@@ -102,7 +106,8 @@ impl Tuning<'_> {
         let mut predict = |what, tokens, rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
             watcher.predicting(what, rows.len());
             let started = Instant::now();
-            let outputs = model.predict(tokens, rows, prepared.recipe.train.eval_batch_size, |done| {
+            let batch_size = prepared.recipe.train.eval_batch_size;
+            let outputs = model.predict(tokens, rows, batch_size, &mut KeptRows::default(), |done| {
                 watcher.predicted(done);
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
@@ -123,20 +128,28 @@ impl Tuning<'_> {
             let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
+        self.tell_of_guard(outcome)?;
         let metrics = scored.as_ref().map(Scored::metrics);
+        let mut by_name = metrics.map(by_name).unwrap_or_default();
+        by_name.extend(averaged_metric(prepared, outcome));
         let report = Report {
             run: self.session.run.run().name().to_owned(),
             score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
             metric: prepared.metric.to_string(),
-            metrics: metrics.map(by_name).unwrap_or_default(),
+            metrics: by_name,
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),
             task: prepared.task.to_string(),
-            best_step: outcome.best.first().map_or(outcome.steps, |best| best.step),
+            best_step: best_step(outcome),
+            averages: averages(outcome),
+            averaged_checkpoints: averaged_checkpoints(outcome),
+            stopped: stopped(outcome),
+            overfitting: Overfitting::of(&self.session.run.run().journal()?.events),
             steps: outcome.steps,
             train_rows: prepared.train.rows.len() as u64,
             valid_rows: prepared.valid_set().map_or(0, |valid| valid.rows.len()) as u64,
             train_seconds: totals.train_seconds,
             save_seconds: totals.save_seconds,
+            frozen_seconds_saved: totals.saved_seconds(),
             samples_per_second: totals.samples_per_second(),
             tokens_per_second: totals.tokens_per_second(),
             predict_samples_per_second: (predicted.0 > 0).then(|| rate(predicted.0 as f64, predicted.1)),
@@ -153,6 +166,42 @@ impl Tuning<'_> {
         self.session.run.write_report(&report)?;
         Ok(report)
     }
+
+    /// Says so if the guard passed over a checkpoint that scored better.
+    fn tell_of_guard(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        let metric = self.prepared.metric;
+        let (Some(rule), Some(chosen)) = (self.prepared.recipe.guard, outcome.best.first()) else { return Ok(()) };
+        let events = self.session.run.run().journal()?.events;
+        match best_of_all(&events, metric) {
+            Some((step, score)) if metric.better(Some(score), Some(chosen.score)) => self.session.warn(format!(
+                "the guard {rule} passed over step {step} with {metric} {score:.4}; step {} with {:.4} is kept",
+                chosen.step, chosen.score
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the means of several checkpoints scored.
+fn averages(outcome: &Outcome) -> Vec<AverageScore> {
+    let score = |average: &Averaged| AverageScore {
+        checkpoints: average.checkpoints as u64,
+        score: Some(average.score).filter(|score| score.is_finite()),
+    };
+    outcome.choice.iter().flat_map(|choice| &choice.averaged).map(score).collect()
+}
+
+/// Of how many checkpoints the weights are the mean, if of several.
+fn averaged_checkpoints(outcome: &Outcome) -> Option<u64> {
+    outcome.choice.as_ref().map(|choice| choice.checkpoints as u64).filter(|checkpoints| *checkpoints > 1)
+}
+
+/// The score of the mean that the recipe asks for, whether or not it was better: `accuracy_swa` where the metric is
+/// accuracy.
+fn averaged_metric(prepared: &Prepared, outcome: &Outcome) -> Option<(String, Option<f64>)> {
+    let wanted = prepared.recipe.swa.checkpoints as u64;
+    let average = averages(outcome).into_iter().find(|average| average.checkpoints == wanted)?;
+    Some((format!("{}_swa", prepared.metric), average.score))
 }
 
 /// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser, what adapted

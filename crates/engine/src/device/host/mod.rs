@@ -294,6 +294,18 @@ impl<K: Kernels> Device for Host<K> {
         self.parameters.gradient_squares(&self.kernels)
     }
 
+    fn allocate_average(&mut self) -> Result<(), AllocationError> {
+        self.parameters.allocate_average()
+    }
+
+    fn average(&mut self, decay: f64) {
+        self.parameters.average(&self.kernels, decay);
+    }
+
+    fn swap_average(&mut self) {
+        self.parameters.swap_average(&self.kernels);
+    }
+
     fn adamw(&mut self, step: AdamStep, part: Span) {
         self.parameters.adamw(&self.kernels, step, part);
     }

@@ -27,6 +27,8 @@ pub(super) struct Parameters {
     gradients: Arena,
     first: Arena,
     second: Arena,
+    /// Empty where no average is kept.
+    average: Arena,
     linears: Vec<LinearState>,
     /// The linear layer whose weight is the word table, if there is one.
     tied: Option<usize>,
@@ -109,6 +111,7 @@ impl Parameters {
             gradients: empty(),
             first: empty(),
             second: empty(),
+            average: empty(),
             linears: Vec::new(),
             tied: None,
             sections: Vec::new(),
@@ -150,12 +153,31 @@ impl Parameters {
         Ok(())
     }
 
+    pub(super) fn allocate_average(&mut self) -> Result<(), AllocationError> {
+        self.average = arena("the average of the weights", self.weights.len())?;
+        Ok(())
+    }
+
+    /// Moves the average towards the weights.
+    pub(super) fn average<K: Kernels>(&mut self, kernels: &K, decay: f64) {
+        self.settle(kernels);
+        kernels.average(decay, self.weights.as_slice(), self.average.as_mut_slice());
+    }
+
+    /// Exchanges the weights and their average.
+    pub(super) fn swap_average<K: Kernels>(&mut self, kernels: &K) {
+        self.settle(kernels);
+        std::mem::swap(&mut self.weights, &mut self.average);
+        self.packed_current = false;
+    }
+
     pub(super) fn store(&self, store: Store) -> &Arena {
         match store {
             Store::Weights => &self.weights,
             Store::Gradients => &self.gradients,
             Store::FirstMoments => &self.first,
             Store::SecondMoments => &self.second,
+            Store::Average => &self.average,
         }
     }
 
@@ -167,6 +189,7 @@ impl Parameters {
             Store::Gradients => &mut self.gradients,
             Store::FirstMoments => &mut self.first,
             Store::SecondMoments => &mut self.second,
+            Store::Average => &mut self.average,
         };
         arena.view_mut(part).copy_from_slice(values);
         self.packed_current &= store != Store::Weights;

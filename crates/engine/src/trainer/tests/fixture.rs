@@ -15,6 +15,7 @@ use crate::config::{EvaluateEvery, LossKind};
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
+use crate::kept::KeptRows;
 use crate::losses;
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
@@ -54,11 +55,19 @@ pub(super) struct Script<'a> {
     answer: Box<dyn FnMut(Moment) -> Action + 'a>,
     /// The metric after a step.
     score: fn(u64) -> f64,
+    /// That of the mean of so many checkpoints.
+    average_score: fn(usize) -> f64,
     pub(super) step: u64,
     pub(super) moments: Vec<Moment>,
     pub(super) losses: Vec<(u64, f64)>,
     pub(super) outputs: Vec<(u64, Vec<f32>)>,
     pub(super) improved: Vec<u64>,
+    /// The mean of how many checkpoints is evaluated.
+    averaging: Option<usize>,
+    /// Whether to break off there.
+    pub(super) breaks_averaging: bool,
+    /// The outputs of the means, and how many checkpoints each is of.
+    pub(super) averages: Vec<(usize, Vec<f32>)>,
     pub(super) saves: Vec<u64>,
     pub(super) resumed_at: Option<u64>,
 }
@@ -68,6 +77,10 @@ impl<'a> Script<'a> {
         Self {
             answer: Box::new(answer),
             score: peak_at_six,
+            average_score: |_| -1.0,
+            averaging: None,
+            breaks_averaging: false,
+            averages: Vec::new(),
             step: 0,
             moments: Vec::new(),
             losses: Vec::new(),
@@ -90,6 +103,10 @@ impl<'a> Script<'a> {
 
     pub(super) fn scoring(self, score: fn(u64) -> f64) -> Self {
         Self { score, ..self }
+    }
+
+    pub(super) fn averages_scoring(self, average_score: fn(usize) -> f64) -> Self {
+        Self { average_score, ..self }
     }
 
     fn at(&mut self, moment: Moment) -> Action {
@@ -116,15 +133,26 @@ impl Observer for Script<'_> {
     }
 
     fn evaluated_rows(&mut self, done: usize) -> ControlFlow<()> {
+        if self.averaging.is_some() {
+            return if self.breaks_averaging { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        }
         match self.at(Moment::Rows(self.step, done)) {
             Action::Stop => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }
 
-    fn score(&mut self, outputs: &[f32]) -> f64 {
+    fn score(&mut self, outputs: &[f32]) -> Score {
+        if let Some(checkpoints) = self.averaging {
+            self.averages.push((checkpoints, outputs.to_vec()));
+            return (self.average_score)(checkpoints).into();
+        }
         self.outputs.push((self.step, outputs.to_vec()));
-        (self.score)(self.step)
+        (self.score)(self.step).into()
+    }
+
+    fn average_begins(&mut self, checkpoints: usize) {
+        self.averaging = Some(checkpoints);
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) -> Action {
@@ -155,6 +183,7 @@ pub(super) struct Run {
     pub(super) dropout: f32,
     pub(super) validate: bool,
     pub(super) fingerprint: &'static str,
+    pub(super) swa: SwaConfig,
 }
 
 /// What a run leaves behind, by its bits.
@@ -181,7 +210,14 @@ impl Run {
             keep: 2,
             ..TrainConfig::default()
         };
-        Self { dir: tempfile::tempdir().unwrap(), config, dropout: 0.1, validate: true, fingerprint: "this run" }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            config,
+            dropout: 0.1,
+            validate: true,
+            fingerprint: "this run",
+            swa: SwaConfig::default(),
+        }
     }
 
     /// That with other settings.
@@ -216,9 +252,11 @@ impl Run {
         config.set_dropout(self.dropout);
         let isa = Isa::fastest();
         let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
-        let mut model =
-            Model::new(Cpu::new(isa, operands), config, HeadKind::Classification { outputs: CLASSES as usize }, true)
-                .unwrap();
+        let head = HeadKind::Classification { outputs: CLASSES as usize };
+        let mut model = Model::new(Cpu::new(isa, operands), config, head, true).unwrap();
+        if self.config.ema > 0.0 {
+            model.keep_average().unwrap();
+        }
         model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
         model
     }
@@ -242,10 +280,14 @@ impl Run {
             objective: FineTuning {
                 loss: LossKind::CrossEntropy,
                 train: set(&train),
+                kept: KeptRows::default(),
+                kept_valid: KeptRows::default(),
                 valid: self.validate.then_some(set(&valid)),
             },
             seed: SEED,
             higher_is_better: true,
+            guard: None,
+            swa: self.swa,
             paths: TrainPaths { checkpoints: self.checkpoints(), state: self.state() },
             fingerprint: self.fingerprint.to_owned(),
         };
@@ -270,7 +312,9 @@ impl Run {
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
                 for rows in window.chunks(3) {
-                    let outputs = model.forward(&tokens.batch(rows), DropoutStream::new(SEED, pass)).unwrap();
+                    let kept = &mut KeptRows::default();
+                    let (outputs, _) =
+                        model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
                     let share = 1.0 / window.len() as f64;
                     let (_, gradient) = losses::loss(LossKind::CrossEntropy, &outputs, &targets.select(rows), share);
                     model.backward(&gradient);

@@ -25,8 +25,8 @@ impl Observer for Stopping {
         if self.stops { Action::Stop } else { Action::Continue }
     }
 
-    fn score(&mut self, losses: &[f32]) -> f64 {
-        losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64
+    fn score(&mut self, losses: &[f32]) -> Score {
+        (losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / losses.len() as f64).into()
     }
 
     fn evaluated(&mut self, _: &Evaluation) -> Action {
@@ -65,6 +65,8 @@ fn train(stops: bool) -> (Vec<Vec<u32>>, Vec<f64>) {
             objective: MaskedLm { tokens: &tokens, masking, train: &rows, valid: &[], valid_seed: 0 },
             seed: 5,
             higher_is_better: false,
+            guard: None,
+            swa: SwaConfig::default(),
             paths: TrainPaths { checkpoints: dir.path().join("checkpoints"), state: dir.path().join("state") },
             fingerprint: String::new(),
         }

@@ -42,7 +42,7 @@ fn a_state_of_another_format_is_refused() {
     edit(&run, |saved| saved["format"] = json!(9));
     let error = refusal(&run);
     assert!(matches!(error, TrainError::State { .. }), "{error:?}");
-    assert!(error.to_string().contains("its format is 9, this version reads 1"), "{error}");
+    assert!(error.to_string().contains("its format is 9, this version reads 2"), "{error}");
 }
 
 #[test]
@@ -108,9 +108,21 @@ fn a_loss_that_is_not_finite_names_the_step_and_leaves_the_saved_state() {
     // The warm-up starts at 0: the weights explode in step 2, the loss of step 3 shows it.
     let mut script = Script::once(Moment::Step(1), Action::Save);
     let error = run.go(false, &mut script).unwrap_err();
-    assert!(matches!(error, TrainError::NotFinite { step: 3, .. }), "{error:?}");
+    assert!(matches!(error, TrainError::Diverged(Divergence { step: 3, .. })), "{error:?}");
     assert!(error.to_string().starts_with("step 3: the loss is"), "{error}");
     assert!(error.to_string().contains("lower train.learning_rate"), "{error}");
     assert_eq!(error.exit_code(), 1);
     assert_eq!(run.saved().unwrap()["state"]["step"], 1);
+}
+
+#[test]
+fn a_training_that_goes_off_ends_with_the_best_checkpoint_from_before() {
+    let run = Run::with(|train| {
+        (train.learning_rate, train.max_grad_norm, train.evaluate_every) = (1e30, 0.0, EvaluateEvery::Steps(1));
+    });
+    let mut script = Script::silent().scoring(|step| -(step as f64));
+    let (outcome, mut model) = run.go(false, &mut script).unwrap();
+    assert!(matches!(outcome.reason, StopReason::Diverged(Divergence { step: 3, .. })), "{:?}", outcome.reason);
+    assert_eq!((outcome.best[0].step, script.step), (1, 2));
+    assert!(bits(&mut model, Store::Weights) == bits(&mut run.model_of(1), Store::Weights));
 }
