@@ -11,7 +11,7 @@ pub struct Batch {
     pub segments: Vec<u8>,
     /// Cumulative lengths: `rows.len() + 1` entries, first 0, strictly increasing.
     pub cu_seqlens: Vec<u32>,
-    /// Which row of the table each text came from.
+    /// Which sequence of the table each text came from: the row, where a row has one.
     pub rows: Vec<u32>,
 }
 

@@ -1,10 +1,12 @@
-//! The parts of a recipe the engine reads: `[model]`, `[train]` and `[loss]`.
+//! The parts of a recipe the engine reads: `[model]`, `[head]`, `[train]` and `[loss]`.
 
+mod head;
 mod loss;
 
 use gyeol_kernels::{Isa, Operands, PIN_VARIABLE};
 use serde::{Deserialize, Serialize};
 
+pub use head::{HeadActivation, HeadChoice, HeadConfig, Pooling};
 pub use loss::{ClassWeights, LossConfig, LossKind};
 
 /// `[model]`: which checkpoint to start from.

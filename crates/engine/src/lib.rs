@@ -23,10 +23,11 @@ mod pass;
 mod predict;
 mod random;
 mod sampling;
+mod sentence;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
-pub use heads::HeadKind;
+pub use heads::{HeadKind, MlpShape};
 pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use losses::{ClassTargets, Loss, ScoreBuckets, ScoreScale};

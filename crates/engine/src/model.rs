@@ -17,9 +17,9 @@ use gyeol_kernels::Span;
 
 use crate::config::Optimizer;
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
-use crate::heads::{HeadActs, HeadKind, MaskedLmActs};
+use crate::heads::{HeadKind, MaskedLmActs, SequenceActs};
 use crate::hf::{EncoderConfig, Family};
-use crate::layers::{Below, Block, BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
+use crate::layers::{Below, BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
 use crate::models::{self, Network};
 use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
@@ -33,7 +33,7 @@ pub struct Model<D> {
     pub(crate) device: D,
     config: EncoderConfig,
     pub(crate) network: Network,
-    head: HeadKind,
+    pub(crate) head: HeadKind,
     /// Blocks that do not train, from the lowest up; with any of them the embeddings do not either.
     frozen: usize,
     /// The plan of the last training pass, which the backward pass reads.
@@ -43,7 +43,7 @@ pub struct Model<D> {
 #[derive(Debug)]
 struct Saved {
     acts: Acts,
-    head: HeadActs,
+    head: SequenceActs,
     stream: DropoutStream,
 }
 
@@ -89,7 +89,7 @@ impl<D: Device> Model<D> {
     /// # Errors
     /// If the device has no room.
     pub fn new(mut device: D, config: EncoderConfig, head: HeadKind, training: bool) -> Result<Self, AllocationError> {
-        let network = models::build(&config, head);
+        let network = models::build(&config, &head);
         let layout = Layout {
             len: network.table.len(),
             linears: network.table.linears(),
@@ -104,8 +104,12 @@ impl<D: Device> Model<D> {
 
     /// Where in the arenas the parameters that train begin: they lie in the order of the forward pass.
     pub(crate) fn trained_from(&self) -> usize {
-        let lowest = |blocks: &[Block]| blocks.first().map_or(self.network.head.first_layer(), |block| block.qkv);
-        if self.frozen == 0 { 0 } else { lowest(&self.network.blocks[self.frozen..]).weight.0.start }
+        if self.frozen == 0 {
+            return 0;
+        }
+        let block = self.network.blocks.get(self.frozen).map(|block| block.qkv);
+        let lowest = block.or_else(|| self.network.head.first_layer());
+        lowest.map_or(self.network.table.len(), |layer| layer.weight.0.start)
     }
 
     /// The configuration it was made from.

@@ -7,6 +7,7 @@
 mod activation;
 mod arena;
 mod attention;
+mod cosine;
 mod cross_entropy;
 mod dropout;
 mod embedding;
@@ -17,6 +18,7 @@ mod norm;
 mod optimiser;
 mod packed;
 mod peak;
+mod pooling;
 mod reference;
 mod rounded;
 mod shared;
@@ -36,6 +38,7 @@ pub use kernels::{
 };
 pub use optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 pub use peak::peak;
+pub use pooling::Pool;
 pub use rounded::{Rows, RowsMut, halves, halves_mut, rounded_stride};
 pub use word::Word;
 

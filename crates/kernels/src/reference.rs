@@ -4,12 +4,14 @@
 
 use crate::activation::Activation;
 use crate::attention::Heads;
+use crate::cosine;
 use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
 use crate::isa::Operands;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
+use crate::pooling::Pool;
 
 /// C = A·B, or C += A·B.
 pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool) {
@@ -276,6 +278,68 @@ pub(crate) fn embed_backward(rows: TokenRows<'_>, dout: &[f32], width: usize, gr
         for (t, &index) in indices.iter().enumerate() {
             for i in 0..width {
                 table[index as usize * width + i] += dout[t * width + i];
+            }
+        }
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn pool(pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+    for (pair, out) in cu_seqlens.windows(2).zip(out.chunks_exact_mut(width)) {
+        for (column, out) in out.iter_mut().enumerate() {
+            let values = (pair[0]..pair[1]).map(|token| x[token as usize * width + column]);
+            *out = match pool {
+                Pool::Mean => (values.map(f64::from).sum::<f64>() / f64::from(pair[1] - pair[0])) as f32,
+                Pool::Max => values.fold(f32::NEG_INFINITY, f32::max),
+            };
+        }
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn pool_backward(pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]) {
+    dx.fill(0.0);
+    for (pair, dout) in cu_seqlens.windows(2).zip(dout.chunks_exact(width)) {
+        for (column, dout) in dout.iter().enumerate() {
+            let places = (pair[0]..pair[1]).map(|token| token as usize * width + column);
+            match pool {
+                Pool::Mean => places.for_each(|at| dx[at] = dout / (pair[1] - pair[0]) as f32),
+                Pool::Max => {
+                    let first = places.reduce(|best, at| if x[at] > x[best] { at } else { best });
+                    dx[first.expect("a sequence has a token")] = *dout;
+                }
+            }
+        }
+    }
+}
+
+/// The length of a row.
+fn norm(x: &[f32]) -> f64 {
+    sum_of_squares(x).sqrt()
+}
+
+/// See the fast twin.
+pub(crate) fn cosine(x: &[f32], width: usize, out: &mut [f32]) {
+    for (x, out) in x.chunks_exact(2 * width).zip(out) {
+        let (u, v) = x.split_at(width);
+        let product: f64 = u.iter().zip(v).map(|(u, v)| f64::from(*u) * f64::from(*v)).sum();
+        *out = (product / (norm(u).max(cosine::EPS) * norm(v).max(cosine::EPS))) as f32;
+    }
+}
+
+/// See the fast twin.
+pub(crate) fn cosine_backward(x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+    let mut cosines = vec![0.0; dout.len()];
+    cosine(x, width, &mut cosines);
+    for (i, (cosine, dout)) in cosines.iter().zip(dout).enumerate() {
+        let (u, v) = x[2 * i * width..2 * (i + 1) * width].split_at(width);
+        let (du, dv) = dx[2 * i * width..2 * (i + 1) * width].split_at_mut(width);
+        for (a, b, da) in [(u, v, du), (v, u, dv)] {
+            let (a_norm, b_norm) = (norm(a), norm(b).max(cosine::EPS));
+            for ((a, b), da) in a.iter().zip(b).zip(da) {
+                let direction = if a_norm > 0.0 { f64::from(*a) / a_norm } else { 0.0 };
+                let turn = f64::from(*b) / b_norm - f64::from(*cosine) * direction;
+                *da = (f64::from(*dout) * turn / a_norm.max(cosine::EPS)) as f32;
             }
         }
     }

@@ -84,10 +84,10 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let fold = if runs > 1 { Some(prepared.fold(0)?) } else { None };
     let (train, valid) = match &fold {
         Some((train, valid)) => {
-            let set = |rows| TrainSet { rows, ..prepared.train.set() };
+            let set = |rows| TrainSet { rows, ..prepared.train_set() };
             (set(train), Some(set(valid)))
         }
-        None => (prepared.train.set(), prepared.valid_set()),
+        None => (prepared.train_set(), prepared.valid_set()),
     };
     let plan = TrainPlan::new(recipe, train.rows.len());
     let plan = TrainPlan { steps: stop_after.map_or(plan.steps, |last| last.min(plan.steps)), ..plan };

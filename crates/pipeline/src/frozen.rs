@@ -14,7 +14,7 @@ const UNKNOWN: u64 = 1 << 30;
 
 /// What `prepared` trains, with room for what its frozen layers put out.
 pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, fit: &Fit, watcher: &mut dyn Watcher) -> FineTuning<'a> {
-    let (train, valid) = (prepared.train.set(), prepared.valid_set());
+    let (train, valid) = (prepared.train_set(), prepared.valid_set());
     let mut objective = FineTuning {
         loss: &prepared.loss,
         train,

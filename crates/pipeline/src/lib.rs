@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod folds;
 mod frozen;
+mod head;
 pub mod hub;
 mod loss;
 mod masked_lm;

@@ -1,7 +1,7 @@
 //! A recipe's `[loss]` with its task and its training rows known: the engine's [`Loss`], with every number it needs.
 
 use gyeol_data::{LabelMap, Targets, Task};
-use gyeol_engine::config::{LossConfig, LossKind};
+use gyeol_engine::config::{HeadChoice, LossConfig, LossKind};
 use gyeol_engine::{ClassTargets, Loss, ScoreBuckets};
 
 use crate::recipe::{Recipe, check_loss};
@@ -19,7 +19,9 @@ pub(crate) fn resolve(
     targets: &Targets,
     watcher: &mut dyn Watcher,
 ) -> Result<Loss, Error> {
-    let kind = *recipe.loss.kind.get_or_insert(LossKind::default_for(task));
+    let pairs = recipe.head.kind == HeadChoice::BiEncoder;
+    let default = if pairs { LossKind::Cosine } else { LossKind::default_for(task) };
+    let kind = *recipe.loss.kind.get_or_insert(default);
     let config = &recipe.loss;
     check_loss(config, Some(task)).map_err(|(key, problem)| Error::Setting { key, problem })?;
     let mut class_targets = || -> Result<ClassTargets, Error> {
@@ -35,6 +37,11 @@ pub(crate) fn resolve(
     let delta = config.huber_delta;
     Ok(match (kind, task) {
         (LossKind::CrossEntropy, Task::Classification) => Loss::CrossEntropy(class_targets()?),
+        (LossKind::CrossEntropy, _) if pairs => {
+            let problem =
+                "score buckets need an output each, and a bi-encoder has one, the cosine; use cosine, l1 or huber";
+            return Err(Error::Setting { key: "loss.kind", problem: problem.to_owned() });
+        }
         (LossKind::CrossEntropy, _) => {
             let buckets = buckets(config, recipe.data.score_range, targets)?;
             Loss::Buckets { buckets, label_smoothing: config.label_smoothing }
@@ -45,6 +52,8 @@ pub(crate) fn resolve(
         (LossKind::L2, _) => Loss::L2,
         (LossKind::Huber, _) => Loss::Huber { delta },
         (LossKind::L1Huber, _) => Loss::L1Huber { delta },
+        // Of targets on the scale of the cosine, see `ScoreScale`.
+        (LossKind::Cosine, _) if pairs => Loss::L2,
         (LossKind::Cosine, _) => {
             let problem = "cosine compares the embeddings of two texts: it needs head.kind = \"bi-encoder\"".to_owned();
             return Err(Error::Setting { key: "loss.kind", problem });

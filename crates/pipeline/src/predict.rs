@@ -1,18 +1,23 @@
 //! Predictions of a trained model, or of any checkpoint directory, for a table.
 
+mod sentence;
+
 use std::collections::HashSet;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser, labels_of};
+use gyeol_engine::config::HeadChoice;
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, Weights, recover_directory};
-use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets};
+use gyeol_engine::hf::{
+    EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, SentenceDirectory, Weights, recover_directory,
+};
+use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets, ScoreScale};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::cleaning;
-use crate::prepare::{check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
+use crate::prepare::{Sequences, check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
 use crate::runs::{Run, Runs, Status};
 use crate::train::id_column;
 use crate::{Arithmetic, Error, Watcher};
@@ -43,6 +48,8 @@ pub struct Predictor {
     tokeniser: Tokeniser,
     /// What the model was trained with; `None` for a checkpoint that was not written here.
     settings: Option<GyeolJson>,
+    /// Longest token sequence, where a directory of sentence-transformers says it.
+    max_length: Option<usize>,
     head: Head,
 }
 
@@ -57,6 +64,8 @@ enum Head {
     Score,
     /// The logits of score buckets, which together are one score.
     Buckets(ScoreBuckets),
+    /// The cosine of two texts; from 0 to 1 it spans the range of scores, if there is one.
+    Similarity { range: Option<[f64; 2]> },
     /// Numbers of these names that no single prediction comes of.
     Raw { names: Vec<String>, problem_type: ProblemType },
 }
@@ -122,28 +131,44 @@ impl Predictor {
     /// # Errors
     /// If it is no checkpoint with a head, or its parts do not fit.
     pub fn open(dir: &Path, arithmetic: Arithmetic) -> Result<Self, Error> {
-        let config = EncoderConfig::read(dir)?;
-        let tokeniser = Tokeniser::open(dir)?;
-        check_vocabulary("model", &config, &tokeniser, &dir.display().to_string())?;
         let settings = GyeolJson::read(dir)?;
+        let modules = SentenceDirectory::read(dir)?;
+        let encoder = modules.as_ref().map_or(dir, |modules| modules.encoder.as_path());
+        let config = EncoderConfig::read(encoder)?;
+        let tokeniser = Tokeniser::open(encoder)?;
+        check_vocabulary("model", &config, &tokeniser, &dir.display().to_string())?;
         if let Some(cleaner) = settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
             check_tokens(cleaner, &tokeniser, dir)?;
         }
-        let head = match &settings {
-            Some(settings) => own_head(settings, &config, dir)?,
-            None => foreign_head(&config),
-        };
         let outputs = config.num_labels();
-        let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-        let mut model = Model::new(arithmetic.device(), config, HeadKind::Classification { outputs }, false)?;
-        let report = model.load(&weights, dir, 0)?;
+        let (kind, head) = match (&modules, &settings) {
+            (Some(modules), settings) => sentence::head(&modules.layers, settings.as_ref(), &config, dir)?,
+            (None, Some(settings)) if settings.head != HeadChoice::Default => {
+                let hint = format!("{GYEOL_JSON} says that the head is in it; copy the whole directory");
+                return Err(HfError::Missing { path: dir.join("modules.json"), hint }.into());
+            }
+            (None, Some(settings)) => {
+                (HeadKind::Classification { outputs }, own_head(settings, outputs, "config.json: id2label", dir)?)
+            }
+            (None, None) => (HeadKind::Classification { outputs }, foreign_head(&config)),
+        };
+        let weights = match &modules {
+            Some(modules) => modules.weights()?,
+            None => Weights::open(dir)?,
+        };
+        let weights = weights.ok_or_else(|| Error::NoWeights(encoder.to_owned()))?;
+        // Foreign directories may name more tokens than there are positions.
+        let most = config.max_tokens();
+        let max_length = modules.as_ref().and_then(|modules| modules.layers.max_length).map(|length| length.min(most));
+        let mut model = Model::new(arithmetic.device(), config, kind, false)?;
+        let report = model.load(&weights, encoder, 0)?;
         if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
             let problem = format!(
                 "it has no trained head ({tensor} is missing or of another size); `gyeol train` makes one, with it as model.base"
             );
             return Err(Error::NoModel { path: dir.to_owned(), problem });
         }
-        Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, head })
+        Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, max_length, head })
     }
 
     /// Predictions for the table `data` (`-`: CSV from `input`), in its order.
@@ -163,7 +188,8 @@ impl Predictor {
         }
         let mut columns = self.columns(options)?;
         let trained = self.settings.as_ref().map(|settings| settings.max_length);
-        let length = options.max_length.or(trained).unwrap_or(self.model.config().max_tokens());
+        let known = options.max_length.or(trained).or(self.max_length);
+        let length = known.unwrap_or(self.model.config().max_tokens());
         check_length("--max-length", length, self.model.config())?;
         go_on(watcher)?;
         self.note_new_names(watcher);
@@ -189,7 +215,9 @@ impl Predictor {
             go_on(watcher)?;
         }
         watcher.phase("tokenising");
-        let tokens = tokenise(&self.tokeniser, &examples, length, None, watcher)?;
+        let compares = matches!(self.head, Head::Similarity { .. });
+        let sequences = if compares { Sequences::Apart } else { Sequences::Joined };
+        let tokens = tokenise(&self.tokeniser, &examples, sequences, length, None, watcher)?;
         go_on(watcher)?;
         let rows: Vec<u32> = (0..examples.len() as u32).collect();
         watcher.predicting("predicting", rows.len());
@@ -200,7 +228,10 @@ impl Predictor {
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
         })?;
-        let values = outputs.ok_or(Error::Interrupted)?;
+        let mut values = outputs.ok_or(Error::Interrupted)?;
+        if let (Head::Similarity { range: Some(range) }, false) = (&self.head, options.logits) {
+            values = ScoreScale::new(*range).scores(&values);
+        }
         let outputs = match &self.head {
             Head::Classes(labels) | Head::Raw { names: labels, .. } => {
                 Outputs::Logits { labels: labels.clone(), values }
@@ -208,7 +239,7 @@ impl Predictor {
             Head::Labels(labels) => Outputs::IndependentLogits { labels: labels.clone(), values },
             Head::Buckets(buckets) if options.logits => Outputs::Logits { labels: buckets.names(), values },
             Head::Buckets(buckets) => Outputs::Scores(buckets.scores(&values)),
-            Head::Score => Outputs::Scores(values),
+            Head::Score | Head::Similarity { .. } => Outputs::Scores(values),
         };
         Ok(Predictions::new(id_column(columns.id.as_deref()), examples.ids, outputs)?)
     }
@@ -248,6 +279,10 @@ impl Predictor {
             return Err(Error::Setting { key: "--text", problem });
         };
         let text_pair = options.text_pair.clone().or_else(|| own?.text_pair.clone());
+        if let (Head::Similarity { .. }, None) = (&self.head, &text_pair) {
+            let problem = format!("{} compares two texts; name the column of the second", self.dir.display());
+            return Err(Error::Setting { key: "--text-pair", problem });
+        }
         let id = options.id.clone().or_else(|| own?.id.clone());
         Ok(Columns { id, text, text_pair, keys: KeyStyle::Flag, ..Columns::default() })
     }
@@ -264,16 +299,16 @@ fn check_tokens(cleaner: &Cleaner, tokeniser: &Tokeniser, dir: &Path) -> Result<
     Err(HfError::Key { path: dir.join(GYEOL_JSON), key: "clean".to_owned(), problem }.into())
 }
 
-/// What the outputs of a model trained here are; `gyeol.json` and `config.json` have to agree on how many there are.
-fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<Head, Error> {
-    let outputs = config.num_labels();
+/// What the outputs of a model trained here are, of which there are so many, as the file and key `place` says;
+/// `gyeol.json` has to agree.
+fn own_head(settings: &GyeolJson, outputs: usize, place: &str, dir: &Path) -> Result<Head, Error> {
     let wrong = |key: &str, problem: String| {
         Err(HfError::Key { path: dir.join(GYEOL_JSON), key: key.to_owned(), problem }.into())
     };
     match settings.task {
         Task::Classification | Task::MultiLabel if settings.labels.len() != outputs => {
             let found = settings.labels.len();
-            wrong("labels", format!("{found} labels, but the head has {outputs} outputs (config.json: id2label)"))
+            wrong("labels", format!("{found} labels, but the head has {outputs} outputs ({place})"))
         }
         Task::Classification | Task::MultiLabel => match first_twice(&settings.labels) {
             Some(label) => wrong("labels", format!("\"{label}\" is there twice; every output needs its own label")),
@@ -291,7 +326,7 @@ fn own_head(settings: &GyeolJson, config: &EncoderConfig, dir: &Path) -> Result<
             )
         }
         Task::Regression if outputs != 1 => {
-            wrong("task", format!("a regression has 1 output, but the head has {outputs} (config.json: id2label)"))
+            wrong("task", format!("a regression has 1 output, but the head has {outputs} ({place})"))
         }
         Task::Regression => Ok(Head::Score),
     }

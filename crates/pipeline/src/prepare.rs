@@ -8,12 +8,13 @@ use gyeol_data::{
     fingerprint, holds_label_sets, infer_task, text_fingerprint,
 };
 use gyeol_engine::config::{Init, LossKind};
-use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{Isa, Loss, NewTokens, ScoreBuckets, TrainSet};
+use gyeol_engine::hf::{EncoderConfig, ProblemType, SentenceDirectory};
+use gyeol_engine::{HeadKind, Isa, Loss, NewTokens, ScoreBuckets, ScoreScale, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::cleaning;
 use crate::division::{Divided, Division, Labelled};
+use crate::head;
 use crate::hub::{self, HubOptions};
 use crate::recipe::Recipe;
 use crate::refit::Refit;
@@ -56,6 +57,8 @@ pub struct Prepared {
     pub base: PathBuf,
     /// Its configuration, with the recipe's dropout.
     pub config: EncoderConfig,
+    /// The head on it.
+    pub head: HeadKind,
     /// How many of its lower layers are kept as they are.
     pub frozen: usize,
     /// Its tokeniser, with the special tokens of the cleaning.
@@ -86,6 +89,8 @@ pub struct Prepared {
     pub(crate) refit: Option<Refit>,
     /// Where the base model came from, for the folds.
     pub(crate) hub: HubOptions,
+    /// The training table's targets from 0 to 1, which a bi-encoder is fitted to.
+    unit_targets: Option<Targets>,
     /// The rows to validate on, if any: a table of their own.
     pub valid: Option<Part>,
     /// Rows of the training table held out instead.
@@ -181,11 +186,21 @@ impl Prepared {
             Some(model) => model.to_owned(),
             None => hub::resolve(&recipe.model.base, &options)?,
         };
+        let (base, base_pooling) = SentenceDirectory::encoder_of(&base)?;
         let mut config = EncoderConfig::read(&base)?;
         if let Some(p) = recipe.model.dropout {
             config.set_dropout(p);
         }
         let frozen = resolve_frozen(&recipe, &config)?;
+        let outputs = labels.as_ref().map_or(1, LabelMap::len);
+        let setting = head::Setting { task, outputs, base_pooling, frozen };
+        let head = head::resolve(&mut recipe.head, &mut config, setting)?;
+        let (sequences, unit_targets) = match (&head, recipe.data.score_range) {
+            (HeadKind::BiEncoder { .. }, Some(range)) => {
+                (Sequences::Apart, Some(ScoreScale::new(range).scaled(&train_targets)))
+            }
+            _ => (Sequences::Joined, None),
+        };
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
         let (tokeniser, new_tokens) = match &cleaner {
@@ -201,7 +216,7 @@ impl Prepared {
         let cache = home.join("cache").join("tokens");
         let length = recipe.model.max_length;
         let mut part = |examples: Examples, targets: Targets, rows: Vec<u32>| -> Result<Part, Error> {
-            let tokens = tokenise(&tokeniser, &examples, length, Some(&cache), watcher)?;
+            let tokens = tokenise(&tokeniser, &examples, sequences, length, Some(&cache), watcher)?;
             go_on(watcher)?;
             Ok(Part { examples, tokens, targets, rows })
         };
@@ -225,6 +240,7 @@ impl Prepared {
             arithmetic,
             base,
             config,
+            head,
             frozen,
             tokeniser,
             cleaner,
@@ -240,6 +256,7 @@ impl Prepared {
             sampling,
             refit,
             hub: hub.clone(),
+            unit_targets,
             valid,
             held_out,
             test,
@@ -259,6 +276,20 @@ impl Prepared {
         let Part { examples, targets, .. } = &self.train;
         let sampling = Sampling::new(&self.recipe, &train, examples, targets, self.labels.as_ref())?;
         Ok((sampling.rows, held_out))
+    }
+
+    /// The scale of the outputs, where they are cosines.
+    pub(crate) fn score_scale(&self) -> Option<ScoreScale> {
+        match self.head {
+            HeadKind::BiEncoder { .. } => self.recipe.data.score_range.map(ScoreScale::new),
+            _ => None,
+        }
+    }
+
+    /// The rows to fit, with the targets that are fitted.
+    pub(crate) fn train_set(&self) -> TrainSet<'_> {
+        let set = self.train.set();
+        TrainSet { targets: self.unit_targets.as_ref().unwrap_or(set.targets), ..set }
     }
 
     /// The rows to validate on, wherever they come from.
@@ -356,20 +387,38 @@ pub(crate) fn warn_of_empty(examples: &Examples, watcher: &mut dyn Watcher) {
     }
 }
 
+/// How a model is given the two texts of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequences {
+    /// In one sequence.
+    Joined,
+    /// Each in its own.
+    Apart,
+}
+
 /// Tokens of a table, from the cache where it has them; says what was cut.
 pub(crate) fn tokenise(
     tokeniser: &Tokeniser,
     examples: &Examples,
+    sequences: Sequences,
     max_length: usize,
     cache: Option<&Path>,
     watcher: &mut dyn Watcher,
 ) -> Result<Tokenised, Error> {
     let pairs = examples.pairs.as_deref();
-    let encode = || tokeniser.encode_rows(&examples.texts, pairs, max_length);
+    let apart = pairs.filter(|_| sequences == Sequences::Apart);
+    let encode = || match apart {
+        Some(others) => tokeniser.encode_apart(&examples.texts, others, max_length),
+        None => tokeniser.encode_rows(&examples.texts, pairs, max_length),
+    };
     let tokens = match cache {
         None => encode()?,
         Some(dir) => {
-            let key = Tokenised::key(&text_fingerprint(&examples.texts, pairs), tokeniser.fingerprint(), max_length);
+            let mut texts = text_fingerprint(&examples.texts, pairs);
+            if apart.is_some() {
+                texts = fingerprint(&["apart", &texts]);
+            }
+            let key = Tokenised::key(&texts, tokeniser.fingerprint(), max_length);
             let (tokens, outcome) = Tokenised::cached(dir, &key, encode)?;
             match outcome {
                 CacheOutcome::Read | CacheOutcome::Stored => {}
@@ -383,6 +432,7 @@ pub(crate) fn tokenise(
             tokens
         }
     };
+    let tokens = if apart.is_some() { tokens.in_twos() } else { tokens };
     let cut = tokens.truncated();
     if cut > 0 {
         let share = 100.0 * cut as f64 / tokens.len() as f64;

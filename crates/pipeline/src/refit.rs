@@ -106,9 +106,10 @@ impl Refit {
         self.best.as_ref().map(|(model, _)| &**model)
     }
 
-    /// The classes of that model.
+    /// The classes of that model, if it tells classes apart.
     pub(crate) fn labels(&self) -> Option<LabelMap> {
-        Some(LabelMap::from(self.best.as_ref()?.1.as_ref()?.labels.clone()))
+        let labels = &self.best.as_ref()?.1.as_ref()?.labels;
+        (!labels.is_empty()).then(|| LabelMap::from(labels.clone()))
     }
 
     /// Its cleaning.

@@ -167,9 +167,10 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
 }
 
 #[test]
-fn a_value_of_a_later_version_says_so() {
-    refused_set("loss.kind=bce", &["loss.kind: \"bce\" is not in this version of gyeol"]);
+fn a_word_that_is_no_value_of_its_key_names_those_there_are() {
     refused_set("train.precision=fp16", &["train.precision: unknown variant `fp16`, expected one of `auto`, `bf16`"]);
+    refused_set("loss.kind=focol", &["loss.kind: unknown variant `focol`, expected one of `cross_entropy`, `focal`"]);
+    refused_set("train.schedule=focal", &["train.schedule: unknown variant `focal`"]);
 }
 
 #[test]

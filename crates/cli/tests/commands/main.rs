@@ -7,6 +7,7 @@ mod completions;
 mod evaluate;
 mod folds;
 mod freeze;
+mod heads;
 mod help;
 mod init;
 mod losses;

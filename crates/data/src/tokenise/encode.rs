@@ -24,7 +24,12 @@ impl Tokeniser {
     ///
     /// # Panics
     /// If `pairs` is given with another length than `texts`.
-    pub fn encode_rows(&self, texts: &[String], pairs: Option<&[String]>, max_length: usize) -> Result<Tokenised> {
+    pub fn encode_rows<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+        pairs: Option<&[T]>,
+        max_length: usize,
+    ) -> Result<Tokenised> {
         assert!(pairs.is_none_or(|pairs| pairs.len() == texts.len()), "one second text a row");
         let room = self.room(max_length, pairs.is_some())?;
         let chunks: Vec<Owned> = texts
@@ -34,9 +39,9 @@ impl Tokeniser {
                 let mut out = Owned::default();
                 for (at, text) in texts.iter().enumerate() {
                     let row = chunk * CHUNK + at;
-                    let pair = pairs.map(|pairs| pairs[row].as_str());
+                    let pair = pairs.map(|pairs| pairs[row].as_ref());
                     let (encoding, truncated) = self
-                        .encode_row(text, pair, room)
+                        .encode_row(text.as_ref(), pair, room)
                         .map_err(|error| DataError::Encode { row: row + 1, detail: error.to_string() })?;
                     self.push(&mut out, &encoding, truncated);
                 }
@@ -44,6 +49,23 @@ impl Tokeniser {
             })
             .collect::<Result<_>>()?;
         Ok(Tokenised::from(Owned::concat(chunks)))
+    }
+
+    /// Tokenises each text and its entry of `others` apart, each to at most `max_length` tokens: first and second texts in
+    /// turn, which [`Tokenised::in_twos`] makes rows of.
+    ///
+    /// # Errors
+    /// As [`Tokeniser::encode_rows`].
+    ///
+    /// # Panics
+    /// If there are not as many `others` as `texts`.
+    pub fn encode_apart(&self, texts: &[String], others: &[String], max_length: usize) -> Result<Tokenised> {
+        assert_eq!(texts.len(), others.len(), "two texts a row");
+        let each: Vec<&str> = texts.iter().zip(others).flat_map(|(text, other)| [text.as_str(), other]).collect();
+        self.encode_rows(&each, None, max_length).map_err(|error| match error {
+            DataError::Encode { row, detail } => DataError::Encode { row: row.div_ceil(2), detail },
+            other => other,
+        })
     }
 
     /// Tokenises one text into as many rows as it takes, none if it has no tokens: nothing is cut off.

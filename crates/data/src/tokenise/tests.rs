@@ -39,6 +39,20 @@ fn cut_rows_are_counted_and_empty_ones_keep_their_place() {
 }
 
 #[test]
+fn two_texts_apart_are_what_each_is_alone() {
+    let texts = ["영화".to_owned(), String::new(), "정말 영화 영화 영화 영화".to_owned()];
+    let others = ["정말 영화".to_owned(), "영화".to_owned(), "영".to_owned()];
+    let tokeniser = open("bert-lower");
+    let rows = tokeniser.encode_apart(&texts, &others, 5).unwrap().in_twos();
+    assert_eq!((rows.len(), rows.truncated()), (3, 1));
+    let alone = [&texts, &others].map(|texts| tokeniser.encode_rows(texts, None, 5).unwrap());
+    for row in 0..3 {
+        assert_eq!(rows.row(row).0, [alone[0].row(row).0, alone[1].row(row).0].concat());
+        assert_eq!(rows.length(row), alone[0].length(row) + alone[1].length(row));
+    }
+}
+
+#[test]
 fn a_megabyte_of_text_in_both_places_is_cut_without_keeping_the_rest() {
     let long = vec!["정말 재미있는 영화 ".repeat(40_000)];
     assert!(long[0].len() > 1_000_000);

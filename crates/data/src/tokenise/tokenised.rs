@@ -10,6 +10,8 @@ use crate::error::Result;
 #[derive(Debug)]
 pub struct Tokenised {
     store: Store,
+    /// Sequences of a row: one, or two that the model is given apart.
+    sequences: usize,
 }
 
 #[derive(Debug)]
@@ -78,13 +80,13 @@ impl Owned {
 
 impl From<Owned> for Tokenised {
     fn from(rows: Owned) -> Self {
-        Self { store: Store::Memory(rows) }
+        Self { store: Store::Memory(rows), sequences: 1 }
     }
 }
 
 impl From<Mapped> for Tokenised {
     fn from(rows: Mapped) -> Self {
-        Self { store: Store::Mapped(rows) }
+        Self { store: Store::Mapped(rows), sequences: 1 }
     }
 }
 
@@ -133,9 +135,19 @@ impl Tokenised {
         }
     }
 
+    /// Each two rows as one of two sequences, for a model that is given two texts apart.
+    ///
+    /// # Panics
+    /// If there is an odd number of them, or they are of two sequences already.
+    #[must_use]
+    pub fn in_twos(self) -> Self {
+        assert!(self.sequences == 1 && self.len().is_multiple_of(2), "two of them make a row");
+        Self { sequences: 2, ..self }
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.view().truncated.len()
+        self.view().truncated.len() / self.sequences
     }
 
     /// Whether there are no rows.
@@ -150,7 +162,7 @@ impl Tokenised {
 
     /// Rows that were cut to the length; of a corpus, rows whose text goes on in the next.
     pub fn truncated(&self) -> usize {
-        self.view().truncated.iter().filter(|&&cut| cut != 0).count()
+        self.view().truncated.chunks(self.sequences).filter(|row| row.iter().any(|&cut| cut != 0)).count()
     }
 
     /// Tokens of row `row`, special tokens included.
@@ -159,22 +171,25 @@ impl Tokenised {
     /// If there is no such row; so do [`row`](Self::row) and [`batch`](Self::batch).
     pub fn length(&self, row: usize) -> usize {
         let offsets = self.view().offsets;
-        (offsets[row + 1] - offsets[row]) as usize
+        (offsets[(row + 1) * self.sequences] - offsets[row * self.sequences]) as usize
     }
 
-    /// The ids and segment ids of row `row`.
+    /// The ids and segment ids of row `row`, of two sequences end to end.
     pub fn row(&self, row: usize) -> (&[u32], &[u8]) {
         let view = self.view();
-        let range = view.offsets[row] as usize..view.offsets[row + 1] as usize;
+        let range = view.offsets[row * self.sequences] as usize..view.offsets[(row + 1) * self.sequences] as usize;
         (&view.ids[range.clone()], &view.segments[range])
     }
 
-    /// A batch of the given rows, in the given order.
+    /// A batch of the given rows, in the given order; the sequences of a row follow each other.
     pub fn batch(&self, rows: &[u32]) -> Batch {
-        let mut batch = Batch::new();
+        let (mut batch, view) = (Batch::new(), self.view());
         for &row in rows {
-            let (ids, segments) = self.row(row as usize);
-            batch.push(row, ids, segments);
+            let first = row as usize * self.sequences;
+            for sequence in first..first + self.sequences {
+                let range = view.offsets[sequence] as usize..view.offsets[sequence + 1] as usize;
+                batch.push(sequence as u32, &view.ids[range.clone()], &view.segments[range]);
+            }
         }
         batch
     }
@@ -197,6 +212,19 @@ mod tests {
         let batch = tokens.batch(&[1, 0]);
         assert_eq!((batch.ids, batch.cu_seqlens, batch.rows), (vec![2, 3, 2, 7, 3], vec![0, 2, 5], vec![1, 0]));
         assert!(rows(&[]).is_empty());
+    }
+
+    #[test]
+    fn rows_in_twos_have_the_tokens_of_both_and_two_texts_in_a_batch() {
+        let tokens =
+            rows(&[(&[2, 7, 3], &[0; 3]), (&[2, 3], &[0; 2]), (&[2, 8, 3], &[0; 3]), (&[2, 9, 9, 3], &[0; 4])]);
+        let tokens = tokens.in_twos();
+        assert_eq!((tokens.len(), tokens.tokens(), tokens.truncated()), (2, 12, 0));
+        assert_eq!((tokens.length(0), tokens.length(1)), (5, 7));
+        assert_eq!(tokens.row(0).0, [2, 7, 3, 2, 3]);
+        let batch = tokens.batch(&[1, 0]);
+        assert_eq!((batch.len(), &batch.cu_seqlens[..]), (4, &[0, 3, 7, 10, 12][..]));
+        assert_eq!((&batch.rows[..], batch.ids.len()), (&[2, 3, 0, 1][..], 12));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod host;
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, AdafactorStep, AdamStep, Dropout, Heads, Linear, LionStep, Queries, SgdStep, Span, rounded_stride,
+    Activation, AdafactorStep, AdamStep, Dropout, Heads, Linear, LionStep, Pool, Queries, SgdStep, Span, rounded_stride,
 };
 
 use crate::config::Optimizer;
@@ -287,6 +287,14 @@ pub trait Device: Send {
     fn gather_read(&mut self, x: Act, width: usize, out: Act);
     /// The gradient of [`Device::gather_read`]: zero but for those rows.
     fn scatter_read(&mut self, dout: Act, width: usize, dx: Act);
+    /// One row of `width` for each sequence from the rows of its tokens.
+    fn pool(&mut self, pool: Pool, x: Act, width: usize, out: Act);
+    /// The gradient of [`Device::pool`].
+    fn pool_backward(&mut self, pool: Pool, x: Act, dout: Act, width: usize, dx: Act);
+    /// The cosine of each two rows of `width` that follow each other.
+    fn cosine(&mut self, x: Act, width: usize, out: Act);
+    /// The gradient of [`Device::cosine`].
+    fn cosine_backward(&mut self, x: Act, width: usize, dout: Act, dx: Act);
     /// The cross-entropy of the softmax of each row of `logits`, `[classes.len(), …]`, into `losses`; the logits become the
     /// gradient of `weight · Σ losses`.
     fn cross_entropy(&mut self, logits: Act, classes: &[u32], weight: f32, losses: &mut [f32]);

@@ -150,6 +150,12 @@ impl EncoderConfig {
         }
     }
 
+    /// Sets the dropout probability before the classifier, 0 ≤ p < 1, here and in [`Self::raw`].
+    pub fn set_classifier_dropout(&mut self, p: f32) {
+        self.classifier_dropout = p;
+        self.raw.insert("classifier_dropout".to_owned(), shortest(p));
+    }
+
     /// Sets the rows of the word embedding, here and in [`Self::raw`].
     pub fn set_vocab_size(&mut self, rows: usize) {
         self.vocab_size = rows;

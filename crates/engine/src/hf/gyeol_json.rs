@@ -3,7 +3,8 @@
 //! `format` counts incompatible changes: a file with a higher one is refused with the advice to update. Keys may be
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
 //! has format 2: a version that does not know the key would predict texts its model has never seen the like of. A model over
-//! score buckets and one of label sets have format 3: such a version would not know what their outputs are.
+//! score buckets, one of label sets, and one with a head of its own in a directory of sentence-transformers have format 3: such
+//! a version would not know what their outputs are.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 use super::HfError;
 use super::write::{read_json, write_json};
 use crate::ScoreBuckets;
+use crate::config::HeadChoice;
 
 /// The name of the file in a model directory.
 pub const GYEOL_JSON: &str = "gyeol.json";
@@ -26,12 +28,12 @@ const FORMAT: u32 = 1;
 /// The `format` of models with it.
 const FORMAT_WITH_CLEANING: u32 = 2;
 
-/// The `format` of models over score buckets, and of label sets.
-const FORMAT_WITH_BUCKETS: u32 = 3;
-const FORMAT_MULTI_LABEL: u32 = 3;
+/// The `format` of models whose outputs are not what a version that knows no others takes them for: over score buckets, of
+/// label sets, and of a head that `transformers` has no class for.
+const FORMAT_WITH_OUTPUTS: u32 = 3;
 
 /// The highest `format` that is read.
-const NEWEST: u32 = 3;
+const NEWEST: u32 = FORMAT_WITH_OUTPUTS;
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,7 +61,10 @@ pub struct GyeolJson {
     /// The labels' names for people, in the same order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_names: Option<Vec<String>>,
-    /// Regression: lowest and highest score; predictions are clamped to it.
+    /// The head, where it is not the architecture's own: then this is a directory of sentence-transformers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub head: HeadChoice,
+    /// Regression: lowest and highest score; predictions are clamped to it. A bi-encoder's cosines from 0 to 1 span it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_range: Option<[f64; 2]>,
     /// Regression over score buckets: their centres, in the order of the outputs.
@@ -77,7 +82,7 @@ impl GyeolJson {
     /// Settings with what every model has; the rest absent.
     pub fn new(task: Task, text: impl Into<String>, max_length: usize) -> GyeolJson {
         GyeolJson {
-            format: if task == Task::MultiLabel { FORMAT_MULTI_LABEL } else { FORMAT },
+            format: if task == Task::MultiLabel { FORMAT_WITH_OUTPUTS } else { FORMAT },
             task,
             id: None,
             text: text.into(),
@@ -86,6 +91,7 @@ impl GyeolJson {
             max_length,
             labels: Vec::new(),
             label_names: None,
+            head: HeadChoice::Default,
             score_range: None,
             score_buckets: None,
             clean: None,
@@ -102,7 +108,15 @@ impl GyeolJson {
     /// Sets the score buckets the outputs are logits of, and the format that says so.
     pub fn set_score_buckets(&mut self, buckets: ScoreBuckets) {
         self.score_buckets = Some(buckets);
-        self.format = self.format.max(FORMAT_WITH_BUCKETS);
+        self.format = self.format.max(FORMAT_WITH_OUTPUTS);
+    }
+
+    /// Sets the head, and the format that says so.
+    pub fn set_head(&mut self, head: HeadChoice) {
+        self.head = head;
+        if head != HeadChoice::Default {
+            self.format = self.format.max(FORMAT_WITH_OUTPUTS);
+        }
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.
@@ -127,4 +141,8 @@ impl GyeolJson {
     pub fn write(&self, dir: &Path) -> Result<(), HfError> {
         write_json(&dir.join(GYEOL_JSON), self)
     }
+}
+
+fn is_default(head: &HeadChoice) -> bool {
+    *head == HeadChoice::Default
 }

@@ -78,6 +78,17 @@ impl ModelType {
         }
     }
 
+    /// The `transformers` class of an encoder of this type without a head.
+    pub fn encoder_architecture(self) -> &'static str {
+        match self {
+            ModelType::Bert => "BertModel",
+            ModelType::Roberta => "RobertaModel",
+            ModelType::XlmRoberta => "XLMRobertaModel",
+            ModelType::Camembert => "CamembertModel",
+            ModelType::Electra => "ElectraModel",
+        }
+    }
+
     pub(super) fn default_vocab_size(self) -> usize {
         if self == ModelType::Roberta { 50265 } else { 30522 }
     }

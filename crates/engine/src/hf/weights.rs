@@ -129,6 +129,16 @@ impl Weights {
         stored.located.read_f32(&file.bytes, out).map_err(|problem| HfError::tensor(&file.path, name, problem))
     }
 
+    /// Takes the tensors of `other` in, `prefix.` before each name.
+    pub(super) fn append(&mut self, prefix: &str, other: Weights) -> Result<(), HfError> {
+        let first = self.files.len();
+        self.files.extend(other.files);
+        for (name, Stored { file, located }) in other.tensors {
+            self.insert(format!("{prefix}.{name}"), Stored { file: first + file, located })?;
+        }
+        Ok(())
+    }
+
     fn insert(&mut self, name: String, stored: Stored) -> Result<(), HfError> {
         let name = modern_name(name);
         let file = stored.file;

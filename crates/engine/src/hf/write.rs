@@ -54,7 +54,22 @@ pub fn write_config(
 /// # Errors
 /// [`HfError::DiskFull`] or [`HfError::Io`].
 pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig, precision: WeightPrecision) -> Result<(), HfError> {
-    let mut config = carried_over(base, base.model_type.masked_lm_architecture());
+    write_unlabelled(dir, base, base.model_type.masked_lm_architecture(), precision)
+}
+
+/// Writes `config.json` into `dir` for an encoder without a head.
+pub(super) fn write_encoder_config(dir: &Path, base: &EncoderConfig) -> Result<(), HfError> {
+    write_unlabelled(dir, base, base.model_type.encoder_architecture(), WeightPrecision::F32)
+}
+
+/// Writes `config.json` for a model without a classifier.
+fn write_unlabelled(
+    dir: &Path,
+    base: &EncoderConfig,
+    architecture: &str,
+    precision: WeightPrecision,
+) -> Result<(), HfError> {
+    let mut config = carried_over(base, architecture);
     for key in ["id2label", "label2id", "problem_type", "classifier_dropout"] {
         config.shift_remove(key);
     }

@@ -1,31 +1,32 @@
-//! Passes of a model whose head gives outputs for each sequence.
+//! Passes of a model whose head gives outputs for each row.
 
-use super::{Acts, AllocationError, Batch, Device, DropoutStream, HeadActs, HeadKind, Model, Planner, Rows, Saved};
+use super::{Acts, AllocationError, Batch, Device, DropoutStream, Model, Planner, Rows, Saved, SequenceActs};
+use crate::config::Pooling;
 use crate::kept::KeptRows;
 
 impl<D: Device> Model<D> {
-    /// Number of outputs a text.
+    /// Number of outputs a row.
     ///
     /// # Panics
     /// If it is a masked language model, which has none.
     pub fn outputs(&self) -> usize {
-        match self.head {
-            HeadKind::Classification { outputs } => outputs,
-            HeadKind::MaskedLm => panic!("a masked language model has no outputs for a sequence"),
-        }
+        self.network.head.sequence().outputs()
     }
 
-    /// The outputs `[texts, outputs]` of a batch, without dropout. What frozen layers put out is taken from `kept`, and left
-    /// there.
+    /// The outputs `[rows, outputs]` of a batch, without dropout. A row is a text, or, where the head compares two, two
+    /// that follow each other. What frozen layers put out is taken from `kept`, and left there.
     ///
     /// # Errors
     /// If the device has no room for the activations.
+    ///
+    /// # Panics
+    /// If the batch ends within a row.
     pub fn infer(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Vec<f32>, AllocationError> {
         Ok(self.classify(batch, kept, None)?.outputs)
     }
 
-    /// The outputs `[texts, outputs]` of a batch with dropout; what [`Model::backward`] needs is kept. Beside them the tokens
-    /// of rows for which the frozen layers had nothing to do, as they were in `kept`.
+    /// [`Model::infer`] with dropout; what [`Model::backward`] needs is kept. Beside the outputs the tokens of rows for which
+    /// the frozen layers had nothing to do, as they were in `kept`.
     ///
     /// # Errors
     /// If the device has no room for the activations.
@@ -48,17 +49,16 @@ impl<D: Device> Model<D> {
     pub fn backward(&mut self, doutputs: &[f32]) {
         let Saved { acts, head, stream } = self.saved.take().expect("a backward pass follows a forward pass");
         let d = &mut self.device;
-        d.write(head.doutputs, doutputs);
-        self.network.head.classification().backward(d, acts.out(), &head, acts.scratch.stream, Some(stream));
+        d.write(head.doutputs(), doutputs);
+        self.network.head.sequence().backward(d, acts.out(), &head, acts.scratch.stream, Some(stream));
         self.encode_backward(&acts, stream);
     }
 
     /// Places for the activations of a pass over `batch`.
-    pub(super) fn plan_classification(&self, planner: &mut Planner, batch: &Batch, training: bool) -> (Acts, HeadActs) {
-        let first = Rows::First { tokens: batch.tokens(), sequences: batch.len() };
+    pub(super) fn plan_sequences(&self, planner: &mut Planner, batch: &Batch, training: bool) -> (Acts, SequenceActs) {
         let upper = self.frozen..self.network.blocks.len();
-        let acts = self.plan(planner, batch, upper, first, training);
-        let head = self.network.head.classification().plan(planner, batch.len(), training);
+        let acts = self.plan(planner, batch, upper, self.read(batch).0, training);
+        let head = self.network.head.sequence().plan(planner, batch.len(), training);
         (acts, head)
     }
 
@@ -68,17 +68,28 @@ impl<D: Device> Model<D> {
         kept: &mut KeptRows,
         stream: Option<DropoutStream>,
     ) -> Result<Pass, AllocationError> {
-        let training = stream.is_some();
+        let (training, sequences) = (stream.is_some(), batch.len());
+        assert!(sequences.is_multiple_of(self.network.head.sequence().sequences()), "a batch holds whole rows");
         let lower = self.lower(batch, kept)?;
         let mut planner = Planner::default();
-        let (acts, head) = self.plan_classification(&mut planner, batch, training);
+        let (_, read) = self.read(batch);
+        let (acts, head) = self.plan_sequences(&mut planner, batch, training);
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, &lower.values, stream);
-        let d = &mut self.device;
-        self.network.head.classification().forward(d, acts.out(), &head, stream);
-        let mut outputs = vec![0.0; batch.len() * self.outputs()];
-        self.device.read(head.outputs, &mut outputs);
+        self.encode(batch, read, &acts, &lower.values, stream);
+        let (d, sequence) = (&mut self.device, self.network.head.sequence());
+        sequence.forward(d, acts.out(), &head, stream);
+        let mut outputs = vec![0.0; sequences / sequence.sequences() * sequence.outputs()];
+        d.read(head.outputs(), &mut outputs);
         Ok(Pass { outputs, reused: lower.reused, acts, head })
+    }
+
+    /// The rows of `batch` that the head reads, and so all that leave the encoder; and which tokens they are, unless all.
+    pub(super) fn read(&self, batch: &Batch) -> (Rows, Vec<u32>) {
+        let (tokens, sequences) = (batch.tokens(), batch.len());
+        match self.network.head.sequence().pooling() {
+            Pooling::Cls => (Rows::First { tokens, sequences }, batch.cu_seqlens[..sequences].to_vec()),
+            Pooling::Mean | Pooling::Max => (Rows::All { tokens }, Vec::new()),
+        }
     }
 }
 
@@ -88,5 +99,5 @@ struct Pass {
     /// Tokens for which the frozen layers had nothing to do.
     reused: usize,
     acts: Acts,
-    head: HeadActs,
+    head: SequenceActs,
 }

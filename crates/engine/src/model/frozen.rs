@@ -7,7 +7,7 @@ use crate::kept::KeptRows;
 /// What the frozen layers put out for a batch.
 #[derive(Debug, Default)]
 pub(super) struct Lower {
-    /// `[tokens, hidden]`; with every layer frozen, `[read, hidden]` of the tokens that the head reads.
+    /// `[tokens, hidden]`; with every layer frozen, `[read, hidden]` of the tokens that the head reads, which may be all.
     pub(super) values: Vec<f32>,
     /// Tokens of the rows that were kept from before.
     pub(super) reused: usize,
@@ -38,11 +38,13 @@ impl<D: Device> Model<D> {
         let missing: Vec<usize> = (0..batch.len()).filter(|&i| kept.get(batch.rows[i]).is_none()).collect();
         let part = batch.select(&missing);
         let computed = if missing.is_empty() { Vec::new() } else { self.compute_lower(&part)? };
+        let first_alone = self.frozen == self.network.blocks.len() && matches!(self.read(batch).0, Rows::First { .. });
         let (mut values, mut reused, mut rest) = (Vec::new(), 0, &computed[..]);
         for (i, &row) in batch.rows.iter().enumerate() {
             // A row may be in a batch twice: then it was missing both times.
             if missing.binary_search(&i).is_ok() {
-                let (own, after) = rest.split_at(self.lower_rows(batch.length(i)) * self.config.hidden_size);
+                let rows = if first_alone { 1 } else { batch.length(i) };
+                let (own, after) = rest.split_at(rows * self.config.hidden_size);
                 values.extend_from_slice(own);
                 kept.keep(row, own);
                 rest = after;
@@ -54,19 +56,17 @@ impl<D: Device> Model<D> {
         Ok(Lower { values, reused })
     }
 
-    /// Rows that the frozen layers put out for a sequence of so many tokens.
-    fn lower_rows(&self, tokens: usize) -> usize {
-        if self.frozen == self.network.blocks.len() { 1 } else { tokens }
+    /// The rows that leave the frozen layers, and which tokens they are, unless all.
+    fn lower_read(&self, batch: &Batch) -> (Rows, Vec<u32>) {
+        if self.frozen == self.network.blocks.len() {
+            self.read(batch)
+        } else {
+            (Rows::All { tokens: batch.tokens() }, Vec::new())
+        }
     }
 
     fn plan_lower(&self, planner: &mut Planner, batch: &Batch) -> Acts {
-        let tokens = batch.tokens();
-        let last = if self.frozen == self.network.blocks.len() {
-            Rows::First { tokens, sequences: batch.len() }
-        } else {
-            Rows::All { tokens }
-        };
-        self.plan(planner, batch, 0..self.frozen, last, false)
+        self.plan(planner, batch, 0..self.frozen, self.lower_read(batch).0, false)
     }
 
     /// Numbers that the activations of the frozen layers over `batch` take.
@@ -81,8 +81,9 @@ impl<D: Device> Model<D> {
     fn compute_lower(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
         let mut planner = Planner::default();
         let acts = self.plan_lower(&mut planner, batch);
+        let (_, read) = self.lower_read(batch);
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, batch.cu_seqlens[..batch.len()].to_vec(), &acts, &[], None);
+        self.encode(batch, read, &acts, &[], None);
         let mut values = vec![0.0; acts.out().span.len];
         self.device.read(acts.out(), &mut values);
         Ok(values)

@@ -46,7 +46,7 @@ impl<D: Device> Model<D> {
     /// If it is a masked language model.
     pub fn activation_bytes(&self, batch: &Batch, training: bool) -> u64 {
         let mut planner = Planner::default();
-        self.plan_classification(&mut planner, batch, training);
+        self.plan_sequences(&mut planner, batch, training);
         planner.len().max(self.lower_len(batch)) as u64 * NUMBER
     }
 }

@@ -2,12 +2,13 @@
 
 mod bert;
 mod electra;
+mod pooled;
 mod roberta;
 
 use gyeol_kernels::{Activation, Heads, Linear};
 
 use crate::device::{EmbeddingParams, Exactness, LinearParams, NormParams};
-use crate::heads::{Head, HeadKind, MaskedLmHead};
+use crate::heads::{Head, HeadKind, MaskedLmHead, SequenceHead};
 use crate::hf::{self, EncoderConfig, Family};
 use crate::layers::{Block, Embeddings};
 use crate::params::{ParamTable, Part, Role};
@@ -22,18 +23,22 @@ pub(crate) struct Network {
 }
 
 /// Lays out the network of `config` with a head.
-pub(crate) fn build(config: &EncoderConfig, head: HeadKind) -> Network {
+pub(crate) fn build(config: &EncoderConfig, head: &HeadKind) -> Network {
     let mut table = ParamTable::default();
     let prefix = prefix(config.family);
     let embeddings = embeddings(&mut table, config, prefix);
     let blocks = blocks(&mut table, config, prefix);
     table.begin(Part::Head);
     let head = match (head, config.family) {
-        (HeadKind::Classification { outputs }, family) => Head::Classification(match family {
+        (&HeadKind::Classification { outputs }, family) => Head::Sequence(SequenceHead::Classification(match family {
             Family::Bert => bert::classification(&mut table, config, outputs),
             Family::Roberta => roberta::classification(&mut table, config, outputs),
             Family::Electra => electra::classification(&mut table, config, outputs),
-        }),
+        })),
+        (HeadKind::Mlp(shape), _) => Head::Sequence(SequenceHead::Mlp(pooled::mlp(&mut table, config, shape))),
+        (&HeadKind::BiEncoder { pooling }, _) => {
+            Head::Sequence(SequenceHead::BiEncoder(pooled::bi_encoder(config, pooling)))
+        }
         (HeadKind::MaskedLm, family) => {
             let names = match family {
                 Family::Bert => bert::masked_lm(config),

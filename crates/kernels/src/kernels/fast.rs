@@ -8,8 +8,9 @@ use crate::embedding::{self, TokenRows};
 use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
+use crate::pooling::{self, Pool};
 use crate::rounded::{Rows, RowsMut, rounded_stride};
-use crate::{cross_entropy, norm, packed};
+use crate::{cosine, cross_entropy, norm, packed};
 
 /// The fast kernels of one instruction set, over all threads of the current `rayon` pool.
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +207,22 @@ impl Kernels for Fast {
 
     fn dropout(&self, dropout: Dropout, x: &mut [f32]) {
         dropout::dropout(self.0, dropout, x);
+    }
+
+    fn pool(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+        pooling::pool(self.0, pool, x, cu_seqlens, width, out);
+    }
+
+    fn pool_backward(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]) {
+        pooling::pool_backward(self.0, pool, x, cu_seqlens, dout, width, dx);
+    }
+
+    fn cosine(&self, x: &[f32], width: usize, out: &mut [f32]) {
+        cosine::cosine(self.0, x, width, out);
+    }
+
+    fn cosine_backward(&self, x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+        cosine::cosine_backward(self.0, x, width, dout, dx);
     }
 
     fn cross_entropy(&self, logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {

@@ -14,6 +14,7 @@ use crate::embedding::{self, TokenRows};
 use crate::gemm::Matrix;
 use crate::isa::Operands;
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
+use crate::pooling::Pool;
 use crate::rounded::{Rows, RowsMut};
 
 pub use fast::Fast;
@@ -246,6 +247,18 @@ pub trait Kernels: Send + Sync {
     fn scatter_rows(&self, dout: &[f32], rows: &[u32], width: usize, dx: &mut [f32]) {
         embedding::scatter_rows(dout, rows, width, dx);
     }
+
+    /// `out[s]` is what `pool` makes of the rows of sequence `s` of `x`, `[tokens, width]`.
+    fn pool(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]);
+
+    /// The gradient of `x` from that of [`Kernels::pool`]'s result; of equal values the first of a sequence has it.
+    fn pool_backward(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]);
+
+    /// `out[i] = cos(x[2i], x[2i + 1])` of rows of `width`; norms below 1e-8 count as that.
+    fn cosine(&self, x: &[f32], width: usize, out: &mut [f32]);
+
+    /// The gradient of `x` from that of [`Kernels::cosine`]'s result.
+    fn cosine_backward(&self, x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]);
 
     /// `losses[i] = -log softmax(logits[i])[classes[i]]`, one row a class of `classes`; `logits` become the gradient of
     /// `weight · Σ losses`.

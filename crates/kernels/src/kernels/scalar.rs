@@ -8,6 +8,7 @@ use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
+use crate::pooling::Pool;
 use crate::rounded::{Rows, RowsMut};
 use crate::{packed, reference};
 
@@ -169,6 +170,22 @@ impl Kernels for Scalar {
 
     fn dropout(&self, dropout: Dropout, x: &mut [f32]) {
         reference::dropout(dropout, x);
+    }
+
+    fn pool(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+        reference::pool(pool, x, cu_seqlens, width, out);
+    }
+
+    fn pool_backward(&self, pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]) {
+        reference::pool_backward(pool, x, cu_seqlens, dout, width, dx);
+    }
+
+    fn cosine(&self, x: &[f32], width: usize, out: &mut [f32]) {
+        reference::cosine(x, width, out);
+    }
+
+    fn cosine_backward(&self, x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+        reference::cosine_backward(x, width, dout, dx);
     }
 
     fn cross_entropy(&self, logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {

@@ -17,8 +17,15 @@ pub(super) const CONFIG: &str = "config.json";
 pub(super) const VOCABULARIES: [&str; 3] = ["tokenizer.json", "vocab.txt", "vocab.json"];
 
 /// Read when they are there.
-pub(super) const EXTRAS: [&str; 4] =
-    ["merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+pub(super) const EXTRAS: [&str; 6] = [
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    // How an encoder of sentence-transformers pools.
+    "modules.json",
+    "1_Pooling/config.json",
+];
 
 /// Weights in the order of preference; an index stands for itself and its shards.
 pub(super) const WEIGHTS: [&str; 4] =

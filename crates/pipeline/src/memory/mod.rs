@@ -5,7 +5,7 @@ mod limit;
 
 use bytesize::ByteSize;
 use gyeol_engine::config::{Optimizer, TrainConfig};
-use gyeol_engine::{HeadKind, Memory, Model};
+use gyeol_engine::{Memory, Model};
 
 use crate::Error;
 use crate::prepare::Prepared;
@@ -53,7 +53,7 @@ pub(crate) struct Fit {
 /// # Errors
 /// If not even a batch of one row fits.
 pub(crate) fn fit(prepared: &Prepared, began: Option<BatchShape>) -> Result<Fit, Error> {
-    let head = HeadKind::Classification { outputs: prepared.outputs() };
+    let head = prepared.head.clone();
     // Room for weights is asked for, but none of it is touched.
     let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, false)?;
     model.freeze(prepared.frozen);

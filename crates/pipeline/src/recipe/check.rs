@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
 use gyeol_engine::config::{LossKind, TrainConfig};
 
+use super::check_head::check_head;
 use super::loss::check_loss;
 use super::{Recipe, optimisation};
 use crate::masked_lm::{Beginning, MaskedLmConfig};
@@ -31,6 +32,7 @@ impl Recipe {
         self.folds.as_ref().map_or(Ok(()), FoldsConfig::validate).map_err(of_data)?;
         self.check_metric()?;
         self.check_model()?;
+        check_head(&self.head, &self.data)?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
         check_loss(&self.loss, self.task()).map_err(|(key, problem)| (key.into(), problem))?;

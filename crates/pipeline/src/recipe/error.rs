@@ -54,26 +54,6 @@ pub enum RecipeError {
         /// The command.
         command: &'static str,
     },
-    /// A key that this version does not have yet.
-    #[error("{at}: \"{key}\" is not in this version of gyeol; remove it")]
-    Later {
-        /// Where.
-        at: Place,
-        /// The key or table.
-        key: String,
-    },
-    /// A value that this version does not have yet.
-    #[error("{at}: {key}: \"{value}\" is not in this version of gyeol; there are {}", known.join(", "))]
-    LaterValue {
-        /// Where.
-        at: Place,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: &'static str,
-        /// The values there are.
-        known: &'static [&'static str],
-    },
     /// A value of the wrong type, or a key that is missing.
     #[error("{at}: {}{problem}", key.as_deref().map(|key| format!("{key}: ")).unwrap_or_default())]
     Value {

@@ -1,7 +1,7 @@
-//! Which keys a recipe has, and the error for one it does not have; and values that only a later version has.
+//! Which keys a recipe has, and the error for one it does not have.
 
 use gyeol_data::{CleanConfig, DataConfig, FoldsConfig, SampleConfig, TokenizerConfig};
-use gyeol_engine::config::{LossConfig, LossKind, ModelConfig, SwaConfig, TrainConfig};
+use gyeol_engine::config::{HeadConfig, LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -12,12 +12,6 @@ use super::{Recipe, RecipeError, fields::names, source::Source};
 use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 use crate::refit::RefitConfig;
-
-/// Tables and keys the guide describes that this version does not have yet: told apart from slips of the pen.
-const LATER: [&str; 1] = ["head"];
-
-/// The same of values.
-const LATER_VALUES: [(&str, &str); 0] = [];
 
 /// Asks a config struct for its keys.
 type Keys = fn() -> &'static [&'static str];
@@ -37,6 +31,7 @@ pub(super) const RECIPE: Schema = Schema {
         ("data", names::<DataConfig>),
         ("clean", names::<CleanConfig>),
         ("model", names::<ModelConfig>),
+        ("head", names::<HeadConfig>),
         ("train", names::<TrainConfig>),
         ("loss", names::<LossConfig>),
         ("swa", names::<SwaConfig>),
@@ -71,7 +66,7 @@ impl Schema {
     }
 }
 
-/// Refuses the first key, in the order of writing, that no config struct reads, and any value of a later version.
+/// Refuses the first key, in the order of writing, that no config struct reads.
 pub(super) fn check(document: &DeTable<'_>, source: &Source, schema: &Schema) -> Result<(), RecipeError> {
     // A recipe of the other kind is told as a whole, by the first table that only that kind has.
     let other = [&RECIPE, &PRETRAINING].into_iter().find(|other| other.command != schema.command);
@@ -86,9 +81,8 @@ pub(super) fn check(document: &DeTable<'_>, source: &Source, schema: &Schema) ->
     for (key, value) in document {
         check_key("", key, source, schema)?;
         if let DeValue::Table(table) = value.get_ref() {
-            for (key_in_table, value) in table {
+            for key_in_table in table.keys() {
                 check_key(key.get_ref(), key_in_table, source, schema)?;
-                check_value(&format!("{}.{}", key.get_ref(), key_in_table.get_ref()), value, source)?;
             }
         }
     }
@@ -109,26 +103,10 @@ fn check_key(
     }
     let key_path = if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") };
     let at = source.place(key.span().start);
-    if LATER.contains(&key_path.as_str()) {
-        return Err(RecipeError::Later { at, key: key_path });
-    }
     let elsewhere = || {
         let table = schema.table_of(name)?;
         Some(if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") })
     };
     let suggestion = nearest(name, known.iter().copied()).map(str::to_owned).or_else(elsewhere);
     Err(RecipeError::UnknownKey { at, key: key_path, suggestion, known })
-}
-
-fn check_value(key: &str, value: &Spanned<DeValue<'_>>, source: &Source) -> Result<(), RecipeError> {
-    let Some(word) = value.get_ref().as_str() else { return Ok(()) };
-    match LATER_VALUES.into_iter().find(|&later| later == (key, word)) {
-        Some((key, value_later)) => Err(RecipeError::LaterValue {
-            at: source.place(value.span().start),
-            key,
-            value: value_later,
-            known: names::<LossKind>(),
-        }),
-        None => Ok(()),
-    }
 }

@@ -4,6 +4,7 @@
 //! the file is read, `--set` laid over it, and every mistake pointed at. Tables and models are not opened here.
 
 mod check;
+mod check_head;
 mod difference;
 mod error;
 mod fields;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use gyeol_data::{CleanConfig, DataConfig, EmoticonsConfig, FoldsConfig, SampleConfig};
-use gyeol_engine::config::{LossConfig, ModelConfig, SwaConfig, TrainConfig};
+use gyeol_engine::config::{HeadConfig, LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use gyeol_eval::Metric;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -61,6 +62,9 @@ pub struct Recipe {
     pub clean: Option<CleanConfig>,
     /// `[model]`: the checkpoint to start from.
     pub model: ModelConfig,
+    /// `[head]`: what turns the encoder's output into the task's.
+    #[serde(default)]
+    pub head: HeadConfig,
     /// `[adapt]`: masked-LM training of the base on the texts first; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapt: Option<AdaptConfig>,

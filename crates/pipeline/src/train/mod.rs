@@ -8,7 +8,7 @@ use std::time::Instant;
 use gyeol_data::{Cleaner, Targets, Task};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{GyeolJson, Weights, write_config, write_directory};
+use gyeol_engine::hf::{GyeolJson, SentenceDirectory, Weights, write_config, write_directory};
 use gyeol_engine::{Averaged, HeadKind, KeptRows, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
@@ -19,6 +19,7 @@ use crate::masked_lm::{Adapted, adapt};
 use crate::memory::{self, BatchShape, Fit};
 use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
+use crate::refit::Refit;
 use crate::runs::{ActiveRun, AverageScore, Report, Run, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
 use crate::totals::{Totals, rate};
@@ -280,8 +281,8 @@ pub(crate) fn load_base(
     prepared: &Prepared,
     adapted: Option<&Path>,
 ) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
-    let head = HeadKind::Classification { outputs: prepared.outputs() };
-    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, true)?;
+    let (config, head) = (prepared.config.clone(), prepared.head.clone());
+    let mut model = Model::new(prepared.arithmetic.device(), config, head, true)?;
     model.freeze(prepared.frozen);
     let seed = prepared.recipe.seed;
     let report = match prepared.recipe.model.init {
@@ -292,7 +293,7 @@ pub(crate) fn load_base(
         Init::Random | Init::Pretrained => {
             // All of the base first: an adapted model has lost what its masked-LM head has no use for, such as BERT's pooler.
             let dir = &prepared.base;
-            let weights = Weights::open(dir)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
+            let weights = starting_weights(prepared)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
             let report = model.load_with_tokens(&weights, dir, seed, &prepared.new_tokens)?;
             if let Some(adapted) = adapted {
                 let weights = Weights::open(adapted)?.ok_or_else(|| Error::NoWeights(adapted.to_owned()))?;
@@ -302,6 +303,15 @@ pub(crate) fn load_base(
         }
     };
     Ok((model, report))
+}
+
+/// The weights of the base; of a run that is fitted again from its best those of its head too, wherever they are.
+fn starting_weights(prepared: &Prepared) -> Result<Option<Weights>, Error> {
+    let whole = prepared.refit.as_ref().and_then(Refit::model).map(SentenceDirectory::read).transpose()?.flatten();
+    Ok(match whole {
+        Some(modules) => modules.weights()?,
+        None => Weights::open(&prepared.base)?,
+    })
 }
 
 /// What a person should know of new tokens.
@@ -335,11 +345,15 @@ fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
     said
 }
 
-/// The model directory of a run: what `transformers` opens, and what `gyeol predict` needs to know.
+/// The model directory of a run: what `transformers`, or else `sentence-transformers`, opens, and what `gyeol predict` needs to know.
 fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
     write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
-        write_config(staging, &prepared.config, prepared.problem_type(), &prepared.output_names())?;
-        model.save(&staging.join("model.safetensors"))?;
+        if let HeadKind::Classification { .. } = prepared.head {
+            write_config(staging, &prepared.config, prepared.problem_type(), &prepared.output_names())?;
+            model.save(&staging.join("model.safetensors"))?;
+        } else {
+            model.save_sentence_transformer(staging, prepared.recipe.model.max_length)?;
+        }
         prepared.tokeniser.save_files(staging)?;
         let data = &prepared.recipe.data;
         let mut settings = GyeolJson::new(prepared.task, data.text.clone(), prepared.recipe.model.max_length);
@@ -348,6 +362,7 @@ fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result
         settings.label = Some(data.label.clone());
         settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
         settings.label_names.clone_from(&data.label_names);
+        settings.set_head(prepared.recipe.head.kind);
         settings.score_range = data.score_range;
         if let Some(buckets) = prepared.score_buckets() {
             settings.set_score_buckets(buckets.clone());
@@ -402,7 +417,10 @@ fn outputs_of(prepared: &Prepared, values: Vec<f32>) -> Outputs {
         (Task::Classification, _) => Outputs::Logits { labels: labels(), values },
         (Task::MultiLabel, _) => Outputs::IndependentLogits { labels: labels(), values },
         (Task::Regression, Some(buckets)) => Outputs::Scores(buckets.scores(&values)),
-        (Task::Regression, None) => Outputs::Scores(values),
+        (Task::Regression, None) => Outputs::Scores(match prepared.score_scale() {
+            Some(scale) => scale.scores(&values),
+            None => values,
+        }),
     }
 }
 

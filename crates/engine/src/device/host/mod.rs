@@ -7,7 +7,7 @@ mod parameters;
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Queries, Scalar, Span, TokenRows,
+    Activation, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Pool, Queries, Scalar, Span, TokenRows,
 };
 
 use super::{
@@ -273,6 +273,26 @@ impl<K: Kernels> Device for Host<K> {
     fn scatter_read(&mut self, dout: Act, width: usize, dx: Act) {
         let ([dout], [dx]) = self.activations.views([dout.span], [dx.span]);
         self.kernels.scatter_rows(dout, &self.batch.read, width, dx);
+    }
+
+    fn pool(&mut self, pool: Pool, x: Act, width: usize, out: Act) {
+        let ([x], [out]) = self.activations.views([x.span], [out.span]);
+        self.kernels.pool(pool, x, &self.batch.cu_seqlens, width, out);
+    }
+
+    fn pool_backward(&mut self, pool: Pool, x: Act, dout: Act, width: usize, dx: Act) {
+        let ([x, dout], [dx]) = self.activations.views([x.span, dout.span], [dx.span]);
+        self.kernels.pool_backward(pool, x, &self.batch.cu_seqlens, dout, width, dx);
+    }
+
+    fn cosine(&mut self, x: Act, width: usize, out: Act) {
+        let ([x], [out]) = self.activations.views([x.span], [out.span]);
+        self.kernels.cosine(x, width, out);
+    }
+
+    fn cosine_backward(&mut self, x: Act, width: usize, dout: Act, dx: Act) {
+        let ([x, dout], [dx]) = self.activations.views([x.span, dout.span], [dx.span]);
+        self.kernels.cosine_backward(x, width, dout, dx);
     }
 
     fn cross_entropy(&mut self, logits: Act, classes: &[u32], weight: f32, losses: &mut [f32]) {
