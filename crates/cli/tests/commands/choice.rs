@@ -74,7 +74,7 @@ fn a_guard_chooses_among_the_checkpoints_whose_loss_has_not_blown_up_and_says_wh
     let project = Project::reviews();
     // Labels that the texts say nothing about: the loss blows up as they are learnt by heart, the accuracy comes and goes.
     let row = |row: usize| {
-        format!("r{row},{},{}\n", project::text(row, row % 2), project::LABELS[(row * 2_654_435_761 >> 13) % 2])
+        format!("r{row},{},{}\n", project::text(row, row % 2), project::LABELS[((row * 2_654_435_761) >> 13) % 2])
     };
     project.0.write("train.csv", &format!("ID,review,label\n{}", (0..60).map(row).collect::<String>()));
     let mut passed_over = 0;
