@@ -176,7 +176,7 @@ fn values_of_a_later_version_say_so_and_name_those_there_are() {
     );
     assert_eq!(
         refusal(&["loss.kind=l1+huber"]),
-        "--set loss.kind=l1+huber: loss.kind: \"l1+huber\" is not in this version of gyeol; there are cross_entropy, l2"
+        "--set loss.kind=l1+huber: loss.kind: \"l1+huber\" is not in this version of gyeol; there are cross_entropy, bce, l2"
     );
     assert!(refusal(&["train.schedule=focal"]).contains("unknown variant"));
 }
