@@ -77,7 +77,7 @@ fn label_sets_are_trained_predicted_and_evaluated() {
     let evaluated = evaluate(&[run.to_str().unwrap(), "train.csv"]);
     assert_eq!((&evaluated["task"], &evaluated["rows"]), (&"multi-label".into(), &report["valid_rows"]));
     assert_eq!(evaluated["metrics"]["micro_f1"], score);
-    let told = project.0.gyeol(&["predict", "recipe-001", "train.csv", "-o", "out.csv"]);
+    let told = project.0.gyeol(&["predict", "recipe-001", "train.csv", "-o", "out.csv", "--precision", "f32"]);
     assert_eq!(told.code, Some(0), "{}", told.all());
     assert!(told.stdout.contains("(none)"), "{}", told.stdout);
     let again = project.0.read("out.csv");
