@@ -85,7 +85,7 @@ fn every_loss_and_its_gradient_are_those_of_pytorch() {
     }
 }
 
-/// Classes and scores of so many rows, for three outputs.
+/// Classes, or score buckets, of a generated problem.
 const N: usize = 3;
 
 fn targets(weights: Option<Vec<f64>>, label_smoothing: f64) -> ClassTargets {
