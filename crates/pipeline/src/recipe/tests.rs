@@ -126,7 +126,7 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
     );
     assert!(
         refusal(&["nonsense=1"])
-            .contains("(there are name, seed, metric, data, clean, model, head, adapt, train, loss)")
+            .contains("(there are name, seed, metric, guard, data, clean, model, head, adapt, train, loss, swa)")
     );
     assert!(refusal_of_text("[trian]\nepochs = 3\n").ends_with("did you mean \"train\"?"));
 }
@@ -162,8 +162,8 @@ fn the_table_of_emoticons_is_beside_the_recipe() {
 #[test]
 fn keys_of_a_later_version_say_so() {
     assert_eq!(
-        refusal_of_text("[swa]\ncheckpoints = 3\n"),
-        "reviews.toml:9:2: \"swa\" is not in this version of gyeol; remove it"
+        refusal_of_text("[folds]\nk = 3\n"),
+        "reviews.toml:9:2: \"folds\" is not in this version of gyeol; remove it"
     );
     assert!(refusal(&["loss.gamma=2.0"]).contains("not in this version"));
 }
