@@ -192,7 +192,7 @@ impl Prepared {
             config.set_dropout(p);
         }
         let frozen = resolve_frozen(&recipe, &config)?;
-        let outputs = labels.as_ref().map_or(1, LabelMap::len);
+        let outputs = outputs(labels.as_ref(), &loss);
         let setting = head::Setting { task, outputs, base_pooling, frozen };
         let head = head::resolve(&mut recipe.head, &mut config, setting)?;
         let (sequences, unit_targets) = match (&head, recipe.data.score_range) {
@@ -319,8 +319,7 @@ impl Prepared {
 
     /// Outputs of the head: one a class, one a score bucket, or one score.
     pub fn outputs(&self) -> usize {
-        let buckets = self.score_buckets().map_or(1, |buckets| buckets.centres().len());
-        self.labels.as_ref().map_or(buckets, LabelMap::len)
+        outputs(self.labels.as_ref(), &self.loss)
     }
 
     /// What the outputs are called in `config.json`: the labels, the centres of the score buckets, or `LABEL_0`.
@@ -357,6 +356,14 @@ impl Prepared {
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
         [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten()
+    }
+}
+
+fn outputs(labels: Option<&LabelMap>, loss: &Loss) -> usize {
+    match (labels, loss) {
+        (Some(labels), _) => labels.len(),
+        (None, Loss::Buckets { buckets, .. }) => buckets.centres().len(),
+        (None, _) => 1,
     }
 }
 

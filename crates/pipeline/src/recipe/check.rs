@@ -58,7 +58,7 @@ impl Recipe {
         }
         let fitting: Vec<_> = gyeol_eval::Metric::for_task(task).map(gyeol_eval::Metric::name).collect();
         let name = metric.name();
-        Err(("metric".into(), format!("{name} is not a metric of this task; use one of {}", fitting.join(", "))))
+        Err(("metric".into(), format!("{name} is not a metric of {task}; use one of {}", fitting.join(", "))))
     }
 
     fn check_model(&self) -> Result<(), Problem> {
