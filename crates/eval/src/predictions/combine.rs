@@ -120,7 +120,7 @@ mod tests {
         let classes = [logits(&["x", "y"], &[0.0, 0.0]), logits(&["y", "x"], &[0.0, 0.0])];
         assert!(message(Predictions::mean(&classes)).contains("their classes"));
         assert!(message(Predictions::mean(&[])).contains("there are none"));
-        assert!(message(Predictions::gather(&[one.clone()], &strings(&["a", "b"]))).contains("rows"));
+        assert!(message(Predictions::gather(std::slice::from_ref(&one), &strings(&["a", "b"]))).contains("rows"));
         assert!(message(Predictions::gather(&[one.clone(), one.clone()], &strings(&["a", "b"]))).contains("rows"));
         assert!(message(Predictions::gather(&[one], &strings(&["b"]))).contains("not in the table"));
     }
