@@ -131,6 +131,20 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
 }
 
 #[test]
+fn folds_and_sampling_are_absent_or_have_every_key_written_out() {
+    let plain = parse(SMALL, &[]).unwrap().to_toml().unwrap();
+    assert!(!plain.contains("folds") && !plain.contains("sample") && !plain.contains("refit"));
+    let recipe = parse(&format!("{SMALL}[folds]\n[sample]\nundersample = {{ \"0.0..1.0\" = 0.5 }}\n"), &[]).unwrap();
+    let toml = recipe.to_toml().unwrap();
+    for written in ["k = 5", "stratify = true", "balance = false", "\"0.0..1.0\" = 0.5"] {
+        assert!(toml.contains(written), "{written} not in\n{toml}");
+    }
+    assert_eq!(parse(&toml, &[]).unwrap(), recipe);
+    assert!(refusal(&["folds.k=1"]).contains("folds.k: 1 leaves nothing to train on"));
+    assert!(refusal(&["sample.undersample={\"1\" = 0.0}"]).contains("sample.undersample: 0 is no share"));
+}
+
+#[test]
 fn cleaning_is_absent_or_has_every_key_written_out() {
     assert!(!parse(SMALL, &[]).unwrap().to_toml().unwrap().contains("clean"));
     let recipe = parse(&format!("{SMALL}[clean]\nemoticons = true\n"), &["clean.keep_characters=,.?!"]).unwrap();
