@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
-mod compare;
 mod golden;
 mod process;
 mod tidy;
@@ -38,8 +37,6 @@ enum Habit {
         #[command(subcommand)]
         subject: bench::Subject,
     },
-    /// Train recipes over the same seeds and print how far each is from the first
-    Compare(compare::Arguments),
     /// Run what continuous integration runs
     Ci,
 }
@@ -60,7 +57,6 @@ fn run(habit: &Habit) -> Result<()> {
         Habit::Tidy => tidy::run(&root),
         Habit::Golden { python } => golden::run(&root, python),
         Habit::Bench { subject } => bench::run(&root, subject),
-        Habit::Compare(arguments) => compare::run(arguments),
         Habit::Ci => process::run(Command::new("bash").arg(".ci/run").current_dir(&root)),
     }
 }

@@ -14,8 +14,9 @@ const EXCERPT: usize = 160;
 pub(super) fn normalised(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut gap = false;
-    // Composed last: what is dropped may have stood between a letter and its accent.
-    let kept = text.chars().flat_map(char::to_lowercase).filter(|&c| c.is_whitespace() || !is_dropped(c));
+    // Composed first, as that makes ASCII punctuation of some Greek signs, and last: what is dropped may have stood between a
+    // letter and its accent.
+    let kept = text.nfc().flat_map(char::to_lowercase).filter(|&c| c.is_whitespace() || !is_dropped(c));
     for c in kept.nfc() {
         if c.is_whitespace() {
             gap = true;
@@ -122,6 +123,11 @@ mod tests {
         assert_eq!(excerpt("a\u{202e}b\n\u{7}c"), "a b c");
         let long = excerpt(&"가".repeat(1_000_000));
         assert_eq!((long.chars().count(), long.ends_with('…')), (EXCERPT + 1, true));
+    }
+
+    #[test]
+    fn a_sign_that_composes_to_punctuation_is_dropped_as_punctuation() {
+        assert_eq!(normalised("\u{1fef}가\u{37e}"), "가");
     }
 
     proptest! {

@@ -1,19 +1,22 @@
-//! `cargo xtask compare`: recipes over the same seeds, and how far each is from the first. What an example claims is what this
-//! prints.
+//! Recipes over the same seeds, and how far each is from the first. What the recipes under `examples/` are said to do is what
+//! this prints:
+//!
+//! `cargo run --release --example compare_recipes -- RECIPE… --data DIR`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Parser as _;
 use gyeol_eval::{Summary, paired};
 use serde_json::Value;
 
-use crate::process::capture;
-
-/// What to compare.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+/// Trains recipes over the same seeds, and prints how far each is from the first.
+#[derive(Debug, clap::Parser)]
+struct Arguments {
     /// The recipes; the others are compared with the first
     #[arg(required = true)]
     recipes: Vec<PathBuf>,
@@ -47,7 +50,8 @@ struct Row {
 }
 
 /// Trains what is missing and prints the table, in Markdown.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+fn main() -> Result<()> {
+    let arguments = &Arguments::parse();
     ensure!(arguments.seeds.len() > 1, "--seeds: one seed has no spread; name several");
     let mut rows = Vec::new();
     for recipe in &arguments.recipes {
@@ -58,6 +62,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command to its end and reads the document it prints.
+fn document(command: &mut Command) -> Result<Value> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("{command:?} cannot be started"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", output.status);
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{command:?} printed no JSON"))
+}
+
 fn row(arguments: &Arguments, recipe: &Path) -> Result<Row> {
     let seeds: Vec<String> = arguments.seeds.iter().map(u64::to_string).collect();
     let mut train = Command::new(&arguments.gyeol);
@@ -66,7 +78,7 @@ fn row(arguments: &Arguments, recipe: &Path) -> Result<Row> {
     for (key, table) in tables(recipe)? {
         train.arg("--set").arg(format!("data.{key}={}", arguments.data.join(table).display()));
     }
-    let trained: Value = serde_json::from_str(&capture(&mut train)?).context("gyeol train --json")?;
+    let trained = document(&mut train)?;
     let text =
         |value: &Value| value.as_str().map(str::to_owned).context("gyeol train --json names runs and their metric");
     let metric = text(&trained["metric"])?;
@@ -78,9 +90,7 @@ fn row(arguments: &Arguments, recipe: &Path) -> Result<Row> {
                 let run = arguments.home.join("runs").join(text(&seed["run"])?);
                 let mut evaluate = Command::new(&arguments.gyeol);
                 evaluate.arg("evaluate").arg(run.join("test.csv")).arg(arguments.data.join(table)).arg("--json");
-                let evaluated: Value =
-                    serde_json::from_str(&capture(&mut evaluate)?).context("gyeol evaluate --json")?;
-                evaluated["metrics"][&metric].as_f64()
+                document(&mut evaluate)?["metrics"][&metric].as_f64()
             }
         };
         scores.push(score.with_context(|| format!("{}: a run has no {metric}", recipe.display()))?);
