@@ -28,7 +28,7 @@ enum Habit {
     Tidy,
     /// Make every golden again and show what changed
     Golden {
-        /// Python with torch, transformers, scikit-learn, pandas and scipy
+        /// Python with torch, transformers, sentence-transformers, lion-pytorch, scikit-learn, pandas and scipy
         #[arg(long, value_name = "PYTHON", default_value = "python3")]
         python: PathBuf,
     },

@@ -1,7 +1,9 @@
 //! The whole model against transformers: outputs, loss, every gradient, and weights after ten AdamW steps, for tiny
 //! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins. Masked
-//! language models are in `masked_lm`, heads over pooled tokens in `heads`, the other optimisers in `optimisers`.
+//! language models are in `masked_lm`, heads over pooled tokens in `heads`, the other optimisers in `optimisers`, averages of
+//! weights in `averages`.
 
+mod averages;
 mod heads;
 mod masked_lm;
 mod optimisers;

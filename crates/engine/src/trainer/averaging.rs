@@ -2,11 +2,13 @@
 //! is over.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::{KeptCheckpoint, Observer, Score, State, TrainError, Trainer};
 use crate::config::Select;
 use crate::device::{Device, Store};
-use crate::hf::Weights;
+use crate::hf::{HfError, Weights};
+use crate::model::Model;
 use crate::objectives::Objective;
 use crate::params::Tensor;
 
@@ -44,7 +46,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         }
         for (index, &step) in steps.iter().enumerate().skip(1) {
             let checkpoints = index + 1;
-            self.add_to_mean(step, checkpoints)?;
+            self.model.add_to_mean(&self.checkpoint(step), checkpoints)?;
             observer.average_begins(checkpoints);
             let ControlFlow::Continue(score) = self.score(observer)? else { return Ok(None) };
             choice.averaged.push(Averaged { checkpoints, score: score.value });
@@ -59,7 +61,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             let chosen = if choice.checkpoints > 1 { &steps[..choice.checkpoints] } else { &[best.step][..] };
             self.restore(chosen[0])?;
             for (index, &step) in chosen.iter().enumerate().skip(1) {
-                self.add_to_mean(step, index + 1)?;
+                self.model.add_to_mean(&self.checkpoint(step), index + 1)?;
             }
         }
         Ok(Some(choice))
@@ -72,21 +74,22 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         let better = if self.higher_is_better { mean.value > best.score } else { mean.value < best.score };
         admitted && better
     }
+}
 
-    /// Makes the model's weights, the mean of `count - 1` checkpoints, the mean of `count`: those and that of `step`.
-    fn add_to_mean(&mut self, step: u64, count: usize) -> Result<(), TrainError> {
-        let weights = Weights::open_file(&self.checkpoint(step))?;
+impl<D: Device> Model<D> {
+    /// Makes the weights, the mean of those of `count - 1` checkpoints, the mean of `count`: those and the checkpoint `path`.
+    pub(crate) fn add_to_mean(&mut self, path: &Path, count: usize) -> Result<(), HfError> {
+        let weights = Weights::open_file(path)?;
         let share = 1.0 / count as f32;
         let mut values = Vec::new();
-        let table = self.model.table().tensors().to_vec();
+        let table = self.table().tensors().to_vec();
         for Tensor { name, shape, span, .. } in &table {
             values.resize(span.len, 0.0);
             weights.read_f32(name, shape, &mut values)?;
-            let device = &mut self.model.device;
-            for (value, mean) in values.iter_mut().zip(&device.download(Store::Weights)[span.start..span.end()]) {
+            for (value, mean) in values.iter_mut().zip(&self.device.download(Store::Weights)[span.start..span.end()]) {
                 *value = mean + (*value - mean) * share;
             }
-            device.upload(Store::Weights, *span, &values);
+            self.device.upload(Store::Weights, *span, &values);
         }
         Ok(())
     }

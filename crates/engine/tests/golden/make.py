@@ -298,13 +298,13 @@ def depth(model, name):
     return layers - int(name.split(".layer.")[1].split(".")[0]) if ".layer." in name else 0
 
 
-def train(model, batches, hyper):
+def train(model, batches, hyper, after_step=lambda step: None):
     """One epoch as HF Trainer runs it: decay groups, warm-up, accumulation, clipping, AdamW, linear schedule."""
     optimiser = make_optimiser(model, hyper)
     windows = [batches[i : i + hyper["accumulate"]] for i in range(0, len(batches), hyper["accumulate"])]
     schedule = get_linear_schedule_with_warmup(optimiser, hyper["warmup_steps"], len(windows))
     record = {"losses": [], "learning_rates": [], "grad_norms": []}
-    for window in windows:
+    for step, window in enumerate(windows, 1):
         rows = sum(len(batch["labels"]) for batch in window)
         loss = 0.0
         for batch in window:
@@ -318,6 +318,7 @@ def train(model, batches, hyper):
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
+        after_step(step)
     assert max(record["grad_norms"]) > hyper["max_grad_norm"], "clipping is never active"
     return parameters(model), record
 
