@@ -59,7 +59,6 @@ impl Picked {
     fn holds(&self, targets: &Targets, row: u32) -> bool {
         match (self, targets) {
             (Self::Class(class), Targets::Classes(classes)) => classes[row as usize] == *class,
-            (Self::Class(class), Targets::Sets(sets)) => sets.row(row as usize).contains(class),
             (Self::Score(score), Targets::Scores(scores)) => scores[row as usize] == *score,
             (Self::Scores(range), Targets::Scores(scores)) => range.contains(&scores[row as usize]),
             _ => false,

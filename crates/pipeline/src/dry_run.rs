@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use gyeol_engine::config::{EvaluateEvery, SwaConfig, TrainConfig};
+use gyeol_engine::config::{EvaluateEvery, Select, SwaConfig, TrainConfig};
 use gyeol_engine::{
     Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trainer,
 };
@@ -67,7 +67,7 @@ pub struct Estimate {
 /// # Errors
 /// As training.
 pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> Result<Estimate, Error> {
-    if prepared.recipe.adapt.is_some() {
+    if prepared.recipe.adapt.is_some() && !prepared.starts_from_best() {
         let adaptation = Adaptation::new(prepared, watcher)?;
         match adaptation.made_before(runs)? {
             Some((report, _)) => watcher.note(&format!("the base is adapted already: {}", report.run)),
@@ -128,7 +128,10 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let weights = (parameters * size_of::<f32>()) as u64;
     let state = weights + (model.moments_len(recipe.optimizer) * size_of::<f32>()) as u64;
     let state = if recipe.ema > 0.0 { state + weights } else { state };
-    let checkpoints = if valid.is_some() { plan.evaluations.min(recipe.keep as u64) } else { 0 };
+    let swa = prepared.recipe.swa;
+    // The best one is kept beside the latest.
+    let kept = recipe.keep.max(swa.checkpoints) + usize::from(swa.select == Select::Last);
+    let checkpoints = if valid.is_some() { plan.evaluations.min(kept as u64) } else { 0 };
     Ok(Estimate {
         runs,
         train_rows: train.rows.len(),

@@ -158,6 +158,10 @@ impl Prepared {
         sampling.describe().into_iter().for_each(|words| watcher.note(&words));
         let adapts = if division == Division::Split { rows.clone() } else { all(&train) };
 
+        if division == Division::Split && valid.is_none() && held_out.is_empty() {
+            warn_of_unread(&recipe, watcher);
+        }
+
         // Ids, groups and split are those of the texts as they were: cleaning moves nobody.
         fingerprints.extend(test.as_ref().map(data_fingerprint));
         let data_fingerprint = fingerprint(&fingerprints.iter().map(String::as_str).collect::<Vec<_>>());
@@ -356,6 +360,22 @@ impl Prepared {
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
         [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten()
+    }
+}
+
+/// Says which keys are read by evaluations alone, where no row validates.
+fn warn_of_unread(recipe: &Recipe, watcher: &mut dyn Watcher) {
+    let keys = [
+        ("train.patience", recipe.train.patience > 0),
+        ("swa.checkpoints", recipe.swa.checkpoints > 1),
+        ("guard", recipe.guard.is_some()),
+    ];
+    let set: Vec<&str> = keys.into_iter().filter(|(_, set)| *set).map(|(key, _)| key).collect();
+    if !set.is_empty() {
+        let keys = set.join(" and ");
+        watcher.warning(&format!(
+            "no row validates (data.holdout = 0), so that {keys} change nothing: the last weights are kept"
+        ));
     }
 }
 

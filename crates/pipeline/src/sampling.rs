@@ -32,6 +32,11 @@ impl Sampling {
         labels: Option<&LabelMap>,
     ) -> Result<Self, Error> {
         let Some(config) = &recipe.sample else { return Ok(Self { rows: rows.to_vec(), ..Self::default() }) };
+        if let Targets::Sets(_) = targets {
+            let problem =
+                "rows with any number of labels (loss.kind = \"bce\") have no one class to be sampled by; remove it";
+            return Err(Error::Setting { key: "sample", problem: problem.to_owned() });
+        }
         let Undersampled { rows: kept, counts } = undersample(config, rows, &train.ids, targets, labels, recipe.seed)?;
         let classes = strata(&targets.select(&kept));
         let balance = config.balance.then(|| Balance::new(&kept, &classes));

@@ -257,8 +257,8 @@ impl Session<'_> {
         if let StopReason::Diverged(divergence) = outcome.reason {
             let step = best_step(&outcome);
             self.warn(format!(
-                "diverged at {divergence}; the checkpoint of step {step} from before is kept; lower train.learning_rate or \
-                 lengthen train.warmup_steps"
+                "diverged at {divergence}; the checkpoint of step {step} from before is kept; lower the learning rate or \
+                 lengthen the warm-up"
             ))?;
         }
         Ok(Fitted::Done { outcome, totals, saved })

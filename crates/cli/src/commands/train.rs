@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use gyeol_engine::Isa;
+use gyeol_engine::{Isa, config::Select};
 use gyeol_eval::Summary;
 use gyeol_pipeline::{
     Estimate, Overfitting, Prepared, RefitFrom, Trained, estimate,
@@ -188,8 +188,8 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         lines.push(match (&report.folds, report.averaged_checkpoints) {
             (Some(_), _) => format!("{metric} {score:.4} out of fold, on {rows} rows"),
             (None, Some(count)) => format!(
-                "{metric} {score:.4} on {rows} validation rows, mean of the weights of {count} checkpoints, the best at step {}",
-                report.best_step
+                "{metric} {score:.4} on {rows} validation rows, mean of the weights of the {count} {} checkpoints",
+                if prepared.recipe.swa.select == Select::Last { "latest" } else { "best" }
             ),
             (None, None) => format!("{metric} {score:.4} on {rows} validation rows, at step {}", report.best_step),
         });

@@ -290,7 +290,7 @@ fn a_learning_rate_that_explodes_is_failed_work_and_says_what_to_do() {
     let project = Project::pairs();
     let ran = project.train(&["--set", "train.learning_rate=1e30", "--set", "train.max_grad_norm=0"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.all());
-    assert!(ran.stderr.contains("lower train.learning_rate"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("lower the learning rate"), "{}", ran.stderr);
     assert!(project.run_text(1, "events.jsonl").contains("\"event\":\"failed\""));
     assert!(!project.run_path(1, "model").exists() && !project.run_path(1, "report.json").exists());
 }

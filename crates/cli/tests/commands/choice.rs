@@ -137,5 +137,24 @@ fn a_training_that_goes_off_before_any_checkpoint_fails_and_names_the_step() {
     let ran = project.train(&words);
     assert_eq!(ran.code, Some(1), "{}", ran.all());
     assert!(ran.stderr.contains("step 2: the loss is NaN"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("lower train.learning_rate"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("lower the learning rate"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_guard_that_nothing_satisfies_and_a_mean_of_more_than_there_are_say_so() {
+    let project = Project::reviews();
+    let ran = project.train(&["--set", "guard=macro_f1 >= 0.999", "--set", "swa.checkpoints=5"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stderr.contains("no checkpoint satisfies the guard macro_f1 >= 0.999; step "), "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&project.run_text(1, "report.json")).unwrap();
+    assert_eq!(report["averages"].as_array().unwrap().len(), 1, "of two checkpoints");
+    assert_eq!(report["metrics"]["accuracy_swa"], report["averages"][0]["score"]);
+}
+
+#[test]
+fn where_nothing_validates_what_evaluations_read_is_told_to_have_no_effect() {
+    let project = Project::reviews();
+    let ran = project.train(&["--set", "data.holdout=0", "--set", "swa.checkpoints=2", "--set", "train.patience=1"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stderr.contains("train.patience and swa.checkpoints change nothing"), "{}", ran.stderr);
 }

@@ -250,3 +250,37 @@ fn ctrl_c_in_a_fold_says_how_to_go_on() {
     let status = |run: &str| project.0.gyeol(&["runs", "show", run, "--json"]).json()["status"].clone();
     assert_eq!((status("recipe-001"), status("recipe-001-fold-1")), ("interrupted".into(), "interrupted".into()));
 }
+
+#[test]
+fn folds_of_other_tables_are_not_taken_for_those_of_these() {
+    let project = folded();
+    project.report(&[]);
+    // As a kill in the last fold leaves it.
+    fs::remove_dir_all(project.0.path().join(".gyeol/runs/recipe-001-fold-3")).unwrap();
+    let journal = project.run_text(1, "events.jsonl");
+    let begun: String =
+        journal.lines().filter(|line| !line.contains("finished")).map(|line| format!("{line}\n")).collect();
+    fs::write(project.run_path(1, "events.jsonl"), begun).unwrap();
+    fs::remove_file(project.run_path(1, "report.json")).unwrap();
+    project.0.write("train.csv", &reviews(60).replace("영화", "결말"));
+    let ran = project.train(&["--resume"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    let problem = "--resume: the tables are no longer those recipe-001-fold-1 was trained with; start a new run";
+    assert!(ran.stderr.contains(problem), "{}", ran.stderr);
+    project.0.write("train.csv", &reviews(60));
+    let ran = project.train(&["--resume"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+}
+
+#[test]
+fn the_report_of_folds_has_their_class_weights_and_warnings() {
+    let project = folded();
+    let report = project.report(&["--set", "loss.class_weights=[1.0, 3.0]"]);
+    let weights: Vec<f64> =
+        report["class_weights"].as_array().unwrap().iter().map(|class| class["weight"].as_f64().unwrap()).collect();
+    assert_eq!(weights, [0.5, 1.5]);
+    let warnings: Vec<&str> =
+        report["warnings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    let of = |run: &str| warnings.iter().filter(|text| text.starts_with(run) && text.contains("class_weights")).count();
+    assert_eq!((of("loss.class_weights"), of("recipe-001-fold-1: ")), (1, 1), "{warnings:?}");
+}

@@ -200,3 +200,19 @@ fn init_recognises_labels_that_are_combined() {
         assert!(recipe.contains(line), "{line} not in {recipe}");
     }
 }
+
+#[test]
+fn folds_whose_rows_look_like_one_class_each_are_joined_as_label_sets() {
+    let project = project();
+    // Hardly trained, both labels have a probability near one half: pairs of them sum to 1.
+    let sets = ["folds.k=4", "train.learning_rate=1e-9", "train.epochs=1"].map(|set| ["--set", set]);
+    let report = project.report(&[&BCE[..], sets.as_flattened()].concat());
+    assert_eq!((&report["task"], &report["valid_rows"]), (&"multi-label".into(), &200.into()));
+    assert_eq!(project.run_text(1, "valid.csv").lines().count(), 201);
+}
+
+#[test]
+fn label_sets_are_not_sampled_by_class() {
+    let problem = "sample: rows with any number of labels";
+    refused(&project(), &["loss.kind=bce", "sample.balance=true"], &[problem]);
+}

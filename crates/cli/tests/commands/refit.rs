@@ -93,3 +93,32 @@ fn a_run_of_another_recipe_or_without_a_best_step_is_refused() {
     }
     assert!(!project.0.path().join(".gyeol/runs/recipe-refit-001").exists());
 }
+
+#[test]
+fn a_refit_of_a_head_over_pooled_tokens_starts_from_its_best_weights() {
+    let project = Project::reviews();
+    let config = project.0.read("base/config.json").replacen('{', "{\"classifier_dropout\": 0.3, ", 1);
+    project.0.write("base/config.json", &config);
+    let words = ["--set", "head.kind=mlp", "--set", "head.widths=[8]", "--set", "head.pooling=mean"];
+    let words = [&words[..], &["--set", "train.precision=f32", "--set", "train.evaluate_every=1"]].concat();
+    project.report(&words);
+    // At next to no rate the weights it ends with are those it starts from, the head's among them.
+    let slow = [&words[..], &["--set", "train.learning_rate=1e-12"]].concat();
+    let refused = project.train(&[&slow[..], &["--refit", "recipe-001", "--from", "best"]].concat());
+    assert!(refused.stderr.contains("train.learning_rate"), "{}", refused.all());
+    project.report(&[&words[..], &["--refit", "recipe-001", "--from", "best"]].concat());
+    let journal = |text: &str| -> Vec<f64> {
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.filter(|event| event["event"] == "step").map(|event| event["loss"].as_f64().unwrap()).collect()
+    };
+    let dense = |run: &str| project.0.path().join(format!(".gyeol/runs/{run}/model/2_Dense/model.safetensors"));
+    let numbers = |run: &str| -> Vec<f32> {
+        let tensors = crate::project::tensors(&std::fs::read(dense(run)).unwrap());
+        tensors["linear.weight"].as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    };
+    let (before, after) = (numbers("recipe-001"), numbers("recipe-refit-001"));
+    let steps = journal(&refitted(&project, "events.jsonl")).len() as f32;
+    // A step of Adam moves a weight by about its rate: fresh weights would be elsewhere.
+    let moved = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(moved <= 1.5e-3 * steps && before.iter().any(|weight| weight.abs() > 1.5e-3 * steps), "{moved} in {steps}");
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
-    /// The loss; absent: `cross_entropy` for classification, `l2` for regression.
+    /// The loss; absent: `cross_entropy` for classification, `l2` for regression, `cosine` for a bi-encoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<LossKind>,
     /// Focal: how much rows count less the surer the model is of them, from 0 (not at all).

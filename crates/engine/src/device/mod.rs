@@ -180,9 +180,7 @@ pub enum ElementStep {
 
 /// The device has no room for what was asked.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot allocate {bytes} bytes for {what}: {source}; a smaller train.batch_size or model.max_length needs less"
-)]
+#[error("cannot allocate {bytes} bytes for {what}: {source}; smaller batches and shorter texts need less")]
 pub struct AllocationError {
     what: &'static str,
     bytes: usize,

@@ -54,24 +54,35 @@ pub fn write_config(
 /// # Errors
 /// [`HfError::DiskFull`] or [`HfError::Io`].
 pub fn write_masked_lm_config(dir: &Path, base: &EncoderConfig, precision: WeightPrecision) -> Result<(), HfError> {
-    write_unlabelled(dir, base, base.model_type.masked_lm_architecture(), precision)
+    write_unlabelled(
+        dir,
+        base,
+        base.model_type.masked_lm_architecture(),
+        &[&LABELS[..], &["classifier_dropout"]].concat(),
+        precision,
+    )
 }
 
 /// Writes `config.json` into `dir` for an encoder without a head.
 pub(super) fn write_encoder_config(dir: &Path, base: &EncoderConfig) -> Result<(), HfError> {
-    write_unlabelled(dir, base, base.model_type.encoder_architecture(), WeightPrecision::F32)
+    // The dropout of a head is the head's own setting where it has one, and else still the base's.
+    write_unlabelled(dir, base, base.model_type.encoder_architecture(), &LABELS, WeightPrecision::F32)
 }
 
-/// Writes `config.json` for a model without a classifier.
+/// What a configuration says of a classifier's outputs.
+const LABELS: [&str; 3] = ["id2label", "label2id", "problem_type"];
+
+/// Writes `config.json` for a model without a classifier, and `without` these keys.
 fn write_unlabelled(
     dir: &Path,
     base: &EncoderConfig,
     architecture: &str,
+    without: &[&str],
     precision: WeightPrecision,
 ) -> Result<(), HfError> {
     let mut config = carried_over(base, architecture);
-    for key in ["id2label", "label2id", "problem_type", "classifier_dropout"] {
-        config.shift_remove(key);
+    for key in without {
+        config.shift_remove(*key);
     }
     set_dtype(&mut config, precision);
     write_json(&dir.join("config.json"), &config)

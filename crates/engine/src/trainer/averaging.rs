@@ -51,7 +51,8 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             let ControlFlow::Continue(score) = self.score(observer)? else { return Ok(None) };
             choice.averaged.push(Averaged { checkpoints, score: score.value });
             observer.averaged(checkpoints, score.value);
-            if checkpoints == self.swa.checkpoints && self.is_better(score, best, state) {
+            // Where fewer were kept than asked for, all of them.
+            if checkpoints == self.swa.checkpoints.min(steps.len()) && self.is_better(score, best, state) {
                 choice.checkpoints = checkpoints;
             }
         }
@@ -67,12 +68,12 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         Ok(Some(choice))
     }
 
-    /// Whether a mean is better than the best checkpoint.
+    /// Whether a mean is better than the best checkpoint: that first which the guard admits.
     fn is_better(&self, mean: Score, best: &KeptCheckpoint, state: &State) -> bool {
         let guard = self.guard.zip(state.best_guarded);
-        let admitted = guard.is_none_or(|(guard, best)| guard.admits(mean.guarded, best));
+        let admitted = |guarded| guard.is_none_or(|(guard, best)| guard.admits(guarded, best));
         let better = if self.higher_is_better { mean.value > best.score } else { mean.value < best.score };
-        admitted && better
+        admitted(mean.guarded) && (better || !admitted(best.guarded))
     }
 }
 

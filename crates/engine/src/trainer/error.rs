@@ -11,7 +11,7 @@ use crate::hf::HfError;
 #[non_exhaustive]
 pub enum TrainError {
     /// The training has gone off, and there is no checkpoint from before.
-    #[error("{0}; lower train.learning_rate or lengthen train.warmup_steps")]
+    #[error("{0}; lower the learning rate or lengthen the warm-up")]
     Diverged(Divergence),
     /// The state is that of a run with other settings or data.
     #[error("{}: {problem}", path.display())]

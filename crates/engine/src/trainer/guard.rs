@@ -30,7 +30,7 @@ pub enum Limit {
 impl Guard {
     /// Whether a checkpoint with `value` may be chosen, when the best of all evaluations is `best`. One whose value is
     /// undefined may not.
-    pub(super) fn admits(&self, value: Option<f64>, best: f64) -> bool {
+    pub fn admits(&self, value: Option<f64>, best: f64) -> bool {
         let Some(value) = value else { return false };
         let limit = match self.limit {
             Limit::Absolute(limit) => limit,

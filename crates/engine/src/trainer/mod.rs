@@ -125,7 +125,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             } else {
                 observer.step_begins();
                 let window = window(&order, &plan, state.window);
-                let report = match self.step(window, &plan, &mut state)? {
+                let report = match self.step(window, &plan, last, &mut state)? {
                     Ok(report) => report,
                     Err(divergence) if state.best.iter().all(|kept| kept.score.is_nan()) => {
                         return Err(TrainError::Diverged(divergence));
@@ -173,6 +173,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         &mut self,
         rows: &[u32],
         plan: &TrainPlan,
+        last: u64,
         state: &mut State,
     ) -> Result<Result<StepReport, Divergence>, TrainError> {
         let State { epoch, pass, .. } = *state;
@@ -194,7 +195,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         }
         Ok(Ok(StepReport {
             step: state.step,
-            steps: plan.steps,
+            steps: last,
             epoch: plan.epochs_at(state.step),
             loss,
             learning_rate: rate,

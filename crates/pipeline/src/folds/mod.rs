@@ -9,7 +9,7 @@ mod predict;
 use std::fs;
 use std::path::PathBuf;
 
-use gyeol_data::FoldsConfig;
+use gyeol_data::{FoldsConfig, Task};
 use gyeol_engine::TrainPlan;
 use gyeol_eval::{Form, Predictions, Summary};
 
@@ -19,7 +19,7 @@ use crate::runs::{EventKind, FoldScore, FoldsReport, Report, Run, Runs, Status, 
 use crate::session::{Claim, Session, Trained, batch_of, check_arithmetic};
 use crate::totals::rate;
 use crate::train::{by_name, source_scores, truth, tune, valid_sources};
-use crate::{Error, Watcher, class_shares, process};
+use crate::{Error, Watcher, class_shares, class_weights, process};
 
 pub use predict::{ModelDirectories, Predicted, model_directories, predict_mean};
 
@@ -37,7 +37,7 @@ pub(crate) fn train(
         steps += TrainPlan::new(&prepared.recipe.train, prepared.fold(fold)?.0.len()).steps;
     }
     let run = claim.take()?;
-    refuse_other_arithmetic(prepared, run.run(), runs, k)?;
+    refuse_others(prepared, adapted, run.run(), runs, k)?;
     let mut session = Session { run, watcher, arithmetic: prepared.arithmetic };
     session.started(&prepared.metric.to_string(), steps, None, &prepared.warnings)?;
     let folds = Folds { prepared, adapted, runs, k };
@@ -59,8 +59,29 @@ pub(crate) fn train(
     }
 }
 
-/// Refuses to add folds to others of another arithmetic: out-of-fold rows would be those of neither.
-fn refuse_other_arithmetic(prepared: &Prepared, run: &Run, runs: &Runs, k: u32) -> Result<(), Error> {
+/// Refuses to add folds to others of another arithmetic, or of other tables or another adapted base: out-of-fold rows would
+/// be those of neither.
+fn refuse_others(
+    prepared: &Prepared,
+    adapted: Option<&(PathBuf, Report)>,
+    run: &Run,
+    runs: &Runs,
+    k: u32,
+) -> Result<(), Error> {
+    for fold in runs.folds_of(run.name(), k)? {
+        if let (Status::Finished, Some(report)) = (fold.status()?, fold.report()?) {
+            let adapted_by = adapted.map(|(_, report)| &report.run);
+            let changed = if report.data_fingerprint != prepared.data_fingerprint() {
+                "the tables are no longer those"
+            } else if report.adapted_by.as_ref() != adapted_by {
+                "the adapted base is no longer that"
+            } else {
+                continue;
+            };
+            let problem = format!("{changed} {} was trained with; start a new run without --resume", fold.name());
+            return Err(Error::Setting { key: "--resume", problem });
+        }
+    }
     for fold in runs.folds_of(run.name(), k)? {
         let journal = fold.journal()?;
         let objection = journal.arithmetic().and_then(|(isa, precision)| prepared.arithmetic.objection(isa, precision));
@@ -150,19 +171,28 @@ impl Folds<'_> {
     }
 
     /// Writes the predictions of all folds together, and scores them.
-    fn together(&self, session: &Session<'_>, reports: &[Report]) -> Result<Report, Error> {
+    fn together(&self, session: &mut Session<'_>, reports: &[Report]) -> Result<Report, Error> {
         let prepared = self.prepared;
-        let run = session.run.run();
         let read = |path: fn(&Run) -> PathBuf| -> Result<Vec<Predictions>, Error> {
-            reports.iter().map(|report| Ok(Predictions::read(&path(&self.runs.open(&report.run)?))?)).collect()
+            let one = |report: &Report| -> Result<Predictions, Error> {
+                let predictions = Predictions::read(&path(&self.runs.open(&report.run)?))?;
+                // A file of a few rows may look like one of classes that exclude each other.
+                Ok(if prepared.task == Task::MultiLabel { predictions.independent() } else { predictions })
+            };
+            reports.iter().map(one).collect()
         };
         let valid = Predictions::gather(&read(Run::valid_path)?, &prepared.train.examples.ids)?;
         let scored =
             gyeol_eval::evaluate(&valid, truth(&prepared.train.targets), valid_sources(prepared).as_deref(), 0)?;
-        valid.write(&run.valid_path(), Form::Predictions)?;
+        valid.write(&session.run.run().valid_path(), Form::Predictions)?;
         if prepared.test.is_some() {
-            Predictions::mean(&read(Run::test_path)?)?.write(&run.test_path(), Form::Predictions)?;
+            Predictions::mean(&read(Run::test_path)?)?.write(&session.run.run().test_path(), Form::Predictions)?;
         }
+        let class_shares = class_shares::of(&scored);
+        if let Some(message) = class_shares::weights_against_accuracy(prepared, &class_shares) {
+            session.warn(message)?;
+        }
+        let run = session.run.run();
         let scores: Option<Vec<f64>> = reports.iter().map(|report| report.score).collect();
         let summary = scores.as_deref().and_then(Summary::of);
         let sum = |of: fn(&Report) -> f64| reports.iter().map(of).sum::<f64>();
@@ -182,8 +212,9 @@ impl Folds<'_> {
             metric: prepared.metric.to_string(),
             metrics: by_name(scored.metrics()),
             sources: source_scores(&scored),
-            class_shares: class_shares::of(&scored),
-            task: prepared.task.to_string(),
+            class_shares,
+            class_weights: class_weights::by_label(prepared),
+            task: prepared.task.name().to_owned(),
             best_step: (best_steps / reports.len() as f64).round() as u64,
             steps: reports.iter().map(|report| report.steps).sum(),
             train_rows: prepared.train.rows.len() as u64,
@@ -212,10 +243,21 @@ impl Folds<'_> {
             }),
             stopped: stopped(reports),
             frozen_seconds_saved: reports.iter().map(|report| report.frozen_seconds_saved).sum(),
-            warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
+            batch_size: reports.iter().find_map(|report| report.batch_size),
+            accumulate: reports.iter().find_map(|report| report.accumulate),
+            warnings: warnings(run.journal()?.warnings(), reports),
             ..Report::default()
         })
     }
+}
+
+/// The warnings of the whole, and of each fold those that are its own.
+fn warnings(whole: Vec<&str>, folds: &[Report]) -> Vec<String> {
+    let own = folds.iter().flat_map(|fold| {
+        let new = fold.warnings.iter().filter(|warning| !whole.contains(&warning.as_str()));
+        new.map(|warning| format!("{}: {warning}", fold.run))
+    });
+    whole.iter().map(|warning| (*warning).to_owned()).chain(own).collect()
 }
 
 /// Why some folds ended before their last step, if any did.

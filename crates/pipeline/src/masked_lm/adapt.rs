@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Corpus, CorpusSource, FoldsConfig, fingerprint};
-use gyeol_engine::config::{FreezeLayers, Init, LossConfig, ModelConfig, TrainConfig};
+use gyeol_engine::config::{FreezeLayers, HeadConfig, Init, LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use gyeol_engine::hf::EncoderConfig;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -170,6 +170,9 @@ fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
         adapt: Some(settings),
         train: TrainConfig::default(),
         loss: LossConfig::default(),
+        head: HeadConfig::default(),
+        swa: SwaConfig::default(),
+        guard: None,
         sample: None,
         folds: recipe.folds.as_ref().map(|_| FoldsConfig::default()),
         refit: None,

@@ -29,7 +29,7 @@ pub struct Report {
     pub class_weights: Vec<ClassWeight>,
     /// `classification`, `multi-label` or `regression`.
     pub task: String,
-    /// The step whose weights were kept; of an average the best of its checkpoints.
+    /// The step of the best checkpoint, whose weights were kept unless `averaged_checkpoints` says otherwise.
     pub best_step: u64,
     /// The scores by `metric` of the means of the weights of several checkpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -9,7 +9,7 @@ use gyeol_data::{Cleaner, Targets, Task};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, SentenceDirectory, Weights, write_config, write_directory};
-use gyeol_engine::{Averaged, HeadKind, KeptRows, LoadReport, Model, NewTokens, Outcome};
+use gyeol_engine::{Averaged, HeadKind, KeptCheckpoint, KeptRows, LoadReport, Model, NewTokens, Outcome};
 use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::course::{Overfitting, best_of_all};
@@ -209,11 +209,18 @@ impl Tuning<'_> {
         Ok(report)
     }
 
-    /// Says so if the guard passed over a checkpoint that scored better.
+    /// Says so if the guard passed over a checkpoint that scored better, or admits none.
     fn tell_of_guard(&mut self, outcome: &Outcome) -> Result<(), Error> {
         let metric = self.prepared.metric;
         let (Some(rule), Some(chosen)) = (self.prepared.recipe.guard, outcome.best.first()) else { return Ok(()) };
         let events = self.session.run.run().journal()?.events;
+        let best = best_of_all(&events, rule.metric).map(|(_, value)| value);
+        if !best.is_some_and(|best| rule.guard.admits(chosen.guarded, best)) {
+            let KeptCheckpoint { step, score, .. } = chosen;
+            return self.session.warn(format!(
+                "no checkpoint satisfies the guard {rule}; step {step}, the best by {metric} with {score:.4}, is kept"
+            ));
+        }
         match best_of_all(&events, metric) {
             Some((step, score)) if metric.better(Some(score), Some(chosen.score)) => self.session.warn(format!(
                 "the guard {rule} passed over step {step} with {metric} {score:.4}; step {} with {:.4} is kept",
@@ -242,7 +249,8 @@ fn averaged_checkpoints(outcome: &Outcome) -> Option<u64> {
 /// accuracy.
 fn averaged_metric(prepared: &Prepared, outcome: &Outcome) -> Option<(String, Option<f64>)> {
     let wanted = prepared.recipe.swa.checkpoints as u64;
-    let average = averages(outcome).into_iter().find(|average| average.checkpoints == wanted)?;
+    // Where fewer were kept than asked for, all of them.
+    let average = averages(outcome).into_iter().rfind(|average| average.checkpoints <= wanted)?;
     Some((format!("{}_swa", prepared.metric), average.score))
 }
 

@@ -110,7 +110,7 @@ fn a_loss_that_is_not_finite_names_the_step_and_leaves_the_saved_state() {
     let error = run.go(false, &mut script).unwrap_err();
     assert!(matches!(error, TrainError::Diverged(Divergence { step: 3, .. })), "{error:?}");
     assert!(error.to_string().starts_with("step 3: the loss is"), "{error}");
-    assert!(error.to_string().contains("lower train.learning_rate"), "{error}");
+    assert!(error.to_string().contains("lower the learning rate"), "{error}");
     assert_eq!(error.exit_code(), 1);
     assert_eq!(run.saved().unwrap()["state"]["step"], 1);
 }
