@@ -68,11 +68,12 @@ impl Division {
         let valid = pick(&table, &Columns { group, source, ..columns }, watcher)?;
         go_on(watcher)?;
         fingerprints.push(data_fingerprint(&valid));
+        // A text in both is scored by a model that has seen it, also where the two are parted into folds.
+        if self != Self::All {
+            warn_of_overlap(&train, &valid, watcher);
+        }
         Ok(match self {
-            Self::Split => {
-                warn_of_overlap(&train, &valid, watcher);
-                Labelled { train, valid: Some(valid), fingerprints }
-            }
+            Self::Split => Labelled { train, valid: Some(valid), fingerprints },
             Self::Folds | Self::Fold(_) | Self::All => {
                 Labelled { train: train.join(valid)?, valid: None, fingerprints }
             }

@@ -7,7 +7,7 @@ use gyeol_data::{
     CacheOutcome, Cleaner, Columns, Examples, LabelMap, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
     fingerprint, holds_label_sets, infer_task, text_fingerprint,
 };
-use gyeol_engine::config::{Init, LossKind};
+use gyeol_engine::config::{ClassWeights, Init, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType, SentenceDirectory};
 use gyeol_engine::{HeadKind, Isa, Loss, NewTokens, ScoreBuckets, ScoreScale, TrainSet};
 use gyeol_eval::Metric;
@@ -153,6 +153,9 @@ impl Prepared {
                 (sampling, trains)
             }
         };
+        if sampling.balance.is_some() && recipe.loss.class_weights != ClassWeights::None {
+            watcher.warning("sample.balance draws every class equally often, and loss.class_weights weigh them once more; one of them is enough");
+        }
         let loss = loss::resolve(&mut recipe, task, labels.as_ref(), &train_targets.select(&trains), watcher)?;
         classes::check_sets(labels.as_ref(), &train, &train_targets, &trains, watcher);
         sampling.describe().into_iter().for_each(|words| watcher.note(&words));

@@ -98,3 +98,11 @@ fn a_key_that_names_no_class_lists_those_there_are() {
         }
     }
 }
+
+#[test]
+fn classes_drawn_equally_and_weighted_besides_are_told() {
+    let project = Project::reviews();
+    let ran = project.train(&["--set", "sample.balance=true", "--set", "loss.class_weights=inverse_frequency"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stderr.contains("warning: sample.balance draws every class equally often"), "{}", ran.stderr);
+}
