@@ -132,18 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn key(id: usize) -> u128 {
-        xxhash_rust::xxh3::xxh3_128(&id.to_le_bytes())
-    }
-
-    fn keys(count: usize) -> Vec<u128> {
-        (0..count).map(key).collect()
-    }
-
-    fn classes(of: impl IntoIterator<Item = u32>) -> Targets {
-        Targets::Classes(of.into_iter().collect())
-    }
+    use crate::split::fixture::{classes, key, keys};
 
     /// Rows of each fold that `holds`.
     fn count(folds: &[u32], k: u32, holds: impl Fn(usize) -> bool) -> Vec<usize> {

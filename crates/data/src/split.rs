@@ -179,25 +179,32 @@ fn take<'a>(members: &[&'a Unit], quota: usize) -> Vec<&'a Unit> {
     taken
 }
 
+/// What the tests of the holdout and of folds split.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::Targets;
+
+    pub(crate) fn key(id: usize) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(&id.to_le_bytes())
+    }
+
+    pub(crate) fn keys(count: usize) -> Vec<u128> {
+        (0..count).map(key).collect()
+    }
+
+    pub(crate) fn classes(of: impl IntoIterator<Item = u32>) -> Targets {
+        Targets::Classes(of.into_iter().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use proptest::prelude::*;
 
+    use super::fixture::{classes, key, keys};
     use super::*;
-
-    fn key(id: usize) -> u128 {
-        xxhash_rust::xxh3::xxh3_128(&id.to_le_bytes())
-    }
-
-    fn keys(count: usize) -> Vec<u128> {
-        (0..count).map(key).collect()
-    }
-
-    fn classes(of: impl IntoIterator<Item = u32>) -> Targets {
-        Targets::Classes(of.into_iter().collect())
-    }
 
     #[test]
     fn no_holdout_trains_on_every_row() {

@@ -24,11 +24,6 @@ impl<D: Device> Model<D> {
         self.frozen = layers;
     }
 
-    /// How many of the lowest blocks are frozen.
-    pub fn frozen(&self) -> usize {
-        self.frozen
-    }
-
     /// What the frozen layers put out for `batch`: of the rows in `kept` that, of the others computed, and kept if there is
     /// room. Empty where nothing is frozen.
     pub(super) fn lower(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Lower, AllocationError> {
