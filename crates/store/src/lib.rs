@@ -1,0 +1,10 @@
+//! The experiment store: one SQLite file under the home directory, written by many processes at once.
+//!
+//! What it says of runs and sweeps is an index of their directories, and can be made again from them; jobs are its own.
+
+mod error;
+mod migrations;
+mod store;
+
+pub use error::StoreError;
+pub use store::Store;

@@ -1,0 +1,12 @@
+//! Hyper-parameter search: a [`Space`] of parameters, [`samplers`] that suggest where to try next, [`pruners`] that end or
+//! pause trials early, and a study that puts them together.
+//!
+//! Everything here is a function of the history it is given and of a seed: nothing trains, nothing is written, no clock is
+//! read. So a search that was killed goes on as if it had not been.
+
+pub mod pruners;
+pub mod samplers;
+pub mod space;
+pub mod study;
+
+pub use space::{Assignment, Space, Value};

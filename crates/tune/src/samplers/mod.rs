@@ -1,0 +1,33 @@
+//! Where to try next: one sampler a file, each a function of the dimensions, the history and a random generator.
+
+use crate::space::{Dimension, Point};
+
+/// The random generator of a suggestion. Its stream is the same in every version of its crate.
+pub type Random = rand_chacha::ChaCha8Rng;
+
+/// A trial as samplers see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Where.
+    pub point: Point,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    /// Nothing yet: it is running.
+    Pending,
+    /// It failed, which counts as bad, not as absent.
+    Failed,
+    /// The objective, a finite number; a smaller one is better.
+    Value(f64),
+}
+
+/// Suggests points.
+pub trait Sampler: std::fmt::Debug + Send + Sync {
+    /// The next point to try. `history` holds every trial so far in the order they began; its length is the number of the
+    /// suggestion. Coordinates of inactive dimensions are NaN.
+    fn suggest(&self, dimensions: &[Dimension], history: &[Observation], random: &mut Random) -> Point;
+}
