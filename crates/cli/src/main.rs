@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod controlled;
 mod detect;
 mod exit;
 mod observe;

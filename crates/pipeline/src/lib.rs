@@ -32,6 +32,7 @@ pub mod runs;
 mod sampling;
 mod save_policy;
 mod session;
+pub mod sweep;
 mod totals;
 mod train;
 mod watch;
@@ -50,6 +51,6 @@ pub use masked_lm::{
 pub use predict::{PredictOptions, Predictor, model_directory};
 pub use prepare::{Part, Prepared};
 pub use refit::{RefitConfig, RefitFrom, refit};
-pub use session::Trained;
+pub use session::{Trained, Which};
 pub use train::train;
 pub use watch::Watcher;

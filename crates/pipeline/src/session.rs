@@ -29,36 +29,59 @@ pub enum Trained {
 /// Name of the resume state in the checkpoints directory.
 const STATE: &str = "state";
 
+/// Which run a training is written into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// A new one, numbered.
+    New,
+    /// The latest unfinished one of exactly this recipe; without any, a new one.
+    Unfinished,
+    /// The one of this name: a new one, or where it is unfinished that; where it is finished, nothing is trained.
+    Named(&'a str),
+}
+
+impl Which<'_> {
+    /// Whether an unfinished run goes on.
+    pub(crate) fn resumes(self) -> bool {
+        self != Self::New
+    }
+}
+
 /// The right to a run's directory: that of an unfinished run, or of one to be made once it is known that it can begin.
 #[derive(Debug)]
 pub(crate) struct Claim<'a> {
     runs: &'a Runs,
+    which: Which<'a>,
     name: &'a str,
     toml: &'a str,
     unfinished: Option<ActiveRun>,
 }
 
 impl<'a> Claim<'a> {
-    /// With `resume` claims the latest unfinished run of exactly this recipe.
+    /// Claims the unfinished run that `which` means, if there is one.
     ///
     /// # Errors
-    /// If another process writes it, or it was computed in another arithmetic.
+    /// If another process writes it, or it was computed in another arithmetic; if the named one is of another recipe.
     pub(crate) fn new(
         runs: &'a Runs,
         (name, toml): (&'a str, &'a str),
         arithmetic: Arithmetic,
-        resume: bool,
+        which: Which<'a>,
         watcher: &mut dyn Watcher,
     ) -> Result<Self, Error> {
-        let unfinished = if resume { runs.unfinished(name, toml)? } else { None };
+        let unfinished = match which {
+            Which::New => None,
+            Which::Unfinished => runs.unfinished(name, toml)?,
+            Which::Named(run) => named(runs, run, toml)?,
+        };
         let unfinished = unfinished.map(Run::resume).transpose()?;
         if let Some(run) = &unfinished {
             check_arithmetic(arithmetic, run.run())?;
         }
-        if resume && unfinished.is_none() {
+        if which == Which::Unfinished && unfinished.is_none() {
             watcher.note(&nothing_to_resume(runs, name, toml)?);
         }
-        Ok(Self { runs, name, toml, unfinished })
+        Ok(Self { runs, which, name, toml, unfinished })
     }
 
     /// The batch that the unfinished run began with, if there is one and it has a saved state to go on from.
@@ -68,11 +91,32 @@ impl<'a> Claim<'a> {
 
     /// The run to write.
     pub(crate) fn take(self) -> Result<ActiveRun, Error> {
-        match self.unfinished {
-            Some(run) => Ok(run),
-            None => Ok(self.runs.create(self.name, self.toml)?),
-        }
+        Ok(match (self.unfinished, self.which) {
+            (Some(run), _) => run,
+            (None, Which::Named(run)) => self.runs.create_named(run, self.toml)?,
+            (None, Which::New | Which::Unfinished) => self.runs.create(self.name, self.toml)?,
+        })
     }
+}
+
+/// The run called `name`, which has to be one of this recipe.
+fn named(runs: &Runs, name: &str, toml: &str) -> Result<Option<Run>, Error> {
+    let Some(run) = runs.find(name)? else { return Ok(None) };
+    match difference_of(&run, toml)? {
+        None => Ok(Some(run)),
+        Some(why) => Err(Error::Setting { key: "--run", problem: format!("{name} is there, but {why}") }),
+    }
+}
+
+/// How the recipe of `run` differs from `toml`.
+fn difference_of(run: &Run, toml: &str) -> Result<Option<String>, Error> {
+    let path = run.recipe_path();
+    let theirs = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read", source })?;
+    let words = || {
+        difference(&theirs, toml)
+            .map_or_else(|| "its recipe is written otherwise".to_owned(), |difference| difference.to_string())
+    };
+    Ok((theirs != toml).then(words))
 }
 
 /// The batch that a run began with, if it has a saved state to go on from.
@@ -104,11 +148,9 @@ pub(crate) fn check_arithmetic(arithmetic: Arithmetic, run: &Run) -> Result<(), 
 /// Why `resume` starts a run: there is no unfinished one, or the one there is has another recipe.
 fn nothing_to_resume(runs: &Runs, name: &str, toml: &str) -> Result<String, Error> {
     let mut words = "no unfinished run of this recipe; starting one".to_owned();
-    if let Some(other) = runs.unfinished_of_any_recipe(name)? {
-        let path = other.recipe_path();
-        let theirs = std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read", source })?;
-        let why = difference(&theirs, toml)
-            .map_or_else(|| "its recipe is written otherwise".to_owned(), |difference| difference.to_string());
+    if let Some(other) = runs.unfinished_of_any_recipe(name)?
+        && let Some(why) = difference_of(&other, toml)?
+    {
         words.push_str(&format!(" ({} is unfinished, but {why})", other.name()));
     }
     Ok(words)

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use gyeol_engine::{Isa, config::Select};
 use gyeol_eval::Summary;
 use gyeol_pipeline::{
-    Estimate, Overfitting, Prepared, RefitFrom, Trained, estimate,
+    Estimate, Overfitting, Prepared, RefitFrom, Trained, Which, estimate,
     hub::HubOptions,
     recipe::Recipe,
     refit,
@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::evaluate;
 use crate::{
     args::Global,
+    controlled::Controlled,
     exit::{Interrupted, Mistake},
     output::{self, Output},
     watcher::Console,
@@ -54,6 +55,14 @@ pub(crate) struct Args {
     /// Check everything and estimate time, memory and disk; train nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// The run to write, by name: made, gone on with, or left as it is where it is finished
+    #[arg(long, hide = true, value_name = "NAME", conflicts_with_all = ["seeds", "resume"])]
+    pub(crate) run: Option<String>,
+
+    /// Tell of each evaluation on standard output, and go on or stop as standard input answers
+    #[arg(long, hide = true, requires = "run")]
+    pub(crate) controlled: bool,
 }
 
 /// [`RefitFrom`] as on the command line.
@@ -94,6 +103,9 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         recipe = refit(recipe, run, from, &Runs::new(&global.home))?;
     }
     let isa = Isa::detect()?;
+    if args.controlled {
+        return controlled(args, recipe, isa, global, output);
+    }
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
     if args.dry_run {
@@ -108,6 +120,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         return Ok(Vec::new());
     }
     let runs = Runs::new(&global.home);
+    let which = which(args);
     let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
     let mut finished = Vec::new();
     for (index, &seed) in seeds.iter().enumerate() {
@@ -124,7 +137,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
             finished.push((seed, report));
             continue;
         }
-        match train(&prepared, &runs, args.resume, &mut watcher)? {
+        match train(&prepared, &runs, which, &mut watcher)? {
             Trained::Finished(report) => finished.push((seed, *report)),
             Trained::Interrupted { run, step } => {
                 watcher.finish();
@@ -149,6 +162,24 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         output.text(&seeds.tell())?
     }
     Ok(seeds.scores.into_iter().map(|score| score.run).collect())
+}
+
+fn which(args: &Args) -> Which<'_> {
+    match (&args.run, args.resume) {
+        (Some(run), _) => Which::Named(run),
+        (None, true) => Which::Unfinished,
+        (None, false) => Which::New,
+    }
+}
+
+/// One run under the control of another process, which reads from its directory what came of it.
+fn controlled(args: &Args, recipe: Recipe, isa: Isa, global: &Global, output: &Output) -> Result<Vec<String>> {
+    let mut watcher = Controlled::new(output)?;
+    let prepared = Prepared::new(recipe, isa, &global.home, &HubOptions::from_env(), &mut watcher)?;
+    match train(&prepared, &Runs::new(&global.home), which(args), &mut watcher)? {
+        Trained::Finished(report) => Ok(vec![report.run]),
+        Trained::Interrupted { .. } => Err(Interrupted { hint: None }.into()),
+    }
 }
 
 /// A seed given twice would be one result counted as two.

@@ -14,7 +14,7 @@ use super::{METRIC, TASK, rows};
 use crate::observer::{Measured, Scorer, value_of};
 use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
-use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
+use crate::session::{Claim, Fitted, Job, Session, Trained, Which, best_step, stopped};
 use crate::totals::Totals;
 use crate::train::describe_tokens;
 use crate::{Arithmetic, Error, Watcher, process};
@@ -149,7 +149,8 @@ impl MaskedLmRun<'_> {
 
     /// Trains in a new run of `runs`, or with `resume` in the latest unfinished one.
     pub(super) fn train(&self, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
-        let claim = Claim::new(runs, (self.name, &self.toml), self.arithmetic, resume, watcher)?;
+        let which = if resume { Which::Unfinished } else { Which::New };
+        let claim = Claim::new(runs, (self.name, &self.toml), self.arithmetic, which, watcher)?;
         watcher.phase("loading weights");
         let mut config = self.encoder.clone();
         if let Some(dropout) = self.dropout {

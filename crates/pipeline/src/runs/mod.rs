@@ -76,10 +76,22 @@ impl Runs {
     /// Makes, or makes again where a process died before its recipe was written, the run of fold `fold` (from 1) of
     /// `parent`: `<parent>-fold-<fold>`. Only for the holder of the parent's lock.
     pub(crate) fn create_fold(&self, parent: &str, fold: u32, recipe_toml: &str) -> Result<ActiveRun, RunError> {
-        let name = run::fold_name(parent, fold);
-        let dir = self.root.join(&name);
+        self.create_named(&run::fold_name(parent, fold), recipe_toml)
+    }
+
+    /// Makes, or makes again where a process died before its recipe was written, the run called `name`.
+    pub(crate) fn create_named(&self, name: &str, recipe_toml: &str) -> Result<ActiveRun, RunError> {
+        let dir = self.root.join(name);
         fs::create_dir_all(&dir).map_err(RunError::io("create the directory", &dir))?;
-        ActiveRun::begin(Run::at(dir, name), recipe_toml)
+        ActiveRun::begin(Run::at(dir, name.to_owned()), recipe_toml)
+    }
+
+    /// What came of the run called `name`, if there is one, it is of exactly this recipe and has finished.
+    pub(crate) fn report_of(&self, name: &str, recipe_toml: &str) -> Result<Option<Report>, RunError> {
+        match self.find(name)? {
+            Some(run) if run.is_of(recipe_toml)? && run.status()? == Status::Finished => run.report(),
+            _ => Ok(None),
+        }
     }
 
     /// The run called `name`, if there is one.
@@ -117,32 +129,30 @@ impl Runs {
     ///
     /// A run that another process is writing counts; taking it with [`Run::resume`] then says who holds it.
     pub fn unfinished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
-        self.latest(recipe_name, |text| text == recipe_toml, |status| status != Status::Finished)
+        self.latest(recipe_name, Some(recipe_toml), |status| status != Status::Finished)
     }
 
     /// The latest run of that recipe name that has not finished, whatever is in its recipe.
     pub fn unfinished_of_any_recipe(&self, recipe_name: &str) -> Result<Option<Run>, RunError> {
-        self.latest(recipe_name, |_| true, |status| status != Status::Finished)
+        self.latest(recipe_name, None, |status| status != Status::Finished)
     }
 
     /// The latest run of exactly this resolved recipe that has finished.
     pub fn finished(&self, recipe_name: &str, recipe_toml: &str) -> Result<Option<Run>, RunError> {
-        self.latest(recipe_name, |text| text == recipe_toml, |status| status == Status::Finished)
+        self.latest(recipe_name, Some(recipe_toml), |status| status == Status::Finished)
     }
 
     fn latest(
         &self,
         recipe_name: &str,
-        same: impl Fn(&str) -> bool,
+        recipe_toml: Option<&str>,
         wanted: impl Fn(Status) -> bool,
     ) -> Result<Option<Run>, RunError> {
         for (_, name) in self.numbers(recipe_name)?.into_iter().rev() {
             let run = Run::at(self.root.join(&name), name);
-            let path = run.recipe_path();
-            let fits = match fs::read_to_string(&path) {
-                Ok(text) => same(&text),
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => false,
-                Err(error) => return Err(RunError::io("read", &path)(error)),
+            let fits = match recipe_toml {
+                Some(toml) => run.is_of(toml)?,
+                None => run.recipe_path().is_file(),
             };
             if fits && wanted(run.status()?) {
                 return Ok(Some(run));

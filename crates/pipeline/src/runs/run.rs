@@ -72,6 +72,16 @@ impl Run {
         Some((parent, fold))
     }
 
+    /// Whether it is one of exactly this resolved recipe.
+    pub(crate) fn is_of(&self, recipe_toml: &str) -> Result<bool, RunError> {
+        let path = self.recipe_path();
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text == recipe_toml),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Ok(false),
+            Err(error) => Err(RunError::io("read", &path)(error)),
+        }
+    }
+
     /// The resolved recipe.
     pub fn recipe_path(&self) -> PathBuf {
         self.dir.join(files::RECIPE)

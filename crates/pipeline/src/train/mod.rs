@@ -21,18 +21,23 @@ use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
 use crate::refit::Refit;
 use crate::runs::{ActiveRun, AverageScore, Report, Run, Runs, SourceScores};
-use crate::session::{Claim, Fitted, Job, Session, Trained, best_step, stopped};
+use crate::session::{Claim, Fitted, Job, Session, Trained, Which, best_step, stopped};
 use crate::totals::{Totals, rate};
 use crate::{Error, Watcher, class_shares, class_weights, frozen, process};
 
-/// Trains `prepared` in a new run of `runs`, or with `resume` in its latest unfinished one; with `[folds]` a run for each
-/// fold besides.
+/// Trains `prepared` in the run of `runs` that `which` means; with `[folds]` a run for each fold besides.
 ///
 /// # Errors
-/// Whatever goes wrong on the way; the run directory then says so too, and `resume` continues from its last state.
-pub fn train(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+/// Whatever goes wrong on the way; the run directory then says so too, and can go on from its last state.
+pub fn train(prepared: &Prepared, runs: &Runs, which: Which<'_>, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
-    let claim = Claim::new(runs, (name, &toml), prepared.arithmetic, resume, watcher)?;
+    if let Which::Named(run) = which
+        && let Some(report) = runs.report_of(run, &toml)?
+    {
+        return Ok(Trained::Finished(Box::new(report)));
+    }
+    let resume = which.resumes();
+    let claim = Claim::new(runs, (name, &toml), prepared.arithmetic, which, watcher)?;
     // Before a new run is made: a checkpoint that does not fit leaves none behind.
     let adapted = match &prepared.recipe.adapt {
         Some(_) if !prepared.starts_from_best() => match adapt(prepared, runs, resume, watcher)? {
