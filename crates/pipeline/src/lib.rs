@@ -3,6 +3,7 @@
 //! What a step does lives in the crate of that step; what is here is the [`recipe`] that names the choices, the [`hub`]
 //! that finds a base model, the [`runs`] directory a run is kept in, and the functions that walk the route.
 
+mod appender;
 mod arithmetic;
 mod class_shares;
 mod class_weights;

@@ -505,8 +505,8 @@ pub(crate) fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut 
 
 fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
     let metric = recipe.metric.unwrap_or_else(|| Metric::default_for(task));
-    if !metric.applies_to(task) {
-        let fitting: Vec<&str> = Metric::for_task(task).map(|metric| metric.name()).collect();
+    if !metric.selects_for(task) {
+        let fitting: Vec<&str> = Metric::ALL.iter().filter(|m| m.selects_for(task)).map(|m| m.name()).collect();
         let problem = format!("{metric} is not a metric of {task}; use {}", fitting.join(", "));
         return Err(Error::Setting { key: "metric", problem });
     }

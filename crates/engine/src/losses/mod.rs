@@ -74,6 +74,17 @@ impl Loss {
     }
 }
 
+impl Loss {
+    /// The mean loss of rows by `outputs` (`[rows, n]`); `None` of no row, or where none of them weighs anything.
+    ///
+    /// # Panics
+    /// If the loss does not fit the targets; the recipe is checked for that before training.
+    pub fn mean(&self, outputs: &[f32], targets: &Targets) -> Option<f64> {
+        let total = self.total_weight(targets);
+        (total > 0.0).then(|| loss(self, outputs, targets, 0.0).0 / total)
+    }
+}
+
 /// The sum of the losses of the rows, and the gradient of `outputs` (`[rows, n]`) of `weight` times that sum: with `weight`
 /// one over [`Loss::total_weight`] it is that of the mean, also where the rows are a part of those averaged over.
 ///

@@ -41,6 +41,9 @@ pub enum Metric {
     /// Mean negative log-likelihood in nats, of label sets a decision, without weights, smoothing or focus; from 0,
     /// lower is better.
     LogLoss,
+    /// What training minimises, of the validation rows, with all its weights and parameters; lower is better. Predictions alone
+    /// do not tell it: it is measured by who trains.
+    Loss,
     /// Linear correlation; −1 to 1, higher is better.
     Pearson,
     /// Rank correlation; −1 to 1, higher is better.
@@ -51,8 +54,16 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order reports list them.
-    pub const ALL: [Self; 7] =
-        [Self::Accuracy, Self::MicroF1, Self::MacroF1, Self::LogLoss, Self::Pearson, Self::Spearman, Self::Rmse];
+    pub const ALL: [Self; 8] = [
+        Self::Accuracy,
+        Self::MicroF1,
+        Self::MacroF1,
+        Self::LogLoss,
+        Self::Loss,
+        Self::Pearson,
+        Self::Spearman,
+        Self::Rmse,
+    ];
 
     /// The name recipes and reports use.
     pub fn name(self) -> &'static str {
@@ -61,6 +72,7 @@ impl Metric {
             Self::MicroF1 => "micro_f1",
             Self::MacroF1 => "macro_f1",
             Self::LogLoss => "log_loss",
+            Self::Loss => "loss",
             Self::Pearson => "pearson",
             Self::Spearman => "spearman",
             Self::Rmse => "rmse",
@@ -71,18 +83,24 @@ impl Metric {
     pub fn higher_is_better(self) -> bool {
         match self {
             Self::Accuracy | Self::MicroF1 | Self::MacroF1 | Self::Pearson | Self::Spearman => true,
-            Self::LogLoss | Self::Rmse => false,
+            Self::LogLoss | Self::Loss | Self::Rmse => false,
         }
     }
 
-    /// Whether the metric says anything about `task`. Where one class is right the micro-averaged F1 is the accuracy, and
+    /// Whether the metric scores predictions of `task`. Where one class is right the micro-averaged F1 is the accuracy, and
     /// is not told twice.
     pub fn applies_to(self, task: Task) -> bool {
         match self {
             Self::Accuracy | Self::MacroF1 | Self::LogLoss => task != Task::Regression,
             Self::MicroF1 => task == Task::MultiLabel,
+            Self::Loss => false,
             Self::Pearson | Self::Spearman | Self::Rmse => task == Task::Regression,
         }
+    }
+
+    /// Whether a training of `task` can be judged by it: by those of its predictions, and by its loss.
+    pub fn selects_for(self, task: Task) -> bool {
+        self.applies_to(task) || self == Self::Loss
     }
 
     /// The metrics of a task, in the order reports list them.

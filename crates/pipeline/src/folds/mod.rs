@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use gyeol_data::{FoldsConfig, Task};
 use gyeol_engine::TrainPlan;
-use gyeol_eval::{Form, Predictions, Summary};
+use gyeol_eval::{Form, Metric, Predictions, Summary};
 
 use crate::prepare::{Prepared, go_on};
 use crate::recipe::Recipe;
@@ -206,11 +206,13 @@ impl Folds<'_> {
         let (rows, seconds) =
             reports.iter().map(predicted).fold((0.0, 0.0), |(rows, seconds), (r, s)| (rows + r, seconds + s));
         let best_steps = sum(|report| report.best_step as f64);
+        let mut metrics = by_name(scored.metrics());
+        metrics.extend(loss(reports));
         Ok(Report {
             run: run.name().to_owned(),
-            score: scored.metrics().get(prepared.metric),
+            score: metrics.get(prepared.metric.name()).copied().flatten(),
             metric: prepared.metric.to_string(),
-            metrics: by_name(scored.metrics()),
+            metrics,
             sources: source_scores(&scored),
             class_shares,
             class_weights: class_weights::by_label(prepared),
@@ -265,6 +267,15 @@ fn stopped(reports: &[Report]) -> Option<String> {
     let told = |report: &Report| report.stopped.as_ref().map(|why| format!("{}: {why}", report.run));
     let folds: Vec<String> = reports.iter().filter_map(told).collect();
     (!folds.is_empty()).then(|| folds.join("; "))
+}
+
+/// The mean training loss of the held-out rows, where the folds tell it: each fold's by its own weights.
+fn loss(reports: &[Report]) -> Option<(String, Option<f64>)> {
+    let name = Metric::Loss.name();
+    let rows: u64 = reports.iter().map(|report| report.valid_rows).sum();
+    let of = |report: &Report| Some((*report.metrics.get(name)?)? * report.valid_rows as f64 / rows as f64);
+    let told = reports.iter().any(|report| report.metrics.contains_key(name));
+    told.then(|| (name.to_owned(), reports.iter().map(of).sum()))
 }
 
 fn fold_score(report: &Report) -> FoldScore {

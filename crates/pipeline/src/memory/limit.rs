@@ -13,10 +13,10 @@ use bytesize::ByteSize;
 use crate::Error;
 
 /// The environment variable that says it instead, as in `2GiB`.
-pub(super) const VARIABLE: &str = "GYEOL_MEMORY";
+pub(crate) const VARIABLE: &str = "GYEOL_MEMORY";
 
 /// Bytes a run may take; `None` if nobody knows.
-pub(super) fn available() -> Result<Option<u64>, Error> {
+pub(crate) fn available() -> Result<Option<u64>, Error> {
     match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => parse(&text).map(Some),
         _ => Ok(of_system(Path::new("/"))),

@@ -3,6 +3,8 @@
 
 mod limit;
 
+pub(crate) use limit::{VARIABLE, available};
+
 use bytesize::ByteSize;
 use gyeol_engine::config::{Optimizer, TrainConfig};
 use gyeol_engine::{Memory, Model};

@@ -53,10 +53,11 @@ impl Recipe {
 
     fn check_metric(&self) -> Result<(), Problem> {
         let (Some(metric), Some(task)) = (self.metric, self.task()) else { return Ok(()) };
-        if metric.applies_to(task) {
+        if metric.selects_for(task) {
             return Ok(());
         }
-        let fitting: Vec<_> = gyeol_eval::Metric::for_task(task).map(gyeol_eval::Metric::name).collect();
+        let fitting = gyeol_eval::Metric::ALL.iter().filter(|metric| metric.selects_for(task));
+        let fitting: Vec<_> = fitting.map(|metric| metric.name()).collect();
         let name = metric.name();
         Err(("metric".into(), format!("{name} is not a metric of {task}; use one of {}", fitting.join(", "))))
     }

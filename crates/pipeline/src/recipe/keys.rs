@@ -54,6 +54,17 @@ pub(super) const PRETRAINING: Schema = Schema {
     ],
 };
 
+/// Every key of a recipe, with its table in front.
+pub(crate) fn recipe_keys() -> Vec<String> {
+    let tables: Vec<&str> = RECIPE.tables.iter().map(|(table, _)| *table).collect();
+    let keys = |(table, names): &(&'static str, Keys)| {
+        let keys = names().iter().filter(|key| !(table.is_empty() && tables.contains(key)));
+        let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };
+        keys.map(|key| format!("{prefix}{key}")).collect::<Vec<_>>()
+    };
+    RECIPE.tables.iter().flat_map(keys).collect()
+}
+
 impl Schema {
     /// The keys of a table; `None` for one that this kind of recipe does not have.
     pub(super) fn known(&self, table: &str) -> Option<&'static [&'static str]> {

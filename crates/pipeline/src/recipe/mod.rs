@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub(crate) use difference::difference;
 pub use error::RecipeError;
 pub use guard::{GuardRule, NoGuard};
+pub(crate) use keys::recipe_keys;
 pub(crate) use loss::check_loss;
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;

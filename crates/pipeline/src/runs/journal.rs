@@ -1,16 +1,14 @@
 //! Reading and appending `events.jsonl`.
 //!
-//! A process may die in the middle of a line. Whoever appends next first ends that line, so that what follows is whole;
-//! readers pass over a line that is not an event.
+//! How a line is written is in `appender`; readers pass over a line that is not an event.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    fs, io,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{Event, EventKind, RunError};
+use crate::appender::{Appender, now};
 
 /// The events of a run that count, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -96,55 +94,22 @@ impl Journal {
 
 /// The end of a journal, open for appending.
 #[derive(Debug)]
-pub(super) struct JournalWriter {
-    path: PathBuf,
-    file: File,
-    /// The file ends inside a line, after a crash or a failed write.
-    torn: bool,
-}
+pub(super) struct JournalWriter(Appender);
 
 impl JournalWriter {
     /// Opens the journal at `path`, or starts it.
     pub(super) fn open(path: PathBuf) -> Result<Self, RunError> {
-        let mut file =
-            File::options().create(true).append(true).read(true).open(&path).map_err(RunError::io("open", &path))?;
-        let torn = ends_inside_a_line(&mut file).map_err(RunError::io("read the end of", &path))?;
-        Ok(Self { path, file, torn })
+        let opened = Appender::open(path.clone());
+        Ok(Self(opened.map_err(RunError::io("open", &path))?))
     }
 
     /// Appends one event, stamped with the present time, and hands it to the operating system before returning.
     pub(super) fn append(&mut self, kind: EventKind) -> Result<Event, RunError> {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64());
         let milestone = kind.is_milestone();
-        // Milliseconds are enough for people, and keep lines short.
-        let event = Event { time: (time * 1e3).round() / 1e3, kind };
-        let written = self.write_line(&event).and_then(|()| if milestone { self.file.sync_data() } else { Ok(()) });
-        written.map_err(RunError::io("append an event to", &self.path))?;
+        let event = Event { time: now(), kind };
+        self.0.append(&event, milestone).map_err(RunError::io("append an event to", self.0.path()))?;
         Ok(event)
     }
-
-    fn write_line(&mut self, event: &Event) -> io::Result<()> {
-        let mut line = Vec::with_capacity(160);
-        if self.torn {
-            line.push(b'\n');
-        }
-        serde_json::to_writer(&mut line, event)?;
-        line.push(b'\n');
-        self.torn = true;
-        self.file.write_all(&line)?;
-        self.torn = false;
-        Ok(())
-    }
-}
-
-fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(false);
-    }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last[0] != b'\n')
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{RunError, files};
 
 /// The right to write a run; given up when dropped.
 #[derive(Debug)]
-pub(super) struct RunLock {
+pub(crate) struct RunLock {
     _file: File,
 }
 
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 impl RunLock {
     /// Takes the lock of the run in `dir` and writes this process's id into it.
-    pub(super) fn acquire(dir: &Path, run: &str) -> Result<Self, RunError> {
+    pub(crate) fn acquire(dir: &Path, run: &str) -> Result<Self, RunError> {
         let path = dir.join(files::LOCK);
         let mut file = File::options()
             .create(true)
@@ -52,7 +52,7 @@ impl RunLock {
     }
 
     /// Whether some process holds the lock of the run in `dir`.
-    pub(super) fn is_held(dir: &Path) -> Result<bool, RunError> {
+    pub(crate) fn is_held(dir: &Path) -> Result<bool, RunError> {
         let path = dir.join(files::LOCK);
         let file = match File::open(&path) {
             Ok(file) => file,

@@ -8,7 +8,7 @@ mod error;
 mod events;
 mod files;
 mod journal;
-mod lock;
+pub(crate) mod lock;
 mod report;
 mod run;
 mod summary;

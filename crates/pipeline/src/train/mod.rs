@@ -9,8 +9,8 @@ use gyeol_data::{Cleaner, Targets, Task};
 use gyeol_engine::config::{Init, TokenStart};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{GyeolJson, SentenceDirectory, Weights, write_config, write_directory};
-use gyeol_engine::{Averaged, HeadKind, KeptCheckpoint, KeptRows, LoadReport, Model, NewTokens, Outcome};
-use gyeol_eval::{Form, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
+use gyeol_engine::{Averaged, HeadKind, KeptCheckpoint, KeptRows, LoadReport, Loss, Model, NewTokens, Outcome};
+use gyeol_eval::{Form, Metric, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
 use crate::course::{Overfitting, best_of_all};
 use crate::division::Division;
@@ -95,13 +95,25 @@ struct Validation<'a> {
 impl Scorer for Validation<'_> {
     fn measure(&mut self, outputs: &[f32]) -> Result<Measured, Error> {
         let Some(targets) = &self.truth else { return Ok(Measured::new()) };
+        let loss = told_loss(self.prepared, outputs, targets);
         let mut outputs = outputs_of(self.prepared, outputs.to_vec());
         if let (Outputs::Scores(scores), Some([low, high])) = (&mut outputs, self.prepared.recipe.data.score_range) {
             scores.iter_mut().for_each(|score| *score = score.clamp(low as f32, high as f32));
         }
         let metrics = MetricValues::measure(&outputs, truth(targets))?;
-        Ok(metrics.iter().map(|(metric, value)| (metric.to_string(), value)).collect())
+        Ok(metrics.iter().map(|(metric, value)| (metric.to_string(), value)).chain(loss).collect())
     }
+}
+
+/// The training loss of the validation rows, by name, unless it is the log loss under another name.
+fn told_loss(prepared: &Prepared, outputs: &[f32], targets: &Targets) -> Option<(String, Option<f64>)> {
+    let plain = matches!(&prepared.loss, Loss::CrossEntropy(of) if of.weights.is_none() && of.label_smoothing == 0.0);
+    if plain && prepared.metric != Metric::Loss {
+        return None;
+    }
+    let scaled = prepared.score_scale().map(|scale| scale.scaled(targets));
+    let loss = prepared.loss.mean(outputs, scaled.as_ref().unwrap_or(targets));
+    Some((Metric::Loss.to_string(), loss.filter(|loss| !loss.is_nan())))
 }
 
 impl Tuning<'_> {
@@ -151,10 +163,12 @@ impl Tuning<'_> {
         };
         let id_column = id_column(prepared.recipe.data.id.as_deref());
         let mut scored = None;
+        let mut loss = None;
         if let Some(valid) = prepared.valid_set() {
             let outputs = predict("validating", valid.tokens, valid.rows, &mut *self.session.watcher)?;
-            let predictions = predictions(prepared, id_column, prepared.valid_ids(), outputs)?;
             let targets = valid.targets.select(valid.rows);
+            loss = told_loss(prepared, &outputs, &targets);
+            let predictions = predictions(prepared, id_column, prepared.valid_ids(), outputs)?;
             scored = Some(gyeol_eval::evaluate(&predictions, truth(&targets), valid_sources(prepared).as_deref(), 0)?);
             predictions.write(&self.session.run.run().valid_path(), Form::Predictions)?;
         }
@@ -170,11 +184,12 @@ impl Tuning<'_> {
         }
         let metrics = scored.as_ref().map(Scored::metrics);
         let mut by_name = metrics.map(by_name).unwrap_or_default();
+        by_name.extend(loss);
         by_name.extend(averaged_metric(prepared, outcome));
         let smaller = Some(self.fit.batch).filter(|batch| *batch != BatchShape::of(&prepared.recipe.train));
         let report = Report {
             run: self.session.run.run().name().to_owned(),
-            score: metrics.and_then(|metrics| metrics.get(prepared.metric)),
+            score: by_name.get(prepared.metric.name()).copied().flatten(),
             metric: prepared.metric.to_string(),
             metrics: by_name,
             sources: scored.as_ref().map(source_scores).unwrap_or_default(),

@@ -1,0 +1,183 @@
+//! What a sweep is: everything its trials depend on, as it is written into `sweep.json`.
+
+use std::path::{Path, PathBuf};
+
+use gyeol_data::fingerprint;
+use gyeol_eval::Metric;
+use gyeol_tune::pruners::{Halving, Hyperband, Median, Never, Pruner};
+use gyeol_tune::samplers::{Bayes, Gp, Sampler, Sobol, Tpe, Uniform};
+use gyeol_tune::study::{Goal, Origin, Settings, Study};
+use gyeol_tune::sweep_file::{EarlyTerminate, Method, SweepFile};
+use gyeol_tune::{Assignment, Space};
+use serde::{Deserialize, Serialize};
+
+use super::{SweepError, names};
+use crate::recipe::Recipe;
+
+/// What a sweep is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Its name without the number.
+    pub name: String,
+    /// When it was made, in seconds since 1970 (UTC).
+    pub created: f64,
+    /// The path of the sweep file, for messages.
+    pub path: PathBuf,
+    /// The sweep file's text.
+    pub file: String,
+    /// The resolved recipe that trials start from, with the sweep's metric in it.
+    pub recipe: String,
+    /// What trials are compared by.
+    pub metric: SweepMetric,
+    /// Samples and prunes, where the file's own are overridden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The same of the pruner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruner: Option<PrunerChoice>,
+    /// Keys the sampler.
+    pub seed: u64,
+    /// How many of the best trials are run again.
+    pub finalists: usize,
+    /// With which seeds.
+    pub seeds: Vec<u64>,
+    /// What is tried before the sampler is asked.
+    pub given: Vec<(Origin, Assignment)>,
+}
+
+/// What trials are compared by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepMetric {
+    /// The recipe's metric: it is what evaluations tell, and selects the checkpoint.
+    pub metric: Metric,
+    /// Whether a trial's score is that of the mean of its checkpoints' weights (`accuracy_swa`).
+    pub averaged: bool,
+    /// Which way it improves.
+    pub goal: Goal,
+}
+
+impl SweepMetric {
+    /// The name in a run's report.
+    pub fn name(&self) -> String {
+        if self.averaged { format!("{}_swa", self.metric) } else { self.metric.to_string() }
+    }
+}
+
+/// A pruner named on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrunerChoice {
+    /// Every trial runs to its end.
+    None,
+    /// W&B's hyperband, which stops.
+    Hyperband,
+    /// Successive halving, which pauses and goes on.
+    Halving,
+    /// Worse than the median of the others.
+    Median,
+}
+
+impl Spec {
+    /// What makes two sweeps the same: whatever decides about their trials but the trials of an earlier one.
+    pub fn identity(&self) -> String {
+        let words = |part: &dyn std::fmt::Debug| format!("{part:?}");
+        let parts = [
+            self.name.clone(),
+            self.file.clone(),
+            self.recipe.clone(),
+            words(&self.metric),
+            words(&self.method),
+            words(&self.pruner),
+            self.seed.to_string(),
+        ];
+        fingerprint(&parts.each_ref().map(String::as_str))
+    }
+
+    /// The sweep file, read.
+    pub fn sweep_file(&self) -> Result<SweepFile, SweepError> {
+        Ok(SweepFile::parse(&self.path, &self.file)?)
+    }
+
+    /// The method, by name.
+    pub fn method(&self, file: &SweepFile) -> String {
+        self.method.clone().unwrap_or_else(|| file.method.name().to_owned())
+    }
+
+    /// The sweep before anything has happened.
+    pub(super) fn study(&self) -> Result<Study, SweepError> {
+        let file = self.sweep_file()?;
+        let method = match &self.method {
+            Some(name) => Method::from_name(name).ok_or_else(|| self.unfit(format!("no method \"{name}\"")))?,
+            None => file.method,
+        };
+        let sampler: Option<Box<dyn Sampler>> = match method {
+            Method::Grid => None,
+            Method::Random => Some(Box::new(Uniform)),
+            Method::Sobol => Some(Box::new(Sobol)),
+            Method::Bayes => Some(Box::new(Bayes)),
+            Method::Tpe => Some(Box::new(Tpe::default())),
+            Method::Gp => Some(Box::new(Gp)),
+        };
+        let settings = Settings {
+            goal: self.metric.goal,
+            seed: self.seed,
+            finalists: self.finalists,
+            seeds: self.seeds.clone(),
+        };
+        let pruner = self.build_pruner(file.early_terminate.as_ref())?;
+        Ok(Study::new(file.space, settings, sampler, pruner, self.given.clone()))
+    }
+
+    fn build_pruner(&self, file: Option<&EarlyTerminate>) -> Result<Box<dyn Pruner>, SweepError> {
+        let wrong = |error: gyeol_tune::pruners::InvalidRungs| self.unfit(format!("early_terminate: {error}"));
+        let chosen = match self.pruner {
+            None => file.cloned(),
+            Some(PrunerChoice::None) => None,
+            Some(PrunerChoice::Hyperband) => Some(EarlyTerminate::hyperband()),
+            Some(PrunerChoice::Halving) => Some(EarlyTerminate::halving()),
+            Some(PrunerChoice::Median) => Some(EarlyTerminate::median()),
+        };
+        Ok(match chosen {
+            None => Box::new(Never),
+            _ => todo!("{wrong:?}", wrong = wrong as fn(_) -> _),
+        })
+    }
+
+    fn unfit(&self, problem: String) -> SweepError {
+        SweepError::Unfit { path: self.path.clone(), problem }
+    }
+
+    /// The recipe that trials start from.
+    pub fn recipe(&self) -> Result<Recipe, SweepError> {
+        Ok(Recipe::parse(Path::new("recipe.toml"), &self.recipe, &[])?)
+    }
+
+    /// What is laid over the recipe for a trial: nothing for the recipe as it stands.
+    pub fn sets(&self, origin: Origin, assignment: &Assignment, space: &Space) -> Result<Vec<String>, SweepError> {
+        match origin {
+            Origin::Recipe => Ok(Vec::new()),
+            Origin::Earlier | Origin::Sampler => sets(&self.path, assignment, space, &self.recipe()?),
+        }
+    }
+}
+
+/// What is laid over `recipe` to give its keys the values of an assignment.
+pub(super) fn sets(path: &Path, assignment: &Assignment, space: &Space, recipe: &Recipe) -> Result<Vec<String>, SweepError> {
+    let wrong = |parameter: &str, problem| SweepError::Parameter {
+        path: path.to_owned(),
+        parameter: parameter.to_owned(),
+        problem,
+    };
+    let mut varied = Vec::new();
+    for parameter in space.parameters() {
+        varied.push(names::recipe_key(&parameter.name).map_err(|problem| wrong(&parameter.name, problem))?);
+    }
+    let mut sets = Vec::new();
+    for (name, value) in assignment {
+        let key = names::recipe_key(name).map_err(|problem| wrong(name, problem))?;
+        let companion = names::companion(key, recipe, &varied).map_err(|problem| wrong(name, format!("{key} {problem}")))?;
+        sets.extend(companion.map(|(key, value)| format!("{key}={value}")));
+        sets.push(names::set(key, value).map_err(|problem| wrong(name, problem))?);
+    }
+    Ok(sets)
+}
