@@ -4,6 +4,7 @@
 //! Everything here is a function of the history it is given and of a seed: nothing trains, nothing is written, no clock is
 //! read. So a search that was killed goes on as if it had not been.
 
+mod nearest;
 pub mod pruners;
 pub mod samplers;
 pub mod space;
