@@ -5,6 +5,7 @@
 //! read. So a search that was killed goes on as if it had not been.
 
 pub mod fidelity;
+mod nearest;
 pub mod pruners;
 pub mod samplers;
 pub mod space;

@@ -8,8 +8,8 @@ pub type Point = Vec<f64>;
 pub struct Dimension {
     /// How its coordinate is to be read.
     pub kind: Kind,
-    /// When it is there at all; absent: always.
-    pub condition: Option<Condition>,
+    /// When it is there at all: while all of these hold, so always where there are none.
+    pub conditions: Vec<Condition>,
 }
 
 /// How a coordinate is to be read.
@@ -29,13 +29,22 @@ pub enum Kind {
     },
 }
 
-/// A dimension is active only while another one, before it, is active and has one of some levels.
+/// Holds while another dimension, before the one it is of, is active and has one of some levels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// The index of the other dimension, [`Kind::Ordinal`] or [`Kind::Categorical`].
     pub dimension: usize,
-    /// The levels of it under which this one is active.
+    /// The levels of it under which the condition holds, in increasing order.
     pub levels: Vec<usize>,
+}
+
+impl Condition {
+    /// Whether it holds at a point whose inactive coordinates, up to the other dimension at least, are NaN.
+    pub fn holds(&self, dimensions: &[Dimension], point: &[f64]) -> bool {
+        let coordinate = point[self.dimension];
+        let level = dimensions[self.dimension].kind.level(coordinate);
+        !coordinate.is_nan() && self.levels.binary_search(&level).is_ok()
+    }
 }
 
 impl Kind {
@@ -80,13 +89,9 @@ impl Kind {
 
 /// Sets the coordinates of inactive dimensions to NaN.
 pub fn deactivate(dimensions: &[Dimension], point: &mut [f64]) {
-    for index in 0..dimensions.len() {
-        if let Some(condition) = &dimensions[index].condition {
-            let parent = point[condition.dimension];
-            let level = dimensions[condition.dimension].kind.level(parent);
-            if parent.is_nan() || !condition.levels.contains(&level) {
-                point[index] = f64::NAN;
-            }
+    for (index, dimension) in dimensions.iter().enumerate() {
+        if !dimension.conditions.iter().all(|condition| condition.holds(dimensions, point)) {
+            point[index] = f64::NAN;
         }
     }
 }
@@ -112,11 +117,11 @@ mod tests {
 
     #[test]
     fn what_hangs_on_an_inactive_dimension_is_inactive() {
-        let on = |dimension| Some(Condition { dimension, levels: vec![1] });
+        let on = |dimension| vec![Condition { dimension, levels: vec![1] }];
         let dimensions = [
-            Dimension { kind: Kind::Ordinal { levels: 2 }, condition: None },
-            Dimension { kind: Kind::Ordinal { levels: 2 }, condition: on(0) },
-            Dimension { kind: Kind::Continuous, condition: on(1) },
+            Dimension { kind: Kind::Ordinal { levels: 2 }, conditions: Vec::new() },
+            Dimension { kind: Kind::Ordinal { levels: 2 }, conditions: on(0) },
+            Dimension { kind: Kind::Continuous, conditions: on(1) },
         ];
         let active = |point: [f64; 3]| {
             let mut point = point.to_vec();
