@@ -8,8 +8,6 @@ mod event;
 mod next;
 mod settings;
 mod suggest;
-#[cfg(test)]
-mod tests;
 mod trial;
 
 use crate::{

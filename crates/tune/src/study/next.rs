@@ -58,10 +58,8 @@ impl Study {
         if self.running() {
             return Next::Wait;
         }
-        let wanted = self
-            .finalists()
-            .into_iter()
-            .flat_map(|trial| self.settings.seeds.iter().map(|seed| (trial.number, *seed)));
+        let wanted =
+            self.finalists().into_iter().flat_map(|trial| self.settings.seeds.iter().map(|seed| (trial.number, *seed)));
         let missing = |(trial, seed): &(u32, u64)| {
             !rerunning.contains(&(*trial, *seed))
                 && !self.reruns.iter().any(|rerun| (rerun.trial, rerun.seed) == (*trial, *seed))

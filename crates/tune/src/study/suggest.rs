@@ -26,7 +26,7 @@ impl Study {
         let tried: HashSet<String> = self.trials.iter().map(|trial| written(&trial.assignment)).collect();
         let new = |assignment: &Assignment| !tried.contains(&written(assignment));
         let Some(sampler) = &self.sampler else {
-            return Some((Origin::Sampler, self.space.grid().find(new)?));
+            return Some((Origin::Sampler, self.space.grid()?.find(new)?));
         };
         let dimensions = self.space.dimensions();
         let history = self.observations();
@@ -37,16 +37,15 @@ impl Study {
         };
         let suggested = (0..ATTEMPTS).map(|attempt| draw(&**sampler, attempt)).find(new);
         let by_chance = || (ATTEMPTS..CHANCES).map(|attempt| draw(&Uniform, attempt)).find(new);
-        let left_over = || self.space.size().and_then(|_| self.space.grid().find(new));
+        let left_over = || self.space.grid()?.find(new);
         Some((Origin::Sampler, suggested.or_else(by_chance).or_else(left_over)?))
     }
 
     /// The history as samplers see it: without trials at values that the space does not know.
     fn observations(&self) -> Vec<Observation> {
         let outcomes = fidelity::outcomes(&self.curves());
-        let observation = |(trial, outcome): (&Trial, _)| {
-            Some(Observation { point: self.space.encode(&trial.assignment)?, outcome })
-        };
+        let observation =
+            |(trial, outcome): (&Trial, _)| Some(Observation { point: self.space.encode(&trial.assignment)?, outcome });
         self.trials.iter().zip(outcomes).filter_map(observation).collect()
     }
 }
