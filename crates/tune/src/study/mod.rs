@@ -8,6 +8,8 @@ mod event;
 mod next;
 mod settings;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use crate::{
