@@ -8,7 +8,7 @@ use gyeol_engine::device::AllocationError;
 use gyeol_engine::hf::HfError;
 use gyeol_eval::EvalError;
 
-use crate::{hub::HubError, recipe::RecipeError, runs::RunError};
+use crate::{hub::HubError, recipe::RecipeError, runs::RunError, sweep::SweepError};
 
 /// An error of any step of the route; the message is the step's own.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum Error {
     /// Training could not go on.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A sweep cannot go on.
+    #[error(transparent)]
+    Sweep(#[from] Box<SweepError>),
     /// Memory cannot be had.
     #[error(transparent)]
     Allocation(#[from] AllocationError),
@@ -79,6 +82,12 @@ pub enum Error {
     },
 }
 
+impl From<SweepError> for Error {
+    fn from(error: SweepError) -> Self {
+        Self::Sweep(Box::new(error))
+    }
+}
+
 impl Error {
     /// Whether the user can mend it in the command, recipe, data or model files; otherwise the work itself failed.
     pub fn is_user_error(&self) -> bool {
@@ -88,6 +97,7 @@ impl Error {
             Self::Hub(error) => error.is_user_error(),
             Self::Data(error) => error.is_user_error(),
             Self::Eval(error) => error.is_user_error(),
+            Self::Sweep(error) => error.is_user_error(),
             Self::Checkpoint(error) => error.exit_code() == 2,
             Self::Train(error) => error.exit_code() == 2,
             Self::Setting { .. } | Self::NoWeights(_) | Self::NoModel { .. } => true,

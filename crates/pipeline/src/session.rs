@@ -323,13 +323,19 @@ impl Session<'_> {
     pub(crate) fn close(&mut self, report: Report) -> Result<Trained, Error> {
         // Said before the state goes: a process may die while it removes it.
         self.run.record(EventKind::Finished { score: report.score })?;
-        let state = self.run.run().checkpoints_dir().join(STATE);
-        recover_directory(&state)?;
-        match std::fs::remove_dir_all(&state) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::Io { path: state, action: "remove", source })
-            }
-            _ => Ok(Trained::Finished(Box::new(report))),
+        discard_state(self.run.run())?;
+        Ok(Trained::Finished(Box::new(report)))
+    }
+}
+
+/// Removes the state that a run would go on from.
+pub(crate) fn discard_state(run: &Run) -> Result<(), Error> {
+    let state = run.checkpoints_dir().join(STATE);
+    recover_directory(&state)?;
+    match std::fs::remove_dir_all(&state) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { path: state, action: "remove", source })
         }
+        _ => Ok(()),
     }
 }

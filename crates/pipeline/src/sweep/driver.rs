@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use gyeol_tune::pruners::{Decision, State};
-use gyeol_tune::study::{Event, Limits, Next, Origin, Rerun, Study};
+use gyeol_tune::study::{Event, Limits, Next, Rerun, Study};
 
 use super::directory::{ActiveSweep, Stamped};
 use super::process::{Launcher, Order, Process, Said};

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use gyeol_data::fingerprint;
 use gyeol_eval::Metric;
-use gyeol_tune::pruners::{Halving, Hyperband, Median, Never, Pruner};
 use gyeol_tune::samplers::{Bayes, Gp, Sampler, Sobol, Tpe, Uniform};
 use gyeol_tune::study::{Goal, Origin, Settings, Study};
-use gyeol_tune::sweep_file::{EarlyTerminate, Method, SweepFile};
+use gyeol_tune::sweep_file::{Method, SweepFile};
 use gyeol_tune::{Assignment, Space};
 use serde::{Deserialize, Serialize};
 
+use super::early_end::EarlyEnd;
 use super::{SweepError, names};
 use crate::recipe::Recipe;
+use crate::runs::Report;
 
 /// What a sweep is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,12 +30,12 @@ pub struct Spec {
     pub recipe: String,
     /// What trials are compared by.
     pub metric: SweepMetric,
-    /// Samples and prunes, where the file's own are overridden.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// The same of the pruner.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pruner: Option<PrunerChoice>,
+    /// Whether the recipe trains folds.
+    pub folds: bool,
+    /// How points are chosen.
+    pub method: Method,
+    /// Which trials end early, or pause.
+    pub pruner: EarlyEnd,
     /// Keys the sampler.
     pub seed: u64,
     /// How many of the best trials are run again.
@@ -63,20 +64,6 @@ impl SweepMetric {
     }
 }
 
-/// A pruner named on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PrunerChoice {
-    /// Every trial runs to its end.
-    None,
-    /// W&B's hyperband, which stops.
-    Hyperband,
-    /// Successive halving, which pauses and goes on.
-    Halving,
-    /// Worse than the median of the others.
-    Median,
-}
-
 impl Spec {
     /// What makes two sweeps the same: whatever decides about their trials but the trials of an earlier one.
     pub fn identity(&self) -> String {
@@ -98,49 +85,36 @@ impl Spec {
         Ok(SweepFile::parse(&self.path, &self.file)?)
     }
 
-    /// The method, by name.
-    pub fn method(&self, file: &SweepFile) -> String {
-        self.method.clone().unwrap_or_else(|| file.method.name().to_owned())
-    }
-
     /// The sweep before anything has happened.
     pub(super) fn study(&self) -> Result<Study, SweepError> {
         let file = self.sweep_file()?;
-        let method = match &self.method {
-            Some(name) => Method::from_name(name).ok_or_else(|| self.unfit(format!("no method \"{name}\"")))?,
-            None => file.method,
-        };
-        let sampler: Option<Box<dyn Sampler>> = match method {
+        let seed = self.seed;
+        let sampler: Option<Box<dyn Sampler>> = match self.method {
             Method::Grid => None,
             Method::Random => Some(Box::new(Uniform)),
-            Method::Sobol => Some(Box::new(Sobol)),
-            Method::Bayes => Some(Box::new(Bayes)),
-            Method::Tpe => Some(Box::new(Tpe::default())),
-            Method::Gp => Some(Box::new(Gp)),
+            Method::Sobol => Some(Box::new(Sobol::new(seed))),
+            Method::Bayes => Some(Box::new(Bayes::new(seed))),
+            Method::Tpe => Some(Box::new(Tpe::new(seed))),
+            Method::Gp => Some(Box::new(Gp::new(seed))),
         };
-        let settings = Settings {
-            goal: self.metric.goal,
-            seed: self.seed,
-            finalists: self.finalists,
-            seeds: self.seeds.clone(),
-        };
-        let pruner = self.build_pruner(file.early_terminate.as_ref())?;
+        let pruner = self.pruner.build().map_err(|error| self.unfit(format!("early_terminate: {error}")))?;
+        let settings =
+            Settings { goal: self.metric.goal, seed, finalists: self.finalists, seeds: self.seeds.clone() };
         Ok(Study::new(file.space, settings, sampler, pruner, self.given.clone()))
     }
 
-    fn build_pruner(&self, file: Option<&EarlyTerminate>) -> Result<Box<dyn Pruner>, SweepError> {
-        let wrong = |error: gyeol_tune::pruners::InvalidRungs| self.unfit(format!("early_terminate: {error}"));
-        let chosen = match self.pruner {
-            None => file.cloned(),
-            Some(PrunerChoice::None) => None,
-            Some(PrunerChoice::Hyperband) => Some(EarlyTerminate::hyperband()),
-            Some(PrunerChoice::Halving) => Some(EarlyTerminate::halving()),
-            Some(PrunerChoice::Median) => Some(EarlyTerminate::median()),
-        };
-        Ok(match chosen {
-            None => Box::new(Never),
-            _ => todo!("{wrong:?}", wrong = wrong as fn(_) -> _),
-        })
+    /// Whether what a trial tells on its way says anything about the trial: with folds it is one fold's.
+    pub(super) fn prunes(&self) -> bool {
+        !self.folds
+    }
+
+    /// What a run's report says by the sweep's metric.
+    pub(super) fn score(&self, report: &Report) -> Option<f64> {
+        match report.metrics.get(&self.metric.name()) {
+            Some(value) => *value,
+            // Without checkpoints to average the mean is that of one.
+            None => report.score,
+        }
     }
 
     fn unfit(&self, problem: String) -> SweepError {
