@@ -10,5 +10,7 @@ pub mod pruners;
 pub mod samplers;
 pub mod space;
 pub mod study;
+pub mod sweep_file;
 
 pub use space::{Assignment, Space, Value};
+pub use sweep_file::SweepFile;

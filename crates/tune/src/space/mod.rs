@@ -116,6 +116,11 @@ impl Space {
         &self.parameters[self.varying[dimension]]
     }
 
+    /// Whether the parameter with this index has finitely many values.
+    pub(crate) fn is_finite(&self, parameter: usize) -> bool {
+        self.slots[parameter].coding.count().is_some()
+    }
+
     /// The values at a point, constants among them, in the order of the parameters; those that are inactive are left out.
     ///
     /// Coordinates beyond 0 and 1 are taken for the nearer of them. One that is NaN where the dimension is active, which no
