@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, train};
+use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, sweep, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -28,6 +28,7 @@ Examples:
   gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
   gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong
   gyeol runs ls                                      the runs so far
+  gyeol sweep run sweep.yaml recipe.toml             search for better values of its keys
 
 Exit codes: 0 done, 1 the work failed, 2 wrong command, recipe or data, 130 interrupted";
 
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Args),
     /// List runs, or show one
     Runs(runs::Args),
+    /// Search for the best values of a recipe's keys
+    Sweep(sweep::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

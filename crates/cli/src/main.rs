@@ -1,6 +1,7 @@
 //! `gyeol`: words in, exit code out. What the words mean is in `args`, what they do in `commands`.
 
 mod args;
+mod clock;
 mod commands;
 mod controlled;
 mod detect;

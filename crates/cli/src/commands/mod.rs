@@ -11,6 +11,7 @@ pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod profile;
 pub(crate) mod runs;
+pub(crate) mod sweep;
 pub(crate) mod train;
 
 use anyhow::{Context as _, Result};
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Predict(args) => predict::run(&args, &global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),
         Command::Runs(args) => runs::run(&args, &global, output),
+        Command::Sweep(args) => sweep::run(&args, &global, output),
         Command::Completions(args) => completions::run(&args, output),
     }
 }

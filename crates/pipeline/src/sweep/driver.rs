@@ -14,7 +14,7 @@ use gyeol_tune::study::{Event, Limits, Next, Rerun, Study};
 use super::directory::{ActiveSweep, Stamped};
 use super::process::{Launcher, Order, Process, Said};
 use super::protocol::{Answer, Message};
-use super::{Sweep, SweepError};
+use super::Sweep;
 use crate::Error;
 use crate::runs::{EventKind, Report, Run, Runs, Status};
 

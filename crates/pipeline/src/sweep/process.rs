@@ -135,12 +135,6 @@ impl Process {
         self.answers = None;
     }
 
-    /// Ends it at once.
-    pub(super) fn kill(&mut self) {
-        // One that has ended already needs no killing.
-        let _ = self.child.kill();
-    }
-
     /// Waits for its end: how it ended, seconds it took, and seconds of these outside training.
     pub(super) fn wait(&mut self) -> io::Result<(ExitStatus, f64, f64)> {
         self.answers = None;

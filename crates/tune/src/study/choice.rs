@@ -41,6 +41,14 @@ impl Choice<'_> {
             count => Some(self.scores.iter().sum::<f64>() / count as f64),
         }
     }
+
+    /// The standard deviation over the fresh seeds, with n − 1; `None` for fewer than two.
+    pub fn standard_deviation(&self) -> Option<f64> {
+        let count = self.scores.len() as f64;
+        let mean = self.scores.iter().sum::<f64>() / count;
+        let squares: f64 = self.scores.iter().map(|score| (score - mean).powi(2)).sum();
+        (count > 1.0).then(|| (squares / (count - 1.0)).sqrt())
+    }
 }
 
 impl Study {

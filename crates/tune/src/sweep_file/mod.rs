@@ -24,6 +24,8 @@ mod tests;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub use early_terminate::EarlyTerminate;
 pub use error::{Place, SweepFileError};
 
@@ -55,7 +57,8 @@ pub struct SweepFile {
 }
 
 /// How points are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// By a model of the metric, whichever does best.
     Bayes,

@@ -1,0 +1,61 @@
+//! `gyeol sweep best`: the winner as a recipe.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use gyeol_data::write_atomic;
+use gyeol_pipeline::{
+    runs::Runs,
+    sweep::{Sweeps, best_recipe},
+};
+
+use super::words;
+use crate::{
+    args::Global,
+    exit::Mistake,
+    output::{self, Output},
+};
+
+/// The words of `gyeol sweep best`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The sweep's name; without its number the latest of that name
+    sweep: String,
+
+    /// Where to write the recipe [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gyeol sweep best small_encoder
+  gyeol sweep best small_encoder-001 -o tuned.toml && gyeol train tuned.toml
+
+The recipe remembers what it was tuned on: `gyeol train` says so when data, cleaning or base have changed since.";
+
+/// Writes the recipe.
+pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
+    if let Some(path) = &args.output {
+        output::check_destination(path, "-o")?;
+    }
+    let sweep = Sweeps::new(&global.home).open(&args.sweep)?;
+    let Some(choice) = sweep.study.choice() else {
+        let hint = format!("gyeol sweep show {}", sweep.name());
+        return Err(Mistake::new(format!("{}: no trial has finished", sweep.name())).hint(hint).into());
+    };
+    let recipe = best_recipe(&sweep, &choice, &Runs::new(&global.home))?;
+    output.note(&words::winner(&choice, &sweep.spec.metric.name()));
+    let toml = recipe.to_toml()?;
+    match &args.output {
+        Some(path) => {
+            write_atomic(path, |out| out.write_all(toml.as_bytes()))
+                .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
+            output.note(&format!("written to {}", path.display()));
+            Ok(())
+        }
+        None if output.is_json() => output.json(&recipe),
+        None => output.text(&toml),
+    }
+}
