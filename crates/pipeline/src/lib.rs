@@ -14,6 +14,7 @@ mod division;
 mod dry_run;
 mod error;
 mod evaluate;
+mod fingerprints;
 mod folds;
 mod frozen;
 mod head;
@@ -43,6 +44,7 @@ pub use division::Division;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use fingerprints::code_version;
 pub use folds::{ModelDirectories, Predicted, model_directories, predict_mean};
 pub use masked_lm::{
     AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,

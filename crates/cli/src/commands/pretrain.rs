@@ -46,7 +46,8 @@ Examples:
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = PretrainRecipe::load(&args.recipe, &args.sets)?;
     let mut watcher = Console::new(output)?;
-    let done = pretrain(&recipe, Isa::detect()?, &global.home, args.resume, &mut watcher)?;
+    let runs = Runs::new(&global.home);
+    let done = pretrain(&recipe, Isa::detect()?, &runs, args.resume, &mut watcher)?;
     watcher.finish();
     let report = match done.trained {
         Trained::Finished(report) => report,
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         return output.json(&report);
     }
     let size = format!("{:.2} M parameters, {} tokens", done.parameters as f64 / 1e6, done.vocab_size);
-    let dir = Runs::new(&global.home).open(&report.run)?.model_dir();
+    let dir = runs.open(&report.run)?.model_dir();
     let next = format!("next: gyeol train recipe.toml {}", masked_lm::set_base(&dir));
     output.text(&masked_lm::tell(&report, &dir, &[size, next]))
 }
