@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Score predictions against the labels of a table
     Evaluate(evaluate::Args),
-    /// List runs, or show one
+    /// The experiment store: list, show, export, note and remove runs
     Runs(runs::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod detect;
 mod exit;
+mod index;
 mod observe;
 mod output;
 mod watcher;

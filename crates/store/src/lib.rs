@@ -11,5 +11,5 @@ mod words;
 
 pub use error::StoreError;
 pub use runs::{ArtifactRow, EventRow, MetricRow, RunRecord, RunRow, RunStatus};
-pub use store::Store;
+pub use store::{FILE, Store};
 pub use sweeps::{Goal, SweepRow, SweepStatus, TrialOrigin, TrialRow, TrialState};

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use gyeol_engine::Isa;
-use gyeol_pipeline::{Trained, pretrain, recipe::PretrainRecipe, runs::Runs};
+use gyeol_pipeline::{Trained, pretrain, recipe::PretrainRecipe};
 
 use super::{masked_lm, train};
-use crate::{args::Global, exit::Interrupted, output::Output, watcher::Console};
+use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
 
 /// The words of `gyeol pretrain`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,7 @@ Examples:
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = PretrainRecipe::load(&args.recipe, &args.sets)?;
     let mut watcher = Console::new(output)?;
-    let runs = Runs::new(&global.home);
+    let runs = index::runs_to_write(global, output);
     let done = pretrain(&recipe, Isa::detect()?, &runs, args.resume, &mut watcher)?;
     watcher.finish();
     let report = match done.trained {

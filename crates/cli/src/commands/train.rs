@@ -20,6 +20,7 @@ use super::evaluate;
 use crate::{
     args::Global,
     exit::{Interrupted, Mistake},
+    index,
     output::{self, Output},
     watcher::Console,
 };
@@ -107,7 +108,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         }
         return Ok(Vec::new());
     }
-    let runs = Runs::new(&global.home);
+    let runs = index::runs_to_write(global, output);
     let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
     let mut finished = Vec::new();
     for (index, &seed) in seeds.iter().enumerate() {

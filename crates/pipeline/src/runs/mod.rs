@@ -76,7 +76,7 @@ impl Runs {
     }
 
     /// The home directory.
-    pub(crate) fn home(&self) -> &Path {
+    pub fn home(&self) -> &Path {
         self.root.parent().unwrap_or(&self.root)
     }
 

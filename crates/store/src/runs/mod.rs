@@ -30,6 +30,7 @@ pub struct RunRow {
     /// The run's name: that of its directory.
     pub name: String,
     /// The recipe's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// How it stands.
     pub status: RunStatus,
@@ -44,34 +45,48 @@ pub struct RunRow {
     /// When it began, in seconds since 1970 (UTC).
     pub started: Option<f64>,
     /// When its process was last known to be alive, in the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<f64>,
     /// Seconds at work, without the pauses between an interruption and its resumption.
     pub seconds: Option<f64>,
     /// The process that wrote it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// The sweep it is a trial of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sweep: Option<String>,
     /// Which of its trials, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trial: Option<u32>,
     /// The job of the queue that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<u64>,
     /// The run with folds that it is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fold_of: Option<String>,
     /// Fingerprint of ids, texts and labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data_fingerprint: Option<String>,
     /// Fingerprint of the cleaned texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text_fingerprint: Option<String>,
     /// Fingerprint of the fitted cleaning.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cleaning_fingerprint: Option<String>,
     /// Fingerprint of the base model's weights and tokeniser.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub base_fingerprint: Option<String>,
     /// The version of the program that finished it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code_version: Option<String>,
     /// What a person wrote about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// How a person sorted it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Why its report cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable_report: Option<String>,
     /// The length of the journal this row was made from: a longer one has news.
     #[serde(skip)]

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
 use crate::{StoreError, migrations};
 
 /// The name of the file under the home directory.
-const FILE: &str = "store.db";
+pub const FILE: &str = "store.db";
 
 /// How long to wait for other processes; transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
