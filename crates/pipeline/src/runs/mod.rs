@@ -231,3 +231,5 @@ impl Runs {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_told;
