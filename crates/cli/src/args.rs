@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, sweep, train};
+use crate::commands::{
+    adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, sweep, train,
+};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
 ///
@@ -84,7 +86,7 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Score predictions against the labels of a table
     Evaluate(evaluate::Args),
-    /// List runs, or show one
+    /// The experiment store: list, show, export, note and remove runs
     Runs(runs::Args),
     /// Search for the best values of a recipe's keys
     Sweep(sweep::Args),

@@ -75,6 +75,8 @@ fn code(error: &anyhow::Error) -> u8 {
                 error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::sweep::SweepError>() {
                 error.is_user_error()
+            } else if let Some(error) = cause.downcast_ref::<gyeol_store::StoreError>() {
+                error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::hub::HubError>() {
                 error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_data::DataError>() {

@@ -6,6 +6,7 @@ mod commands;
 mod controlled;
 mod detect;
 mod exit;
+mod index;
 mod observe;
 mod output;
 mod watcher;

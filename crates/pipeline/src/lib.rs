@@ -15,6 +15,7 @@ mod division;
 mod dry_run;
 mod error;
 mod evaluate;
+mod fingerprints;
 mod folds;
 mod frozen;
 mod head;
@@ -36,6 +37,7 @@ mod session;
 pub mod sweep;
 mod totals;
 mod train;
+mod tuned;
 mod watch;
 
 pub use arithmetic::Arithmetic;
@@ -45,6 +47,7 @@ pub use division::Division;
 pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use fingerprints::code_version;
 pub use folds::{ModelDirectories, Predicted, model_directories, predict_mean};
 pub use masked_lm::{
     AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
@@ -54,4 +57,5 @@ pub use prepare::{Part, Prepared};
 pub use refit::{RefitConfig, RefitFrom, refit};
 pub use session::{Trained, Which};
 pub use train::train;
+pub use tuned::TunedConfig;
 pub use watch::Watcher;

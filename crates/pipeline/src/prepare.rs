@@ -20,7 +20,7 @@ use crate::recipe::Recipe;
 use crate::refit::Refit;
 use crate::sampling::Sampling;
 use crate::watch::Keeper;
-use crate::{Arithmetic, Error, Watcher, classes, loss};
+use crate::{Arithmetic, Error, Watcher, classes, loss, tuned};
 
 /// A table with its tokens.
 #[derive(Debug)]
@@ -100,7 +100,9 @@ pub struct Prepared {
     /// What may be wrong with the tables, as the watcher was told.
     pub warnings: Vec<String>,
     /// Of the tables as they were read.
-    data_fingerprint: String,
+    pub(crate) data_fingerprint: String,
+    /// Fingerprint of the base model's own tokeniser.
+    pub(crate) base_tokeniser: String,
 }
 
 impl Prepared {
@@ -210,6 +212,7 @@ impl Prepared {
         };
         let tokeniser = Tokeniser::open(&base)?;
         check_fit(&recipe, &config, &tokeniser)?;
+        let base_tokeniser = tokeniser.fingerprint().to_owned();
         let (tokeniser, new_tokens) = match &cleaner {
             Some(cleaner) => cleaning::add_tokens(cleaner, tokeniser, &mut config, recipe.model.new_tokens)?,
             None => (tokeniser, NewTokens::default()),
@@ -269,9 +272,13 @@ impl Prepared {
             test,
             warnings: Vec::new(),
             data_fingerprint,
+            base_tokeniser,
         };
         if let Some(refit) = &prepared.refit {
             refit.check(&prepared, watcher)?;
+        }
+        if let Some(text) = tuned::stale(&prepared)? {
+            keeper.warning(&text);
         }
         Ok(Self { warnings: keeper.warnings, ..prepared })
     }
@@ -347,22 +354,6 @@ impl Prepared {
             Task::Regression if self.score_buckets().is_some() => ProblemType::SingleLabelClassification,
             Task::Regression => ProblemType::Regression,
         }
-    }
-
-    /// Fingerprint of every table as it was read: ids, texts and labels.
-    pub fn data_fingerprint(&self) -> String {
-        self.data_fingerprint.clone()
-    }
-
-    /// Fingerprint of the texts of every table, cleaned.
-    pub fn text_fingerprint(&self) -> String {
-        let of = |part: &Part| text_fingerprint(&part.examples.texts, part.examples.pairs.as_deref());
-        let parts: Vec<String> = self.parts().map(of).collect();
-        fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    fn parts(&self) -> impl Iterator<Item = &Part> {
-        [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten()
     }
 }
 

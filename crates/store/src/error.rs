@@ -1,17 +1,27 @@
 //! What can go wrong with the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite refused: a full disk, a damaged file, a lock held too long.
+    /// SQLite refused: a full disk, a lock held too long.
     #[error("{}: cannot {action}: {source}", path.display())]
     Database {
         /// The database.
         path: PathBuf,
         /// What was attempted.
         action: &'static str,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The file is no database, or one that was damaged.
+    #[error("{}: damaged ({source}); `gyeol runs rebuild` puts it aside and makes a new one from the runs", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
     },
@@ -33,4 +43,43 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The damaged file cannot be put aside.
+    #[error("cannot rename {}: {source}", path.display())]
+    Rename {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no run of that name.
+    #[error("{}: no run \"{run}\"; `gyeol runs rebuild` makes the store anew from the runs", path.display())]
+    UnknownRun {
+        /// The database.
+        path: PathBuf,
+        /// The name asked for.
+        run: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the user can mend it; otherwise the work failed.
+    pub fn is_user_error(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::TooNew { .. })
+    }
+
+    /// For `map_err`: what SQLite said while `action` was attempted on `path`.
+    pub(crate) fn sqlite<'a>(path: &'a Path, action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self + use<'a> {
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path: path.to_owned(), source }
+            }
+            _ => Self::Database { path: path.to_owned(), action, source },
+        }
+    }
+
+    /// Whether another process held the file for too long.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self, Self::Database { source, .. }
+            if matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)))
+    }
 }

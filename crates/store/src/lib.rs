@@ -4,7 +4,12 @@
 
 mod error;
 mod migrations;
+mod runs;
 mod store;
+mod sweeps;
+mod words;
 
 pub use error::StoreError;
-pub use store::Store;
+pub use runs::{ArtifactRow, EventRow, MetricRow, RunRecord, RunRow, RunStatus};
+pub use store::{FILE, Store};
+pub use sweeps::{Goal, SweepRow, SweepStatus, TrialOrigin, TrialRow, TrialState};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` (from 1) makes version `n` of version `n - 1`.
-const STEPS: [&str; 0] = [];
+const STEPS: &[&str] = &[include_str!("../migrations/001_runs.sql")];
 
 /// The version this program writes.
 pub(crate) const LATEST: u32 = STEPS.len() as u32;
@@ -16,12 +16,12 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<u32> {
         return Ok(found);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another process may have been faster.
+    // Another process may have been faster, or be of a later version.
     let current: u32 = version(&transaction)?;
     for step in STEPS.iter().skip(current as usize) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", LATEST.max(current))?;
     transaction.commit()?;
-    Ok(found)
+    Ok(current)
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use gyeol_engine::Isa;
-use gyeol_pipeline::{Adapted, Prepared, adapt, hub::HubOptions, recipe::Recipe, runs::Runs};
+use gyeol_pipeline::{Adapted, Prepared, adapt, hub::HubOptions, recipe::Recipe};
 
 use super::{masked_lm, train};
-use crate::{args::Global, exit::Interrupted, output::Output, watcher::Console};
+use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
 
 /// The words of `gyeol adapt`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
     let prepared = Prepared::new(recipe, Isa::detect()?, &global.home, &hub, &mut watcher)?;
-    let adapted = adapt(&prepared, &Runs::new(&global.home), args.resume, &mut watcher)?;
+    let adapted = adapt(&prepared, &index::runs_to_write(global, output), args.resume, &mut watcher)?;
     watcher.finish();
     match adapted {
         Adapted::Interrupted { run, step } => Err(Interrupted { hint: Some(train::how_to_go_on(&run, step)) }.into()),

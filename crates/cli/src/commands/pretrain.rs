@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use gyeol_engine::Isa;
-use gyeol_pipeline::{Trained, pretrain, recipe::PretrainRecipe, runs::Runs};
+use gyeol_pipeline::{Trained, pretrain, recipe::PretrainRecipe};
 
 use super::{masked_lm, train};
-use crate::{args::Global, exit::Interrupted, output::Output, watcher::Console};
+use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
 
 /// The words of `gyeol pretrain`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +46,8 @@ Examples:
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = PretrainRecipe::load(&args.recipe, &args.sets)?;
     let mut watcher = Console::new(output)?;
-    let done = pretrain(&recipe, Isa::detect()?, &global.home, args.resume, &mut watcher)?;
+    let runs = index::runs_to_write(global, output);
+    let done = pretrain(&recipe, Isa::detect()?, &runs, args.resume, &mut watcher)?;
     watcher.finish();
     let report = match done.trained {
         Trained::Finished(report) => report,
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         return output.json(&report);
     }
     let size = format!("{:.2} M parameters, {} tokens", done.parameters as f64 / 1e6, done.vocab_size);
-    let dir = Runs::new(&global.home).open(&report.run)?.model_dir();
+    let dir = runs.open(&report.run)?.model_dir();
     let next = format!("next: gyeol train recipe.toml {}", masked_lm::set_base(&dir));
     output.text(&masked_lm::tell(&report, &dir, &[size, next]))
 }

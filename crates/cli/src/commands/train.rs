@@ -11,7 +11,7 @@ use gyeol_pipeline::{
     hub::HubOptions,
     recipe::Recipe,
     refit,
-    runs::{AverageScore, FoldsReport, Report, Run, Runs},
+    runs::{AverageScore, FoldsReport, MadeFor, Report, Run, Runs},
     train,
 };
 use serde::Serialize;
@@ -21,6 +21,7 @@ use crate::{
     args::Global,
     controlled::Controlled,
     exit::{Interrupted, Mistake},
+    index,
     output::{self, Output},
     watcher::Console,
 };
@@ -59,6 +60,14 @@ pub(crate) struct Args {
     /// The run to write, by name: made, gone on with, or left as it is where it is finished
     #[arg(long, hide = true, value_name = "NAME", conflicts_with_all = ["seeds", "resume"])]
     pub(crate) run: Option<String>,
+
+    /// The sweep that the run is a trial of
+    #[arg(long, hide = true, requires = "run", value_name = "NAME")]
+    pub(crate) sweep: Option<String>,
+
+    /// Which of its trials
+    #[arg(long, hide = true, requires = "sweep", value_name = "N")]
+    pub(crate) trial: Option<u32>,
 
     /// Tell of each evaluation on standard output, and go on or stop as standard input answers
     #[arg(long, hide = true, requires = "run")]
@@ -119,7 +128,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         }
         return Ok(Vec::new());
     }
-    let runs = Runs::new(&global.home);
+    let runs = index::runs_to_write(global, output);
     let which = which(args);
     let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
     let mut finished = Vec::new();
@@ -176,7 +185,9 @@ fn which(args: &Args) -> Which<'_> {
 fn controlled(args: &Args, recipe: Recipe, isa: Isa, global: &Global, output: &Output) -> Result<Vec<String>> {
     let mut watcher = Controlled::new(output)?;
     let prepared = Prepared::new(recipe, isa, &global.home, &HubOptions::from_env(), &mut watcher)?;
-    match train(&prepared, &Runs::new(&global.home), which(args), &mut watcher)? {
+    let made_for = MadeFor { sweep: args.sweep.clone(), trial: args.trial, ..MadeFor::default() };
+    let runs = index::runs_to_write(global, output).made_for(made_for);
+    match train(&prepared, &runs, which(args), &mut watcher)? {
         Trained::Finished(report) => Ok(vec![report.run]),
         Trained::Interrupted { .. } => Err(Interrupted { hint: None }.into()),
     }

@@ -16,6 +16,11 @@ fn help_of_every_command_has_examples() {
         ("help_evaluate", vec!["evaluate", "--help"]),
         ("help_runs_ls", vec!["runs", "ls", "--help"]),
         ("help_runs_show", vec!["runs", "show", "--help"]),
+        ("help_runs_rm", vec!["runs", "rm", "--help"]),
+        ("help_runs_export", vec!["runs", "export", "--help"]),
+        ("help_runs_rebuild", vec!["runs", "rebuild", "--help"]),
+        ("help_runs_note", vec!["runs", "note", "--help"]),
+        ("help_runs_tag", vec!["runs", "tag", "--help"]),
         ("help_completions", vec!["completions", "--help"]),
     ] {
         let ran = sandbox.gyeol(&args);

@@ -122,7 +122,7 @@ impl Project {
         (header, lines.map(|line| line.split(',').map(str::to_owned).collect()).collect())
     }
 
-    /// Every file below the project's directory with its bytes, but for what any command may cache.
+    /// Every file below the project's directory with its bytes, but for what any command may cache or index.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut open = vec![self.0.path().to_owned()];
@@ -130,7 +130,7 @@ impl Project {
             for entry in fs::read_dir(dir).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(self.0.path()).unwrap().to_str().unwrap().to_owned();
-                if name == ".gyeol/cache" {
+                if name == ".gyeol/cache" || name.starts_with(".gyeol/store.db") {
                     continue;
                 }
                 if path.is_dir() {

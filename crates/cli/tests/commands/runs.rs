@@ -1,8 +1,13 @@
 //! `gyeol runs`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use crate::support::Sandbox;
+use serde_json::{Value, json};
+
+use crate::{project::Project, support::Sandbox};
 
 /// A home with a finished run, one cut off in the middle of a line, and one that failed: begun four, three and two days
 /// before now and half an hour, so that no age crosses an hour while a test runs.
@@ -84,4 +89,182 @@ fn another_home_is_looked_into_when_asked() {
     let home = sandbox.path().join(".gyeol");
     let listed = elsewhere.gyeol(&["runs", "ls", "--json", "--home", home.to_str().unwrap()]).json();
     assert_eq!(listed.as_array().unwrap().len(), 3);
+}
+
+/// The names that `gyeol runs ls` lists with further words.
+fn listed(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let listed = sandbox.gyeol(&[&["runs", "ls", "--json"], words].concat()).json();
+    let name = |run: &Value| run.get("name").or(run.get("sweep")).unwrap().as_str().unwrap().to_owned();
+    listed.as_array().unwrap().iter().map(name).collect()
+}
+
+/// A finished run of a sweep, with a report.
+fn trial(sandbox: &Sandbox, trial: u32, score: f64) {
+    let dir = format!(".gyeol/runs/t-{trial:03}");
+    sandbox.write(&format!("{dir}/recipe.toml"), "name = \"t\"\nseed = 7\n[train]\nlearning_rate = 3e-5\nepochs = 2\n");
+    let started = r#""event":"started","metric":"accuracy","total_steps":4"#;
+    let lines = format!(
+        "{{\"time\":{}.0,{started}}}\n{{\"time\":{}.0,\"event\":\"finished\",\"score\":{score}}}\n",
+        1_000_000 + trial,
+        1_000_010 + trial
+    );
+    sandbox.write(&format!("{dir}/events.jsonl"), &lines);
+    sandbox.write(&format!("{dir}/made_for.toml"), &format!("sweep = \"night\"\ntrial = {trial}\n"));
+    let report = json!({"run": format!("t-{trial:03}"), "score": score, "metric": "accuracy",
+        "metrics": {"accuracy": score, "macro_f1": 1.0 - score, "pearson": null}, "task": "classification",
+        "best_step": 4, "steps": 4, "train_rows": 9, "valid_rows": 3, "train_seconds": 1.0, "samples_per_second": 1.0,
+        "tokens_per_second": 1.0, "predict_samples_per_second": null, "peak_rss_bytes": null, "threads": 1,
+        "isa": "avx2", "precision": "f32", "data_fingerprint": "d1", "text_fingerprint": "t1",
+        "base_fingerprint": "b1", "code_version": "0.1.0", "recipe_fingerprint": "r1"});
+    sandbox.write(&format!("{dir}/report.json"), &report.to_string());
+}
+
+#[test]
+fn conditions_orders_and_limits_choose_the_runs_listed() {
+    let sandbox = home();
+    for (number, score) in [(1, 0.5), (2, 0.9), (3, 0.7)] {
+        trial(&sandbox, number, score);
+    }
+    assert_eq!(listed(&sandbox, &[]), ["night", "a-001", "b-001", "c-001"]);
+    assert_eq!(listed(&sandbox, &["--limit", "2"]), ["b-001", "c-001"]);
+    assert_eq!(listed(&sandbox, &["--sweep", "night", "--sort", "-score"]), ["t-002", "t-003", "t-001"]);
+    assert_eq!(listed(&sandbox, &["--all", "--sort", "-macro_f1", "--limit", "2"]), ["t-001", "t-003"]);
+    assert_eq!(listed(&sandbox, &["--all", "--where", "score>0.65", "--where", "run!=t-002"]), ["t-003", "a-001"]);
+    assert_eq!(listed(&sandbox, &["--status", "failed"]), ["c-001"]);
+    assert_eq!(listed(&sandbox, &["--metric", "pearson"]), Vec::<String>::new());
+    insta::assert_snapshot!(
+        "ls_sweep",
+        sandbox.gyeol(&["runs", "ls", "--sort", "run", "--limit", "4", "--where", "trial>0"]).all()
+    );
+    insta::assert_snapshot!("ls_bad_field", sandbox.gyeol(&["runs", "ls", "--where", "scroe>0.5"]).all());
+    insta::assert_snapshot!("ls_bad_condition", sandbox.gyeol(&["runs", "ls", "--where", "score"]).all());
+    assert_eq!(sandbox.gyeol(&["runs", "ls", "--where", "score>high"]).code, Some(2));
+}
+
+#[test]
+fn directories_that_came_changed_or_went_are_noticed() {
+    let sandbox = home();
+    assert_eq!(listed(&sandbox, &[]), ["a-001", "b-001", "c-001"]);
+    trial(&sandbox, 1, 0.5);
+    fs::remove_dir_all(sandbox.path().join(".gyeol/runs/a-001")).unwrap();
+    let journal = sandbox.read(".gyeol/runs/c-001/events.jsonl");
+    let more = "{\"time\":4000000000.0,\"event\":\"finished\",\"score\":0.25}\n";
+    sandbox.write(".gyeol/runs/c-001/events.jsonl", &(journal + more));
+    assert_eq!(listed(&sandbox, &["--all"]), ["t-001", "b-001", "c-001"]);
+    assert_eq!(listed(&sandbox, &["--all", "--status", "finished"]), ["t-001", "c-001"]);
+}
+
+#[test]
+fn a_damaged_store_is_told_and_rebuilt_from_the_runs() {
+    let sandbox = home();
+    sandbox.gyeol(&["runs", "tag", "a-001", "kept", "한글"]);
+    sandbox.gyeol(&["runs", "note", "a-001", "the first"]);
+    let before = sandbox.gyeol(&["runs", "ls", "--json"]).json();
+    sandbox.write(".gyeol/store.db", &"no database ".repeat(1000));
+    insta::assert_snapshot!("ls_damaged", sandbox.gyeol(&["runs", "ls"]).all());
+    insta::assert_snapshot!("rebuild_damaged", sandbox.gyeol(&["runs", "rebuild"]).all());
+    assert_eq!(sandbox.gyeol(&["runs", "ls", "--json"]).json(), before);
+    assert_eq!(sandbox.gyeol(&["runs", "rebuild", "--json"]).json(), json!({"runs": 3, "put_aside": null}));
+    assert_eq!(sandbox.gyeol(&["runs", "ls", "--json"]).json(), before);
+    assert_eq!((&before[0]["note"], &before[0]["tags"]), (&"the first".into(), &json!(["kept", "한글"])));
+}
+
+#[test]
+fn tags_and_notes_come_and_go() {
+    let sandbox = home();
+    insta::assert_snapshot!("tag", sandbox.gyeol(&["runs", "tag", "b-001", "good", "baseline"]).all());
+    insta::assert_snapshot!("note", sandbox.gyeol(&["runs", "note", "b-001", "stopped by a power cut"]).all());
+    insta::assert_snapshot!("show_noted", sandbox.gyeol(&["runs", "show", "b-001"]).all());
+    assert_eq!(listed(&sandbox, &["--tag", "good"]), ["b-001"]);
+    assert_eq!(sandbox.gyeol(&["runs", "tag", "b-001", "good", "--remove"]).code, Some(0));
+    assert_eq!(listed(&sandbox, &["--tag", "good"]), Vec::<String>::new());
+    insta::assert_snapshot!("tag_unknown", sandbox.gyeol(&["runs", "tag", "b-001", "good", "--remove"]).all());
+    assert_eq!(sandbox.gyeol(&["runs", "note", "b-001", ""]).code, Some(0));
+    assert_eq!(sandbox.read(".gyeol/runs/b-001/notes.toml"), "tags = [\"baseline\"]\n");
+}
+
+#[test]
+fn an_export_has_a_row_a_run_with_recipe_metrics_and_fingerprints() {
+    let sandbox = Sandbox::new();
+    trial(&sandbox, 1, 0.5);
+    trial(&sandbox, 2, 0.75);
+    sandbox.write(".gyeol/runs/t-002/recipe.toml", "name = \"t\"\n[train]\nepochs = 3\n[head]\nwidths = [512, 256]\n");
+    insta::assert_snapshot!("export_csv", sandbox.gyeol(&["runs", "export"]).all());
+    let json = sandbox.gyeol(&["runs", "export", "--format", "json", "--where", "score>0.6"]).json();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!((&json[0]["run"], &json[0]["train.epochs"]), (&"t-002".into(), &3.into()));
+    let ran = sandbox.gyeol(&["runs", "export", "-o", "runs.csv"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.all());
+    assert_eq!(sandbox.read("runs.csv").lines().count(), 3);
+    assert_eq!(sandbox.gyeol(&["runs", "export", "-o", "missing/runs.csv"]).code, Some(2));
+}
+
+#[test]
+fn nothing_is_removed_that_was_not_named_and_confirmed() {
+    let sandbox = home();
+    sandbox.write(".gyeol/runs/a-001/model/model.safetensors", &"w".repeat(2048));
+    sandbox.write(".gyeol/runs/a-001/checkpoints/step-2.safetensors", &"w".repeat(4096));
+    let exists = |name: &str| sandbox.path().join(".gyeol/runs").join(name).exists();
+    insta::assert_snapshot!("rm_unasked", sandbox.gyeol(&["runs", "rm", "a-001", "b-001"]).all());
+    assert_eq!(sandbox.gyeol(&["runs", "rm", "b-001", "nobody", "--yes"]).code, Some(2));
+    insta::assert_snapshot!("rm_unfinished", sandbox.gyeol(&["runs", "rm", "b-001", "--checkpoints", "--yes"]).all());
+    assert!(exists("a-001/model") && exists("b-001"));
+    insta::assert_snapshot!("rm_checkpoints", sandbox.gyeol(&["runs", "rm", "a-001", "--checkpoints", "--yes"]).all());
+    assert!(exists("a-001/model") && !exists("a-001/checkpoints"));
+    let ran = sandbox.gyeol(&["runs", "rm", "a-001", "--yes", "--json"]).json();
+    assert_eq!(ran[0]["run"], "a-001");
+    assert!(!exists("a-001"));
+    assert_eq!(listed(&sandbox, &[]), ["b-001", "c-001"]);
+}
+
+#[test]
+fn a_run_is_in_the_store_as_its_directory_has_it() {
+    let project = Project::reviews();
+    project.report(&["--set", "train.evaluate_every=3"]);
+    let rows = |words: &[&str]| project.0.gyeol(&[&["runs"], words].concat()).json();
+    let written = rows(&["export", "--format", "json"]);
+    rows(&["rebuild", "--json"]);
+    let rebuilt = rows(&["export", "--format", "json"]);
+    assert_eq!(written, rebuilt);
+    for key in ["data_fingerprint", "text_fingerprint", "base_fingerprint", "code_version", "heartbeat", "pid"] {
+        assert!(!written[0][key].is_null(), "{key}");
+    }
+    assert_eq!((&written[0]["status"], &written[0]["recipe"]), (&"finished".into(), &"recipe".into()));
+    assert!(written[0].get("cleaning_fingerprint").is_none());
+}
+
+#[test]
+fn a_store_that_cannot_be_written_fails_no_run() {
+    let project = Project::reviews();
+    project.0.write(".gyeol/store.db", &"no database ".repeat(1000));
+    let ran = project.train(&[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(
+        ran.stderr.matches("the run goes on, and `gyeol runs rebuild` mends the store").count(),
+        1,
+        "{}",
+        ran.all()
+    );
+    assert_eq!(project.0.gyeol(&["runs", "rebuild"]).code, Some(0));
+    assert_eq!(listed(&project.0, &["--status", "finished"]), ["recipe-001"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_whose_process_is_killed_is_listed_as_interrupted() {
+    use crate::resume::{count, start, wait_until};
+
+    let project = Project::reviews();
+    let mut child = start(&project, &["--set", "train.max_steps=100000", "--set", "train.evaluate_every=5"]);
+    wait_until(&mut child, || count(&project, "evaluation") >= 2);
+    let running = project.0.gyeol(&["runs", "ls", "--json"]).json();
+    assert_eq!((&running[0]["status"], &running[0]["pid"]), (&"running".into(), &child.id().into()));
+    let refused = project.0.gyeol(&["runs", "rm", "recipe-001", "--yes"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.all());
+    assert!(refused.stderr.contains("recipe-001 is being written by process"), "{}", refused.stderr);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let dead = project.0.gyeol(&["runs", "ls", "--json"]).json();
+    assert_eq!(dead[0]["status"], "interrupted");
+    assert!(dead[0]["heartbeat"].is_number());
 }

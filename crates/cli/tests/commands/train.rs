@@ -47,7 +47,7 @@ fn a_run_leaves_the_files_of_the_contract_and_nothing_half_written() {
     let checkpoints = names(project.run_path(1, "checkpoints"));
     assert_eq!(checkpoints.len(), 2);
     assert!(checkpoints.iter().all(|name| name.starts_with("step-") && name.ends_with(".safetensors")));
-    assert_eq!(names(project.0.path().join(".gyeol")), ["cache", "runs"]);
+    assert_eq!(names(project.0.path().join(".gyeol")), ["cache", "runs", "store.db"]);
 }
 
 #[test]

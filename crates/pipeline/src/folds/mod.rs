@@ -13,6 +13,7 @@ use gyeol_data::{FoldsConfig, Task};
 use gyeol_engine::TrainPlan;
 use gyeol_eval::{Form, Metric, Predictions, Summary};
 
+use crate::fingerprints::code_version;
 use crate::prepare::{Prepared, go_on};
 use crate::recipe::Recipe;
 use crate::runs::{EventKind, FoldScore, FoldsReport, Report, Run, Runs, Status, fold_name};
@@ -236,6 +237,9 @@ impl Folds<'_> {
             precision: prepared.arithmetic.precision().to_owned(),
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
+            cleaning_fingerprint: prepared.cleaning_fingerprint(),
+            base_fingerprint: Some(prepared.base_fingerprint()?),
+            code_version: code_version(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
             adapted_by: self.adapted.map(|(_, report)| report.run.clone()),
             folds: Some(FoldsReport {

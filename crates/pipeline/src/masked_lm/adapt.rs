@@ -1,19 +1,17 @@
 //! `gyeol adapt` and the table `[adapt]`: TAPT, masked-LM training of the base model on the texts of the task (Gururangan et
 //! al. 2020). Done once for a base, its texts, their cleaning and the settings, and then reused by whatever names them.
 
-use std::fs::{self, File};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use gyeol_data::{Corpus, CorpusSource, FoldsConfig, fingerprint};
 use gyeol_engine::config::{FreezeLayers, HeadConfig, Init, LossConfig, ModelConfig, SwaConfig, TrainConfig};
 use gyeol_engine::hf::EncoderConfig;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::AdaptConfig;
 use super::pretrain::source;
 use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
 use crate::division::Division;
+use crate::fingerprints::weights_fingerprint;
 use crate::nearest::{did_you_mean, nearest};
 use crate::prepare::{Part, Prepared, check_length};
 use crate::recipe::Recipe;
@@ -84,7 +82,7 @@ impl<'a> Adaptation<'a> {
             corpus = corpus.cleaned(cleaner.clone());
         }
         let parts = [
-            base_fingerprint(&prepared.base)?,
+            weights_fingerprint(&prepared.base)?,
             corpus.fingerprint()?,
             prepared.tokeniser.fingerprint().to_owned(),
             format!("{:?}", prepared.new_tokens),
@@ -132,8 +130,10 @@ impl<'a> Adaptation<'a> {
             weights: settings.weights,
             warnings,
             fingerprint,
+            base_fingerprint: Some(prepared.base_fingerprint()?),
+            cleaning_fingerprint: prepared.cleaning_fingerprint(),
         };
-        run.train(runs, resume, watcher)
+        run.train(&runs.for_all(), resume, watcher)
     }
 }
 
@@ -228,35 +228,4 @@ fn rows(name: &str, part: &Part, rows: &[u32]) -> CorpusSource {
         std::iter::once(examples.texts[row as usize].clone()).chain(pair)
     });
     CorpusSource::Texts { name: format!("data.{name}"), texts: texts.collect::<Vec<_>>().into() }
-}
-
-/// Hash of a checkpoint's configuration and weights, whatever files they are in.
-fn base_fingerprint(dir: &Path) -> Result<String, Error> {
-    let io = |path: &Path, action| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, action, source }
-    };
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io(dir, "list"))? {
-        let path = entry.map_err(io(dir, "list"))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let weights = [".safetensors", ".bin", ".index.json"].iter().any(|extension| name.ends_with(extension));
-        if weights || name == "config.json" {
-            names.push(path);
-        }
-    }
-    names.sort_unstable();
-    let mut hash = Xxh3::new();
-    let mut buffer = vec![0; 1 << 20];
-    for path in names {
-        let mut file = File::open(&path).map_err(io(&path, "open"))?;
-        loop {
-            let read = file.read(&mut buffer).map_err(io(&path, "read"))?;
-            if read == 0 {
-                break;
-            }
-            hash.update(&buffer[..read]);
-        }
-    }
-    Ok(format!("{:032x}", hash.digest128()))
 }

@@ -29,8 +29,8 @@ pub struct Pretraining {
     pub parameters: u64,
 }
 
-/// Trains what `recipe` describes on `isa`, in a new run under `home` or with `resume` in its latest unfinished one. The
-/// tokeniser and the tokens are cached under `home`.
+/// Trains what `recipe` describes on `isa`, in a new run of `runs` or with `resume` in its latest unfinished one. The
+/// tokeniser and the tokens are cached under the same home.
 ///
 /// # Errors
 /// The first thing that is wrong with recipe or texts, naming key, file and line; or whatever stops the training, which
@@ -38,10 +38,11 @@ pub struct Pretraining {
 pub fn pretrain(
     recipe: &PretrainRecipe,
     isa: Isa,
-    home: &Path,
+    runs: &Runs,
     resume: bool,
     watcher: &mut dyn Watcher,
 ) -> Result<Pretraining, Error> {
+    let home = runs.home();
     let settings = &recipe.pretrain;
     let key = "pretrain.precision";
     let arithmetic = Arithmetic::new(settings.precision, isa, key)?;
@@ -95,10 +96,12 @@ pub fn pretrain(
         weights: settings.weights,
         warnings,
         fingerprint: fingerprint(&parts.each_ref().map(String::as_str)),
+        base_fingerprint: None,
+        cleaning_fingerprint: None,
         encoder,
     };
     let (vocab_size, parameters) = (tokeniser.vocab_size(), run.encoder.parameter_count());
-    let trained = run.train(&Runs::new(home), resume, watcher)?;
+    let trained = run.train(runs, resume, watcher)?;
     Ok(Pretraining { trained, vocab_size, parameters })
 }
 

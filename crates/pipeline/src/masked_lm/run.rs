@@ -11,6 +11,7 @@ use gyeol_engine::hf::{EncoderConfig, WeightPrecision, Weights, write_directory,
 use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Objective, Outcome};
 
 use super::{METRIC, TASK, rows};
+use crate::fingerprints::code_version;
 use crate::observer::{Measured, Scorer, value_of};
 use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
@@ -57,6 +58,10 @@ pub(super) struct MaskedLmRun<'a> {
     pub(super) warnings: Vec<String>,
     /// Covers base, texts, cleaning and settings.
     pub(super) fingerprint: String,
+    /// Of the base, if there is one.
+    pub(super) base_fingerprint: Option<String>,
+    /// Of what is done to the texts, if anything is.
+    pub(super) cleaning_fingerprint: Option<String>,
 }
 
 /// A corpus in tokens.
@@ -286,6 +291,9 @@ impl MaskedLmRun<'_> {
             precision: self.arithmetic.precision().to_owned(),
             data_fingerprint: self.texts.fingerprint.clone(),
             text_fingerprint: self.texts.fingerprint.clone(),
+            cleaning_fingerprint: self.cleaning_fingerprint.clone(),
+            base_fingerprint: self.base_fingerprint.clone(),
+            code_version: code_version(),
             recipe_fingerprint: self.fingerprint.clone(),
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
             ..Report::default()

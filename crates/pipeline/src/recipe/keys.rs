@@ -12,6 +12,7 @@ use super::{Recipe, RecipeError, fields::names, source::Source};
 use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 use crate::refit::RefitConfig;
+use crate::tuned::TunedConfig;
 
 /// Asks a config struct for its keys.
 type Keys = fn() -> &'static [&'static str];
@@ -38,6 +39,7 @@ pub(super) const RECIPE: Schema = Schema {
         ("sample", names::<SampleConfig>),
         ("folds", names::<FoldsConfig>),
         ("refit", names::<RefitConfig>),
+        ("tuned", names::<TunedConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.
         ("adapt", names::<AdaptConfig>),
     ],

@@ -36,6 +36,7 @@ pub use source::Place;
 use crate::hub;
 use crate::masked_lm::{AdaptConfig, OWN};
 use crate::refit::RefitConfig;
+use crate::tuned::TunedConfig;
 use check::Problem;
 use keys::Schema;
 use source::Source;
@@ -87,6 +88,9 @@ pub struct Recipe {
     /// `[refit]`, as `--refit` writes it: all labelled rows, for the steps another run found best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<RefitConfig>,
+    /// `[tuned]`, as `gyeol sweep best` writes it: what the values were tuned on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<TunedConfig>,
 }
 
 fn default_seed() -> u64 {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Event, EventKind, Report, Run, RunError, files, journal::JournalWriter, lock::RunLock};
+use super::{Event, EventKind, MadeFor, Report, Run, RunError, Sink, files, journal::JournalWriter, lock::RunLock};
 use gyeol_data::write_atomic;
 
 /// A run whose lock this process holds; the lock is given up when this is dropped.
@@ -15,8 +15,9 @@ pub struct ActiveRun {
 
 impl ActiveRun {
     /// Takes a directory just made. The recipe is written under the lock, so a run seen by others is never without one.
-    pub(super) fn begin(run: Run, recipe_toml: &str) -> Result<Self, RunError> {
+    pub(super) fn begin(run: Run, made_for: &MadeFor, recipe_toml: &str) -> Result<Self, RunError> {
         let lock = RunLock::acquire(run.dir(), run.name())?;
+        run.write_made_for(made_for)?;
         let recipe = run.recipe_path();
         write_atomic(&recipe, |out| out.write_all(recipe_toml.as_bytes())).map_err(RunError::io("write", &recipe))?;
         Self::with_lock(run, lock)
@@ -31,7 +32,9 @@ impl ActiveRun {
 
     fn with_lock(run: Run, lock: RunLock) -> Result<Self, RunError> {
         let journal = JournalWriter::open(run.events_path())?;
-        Ok(Self { run, journal, _lock: lock })
+        let active = Self { run, journal, _lock: lock };
+        active.tell(|sink| sink.opened(&active.run));
+        Ok(active)
     }
 
     /// The run, to read.
@@ -44,7 +47,9 @@ impl ActiveRun {
     /// # Errors
     /// [`RunError::Io`] when the disk is full or gone; the journal stays readable, and later events can be appended.
     pub fn record(&mut self, kind: EventKind) -> Result<Event, RunError> {
-        self.journal.append(kind)
+        let event = self.journal.append(kind)?;
+        self.tell(|sink| sink.recorded(&self.run, &event));
+        Ok(event)
     }
 
     /// Writes `report.json`, whole or not at all.
@@ -52,7 +57,21 @@ impl ActiveRun {
         let path = self.run.dir().join(files::REPORT);
         let json =
             serde_json::to_vec_pretty(report).map_err(|source| RunError::Report { path: path.clone(), source })?;
-        write_atomic(&path, |out| out.write_all(&json)).map_err(RunError::io("write", &path))
+        write_atomic(&path, |out| out.write_all(&json)).map_err(RunError::io("write", &path))?;
+        self.tell(|sink| sink.reported(&self.run, report));
+        Ok(())
+    }
+
+    fn tell(&self, of: impl FnOnce(&dyn Sink)) {
+        if let Some(sink) = self.run.sink() {
+            of(&**sink);
+        }
+    }
+}
+
+impl Drop for ActiveRun {
+    fn drop(&mut self) {
+        self.tell(|sink| sink.closed(&self.run));
     }
 }
 

@@ -48,12 +48,20 @@ pub enum RunError {
         /// What the parser said, with line and column.
         source: serde_json::Error,
     },
+    /// The same of the small files beside it.
+    #[error("{}: {source}; mend or remove it", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said, with line and column.
+        source: Box<toml::de::Error>,
+    },
 }
 
 impl RunError {
     /// Whether the user can mend it (a wrong name, a damaged file); otherwise the work failed.
     pub fn is_user_error(&self) -> bool {
-        matches!(self, Self::Unknown { .. } | Self::Report { .. })
+        matches!(self, Self::Unknown { .. } | Self::Report { .. } | Self::Toml { .. })
     }
 
     /// For `map_err`: names the action and the path of an I/O error.

@@ -8,3 +8,7 @@ pub(super) const EVENTS: &str = "events.jsonl";
 pub(super) const REPORT: &str = "report.json";
 /// Held by the process that writes the run.
 pub(super) const LOCK: &str = "run.lock";
+/// What the run was made for.
+pub(super) const MADE_FOR: &str = "made_for.toml";
+/// What people wrote about it.
+pub(super) const NOTES: &str = "notes.toml";

@@ -68,6 +68,6 @@ impl RunLock {
 }
 
 /// The process id in a lock file. It only serves a message: one that cannot be read is left out of it.
-fn holder(path: &Path) -> Option<u32> {
+pub(super) fn holder(path: &Path) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }

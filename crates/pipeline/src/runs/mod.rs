@@ -9,21 +9,29 @@ mod events;
 mod files;
 mod journal;
 pub(crate) mod lock;
+mod made_for;
+mod notes;
+mod remove;
 mod report;
 mod run;
+mod sink;
 mod summary;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 pub use active::ActiveRun;
 pub use error::RunError;
 pub use events::{Event, EventKind};
 pub use journal::Journal;
+pub use made_for::MadeFor;
+pub use notes::Notes;
 pub use report::{AverageScore, ClassShare, ClassWeight, FoldScore, FoldsReport, Report, Sampled, SourceScores};
 pub use run::{Run, Status, fold_name};
+pub use sink::Sink;
 pub use summary::RunSummary;
 
 use crate::nearest::nearest;
@@ -32,21 +40,43 @@ use crate::nearest::nearest;
 #[derive(Debug, Clone)]
 pub struct Runs {
     root: PathBuf,
+    /// Told of the runs that are written.
+    sink: Option<Arc<dyn Sink>>,
+    /// What new runs are made for.
+    made_for: MadeFor,
 }
 
 impl Runs {
     /// The runs under `home` (`.gyeol` by default), whether or not it exists yet.
     pub fn new(home: &Path) -> Self {
-        Self { root: home.join("runs") }
+        Self { root: home.join("runs"), sink: None, made_for: MadeFor::default() }
+    }
+
+    /// The same runs, of which `sink` is told what this process writes.
+    #[must_use]
+    pub fn told_to(self, sink: Arc<dyn Sink>) -> Self {
+        Self { sink: Some(sink), ..self }
+    }
+
+    /// The same runs; new ones, those of folds too, are made for that.
+    #[must_use]
+    pub fn made_for(self, made_for: MadeFor) -> Self {
+        Self { made_for, ..self }
+    }
+
+    /// The same runs; new ones may serve many, as an adapted base does.
+    pub(crate) fn for_all(&self) -> Self {
+        self.clone().made_for(MadeFor::default())
     }
 
     /// The runs that `run` is one of.
     pub(crate) fn beside(run: &Run) -> Self {
-        Self { root: run.dir().parent().unwrap_or(run.dir()).to_owned() }
+        let root = run.dir().parent().unwrap_or(run.dir()).to_owned();
+        Self { root, sink: run.sink().cloned(), made_for: MadeFor::default() }
     }
 
     /// The home directory.
-    pub(crate) fn home(&self) -> &Path {
+    pub fn home(&self) -> &Path {
         self.root.parent().unwrap_or(&self.root)
     }
 
@@ -66,7 +96,7 @@ impl Runs {
             let name = format!("{recipe_name}-{number:03}");
             let dir = self.root.join(&name);
             match fs::create_dir(&dir) {
-                Ok(()) => return ActiveRun::begin(Run::at(dir, name), recipe_toml),
+                Ok(()) => return ActiveRun::begin(self.at(name), &self.made_for, recipe_toml),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(RunError::io("create the directory", &dir)(error)),
             }
@@ -83,7 +113,7 @@ impl Runs {
     pub(crate) fn create_named(&self, name: &str, recipe_toml: &str) -> Result<ActiveRun, RunError> {
         let dir = self.root.join(name);
         fs::create_dir_all(&dir).map_err(RunError::io("create the directory", &dir))?;
-        ActiveRun::begin(Run::at(dir, name.to_owned()), recipe_toml)
+        ActiveRun::begin(self.at(name.to_owned()), &self.made_for, recipe_toml)
     }
 
     /// What came of the run called `name`, if there is one, it is of exactly this recipe and has finished.
@@ -95,9 +125,12 @@ impl Runs {
     }
 
     /// The run called `name`, if there is one.
-    pub(crate) fn find(&self, name: &str) -> Result<Option<Run>, RunError> {
-        let dir = self.root.join(name);
-        Ok(dir.join(files::RECIPE).is_file().then(|| Run::at(dir, name.to_owned())))
+    pub fn find(&self, name: &str) -> Result<Option<Run>, RunError> {
+        Ok(self.root.join(name).join(files::RECIPE).is_file().then(|| self.at(name.to_owned())))
+    }
+
+    fn at(&self, name: String) -> Run {
+        Run::at(self.root.join(&name), name, self.sink.clone())
     }
 
     /// The runs of the folds of `parent` that there are, of fold 1 to `k`.
@@ -113,7 +146,7 @@ impl Runs {
     pub fn open(&self, name: &str) -> Result<Run, RunError> {
         let names = self.names()?;
         if names.iter().any(|known| known == name) {
-            return Ok(Run::at(self.root.join(name), name.to_owned()));
+            return Ok(self.at(name.to_owned()));
         }
         let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
         Err(RunError::Unknown { name: name.to_owned(), root: self.root.clone(), nearest, empty: names.is_empty() })
@@ -122,7 +155,7 @@ impl Runs {
     /// Every run, by name. A directory without `recipe.toml` is not a run; a missing home has none.
     pub fn list(&self) -> Result<Vec<Run>, RunError> {
         let names = self.names()?;
-        Ok(names.into_iter().map(|name| Run::at(self.root.join(&name), name)).collect())
+        Ok(names.into_iter().map(|name| self.at(name)).collect())
     }
 
     /// The latest run of exactly this resolved recipe that has not finished: what `--resume` continues.
@@ -149,7 +182,7 @@ impl Runs {
         wanted: impl Fn(Status) -> bool,
     ) -> Result<Option<Run>, RunError> {
         for (_, name) in self.numbers(recipe_name)?.into_iter().rev() {
-            let run = Run::at(self.root.join(&name), name);
+            let run = self.at(name);
             let fits = match recipe_toml {
                 Some(toml) => run.is_of(toml)?,
                 None => run.recipe_path().is_file(),
@@ -183,8 +216,9 @@ impl Runs {
         Ok(names)
     }
 
-    /// Names of the directories in the root; one that is not UTF-8 is not of our making.
-    fn directories(&self) -> Result<Vec<String>, RunError> {
+    /// Names of the directories in the root, in no order: every run's, and of those that [`Runs::find`] does not take for
+    /// one. A name that is not UTF-8 is not of our making.
+    pub fn directories(&self) -> Result<Vec<String>, RunError> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -193,7 +227,9 @@ impl Runs {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(RunError::io("list", &self.root))?;
-            if entry.path().is_dir()
+            // Most systems tell the type with the name: ten thousand runs are listed without a look at each.
+            let file_type = entry.file_type().map_err(RunError::io("list", &self.root))?;
+            if (file_type.is_dir() || file_type.is_symlink() && entry.path().is_dir())
                 && let Ok(name) = entry.file_name().into_string()
             {
                 names.push(name);
@@ -205,3 +241,5 @@ impl Runs {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_told;

@@ -76,6 +76,16 @@ pub struct Report {
     pub data_fingerprint: String,
     /// Fingerprint of the texts alone.
     pub text_fingerprint: String,
+    /// Fingerprint of the cleaning with all that was fitted; absent without `[clean]`, and in reports of before it was told,
+    /// as is what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleaning_fingerprint: Option<String>,
+    /// Fingerprint of the base model: configuration, weights and tokeniser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_fingerprint: Option<String>,
+    /// The version of the program.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code_version: String,
     /// Fingerprint of the resolved recipe.
     pub recipe_fingerprint: String,
     /// The run that adapted the base model first.

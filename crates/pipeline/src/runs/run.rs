@@ -3,17 +3,23 @@
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde::Serialize;
 
-use super::{ActiveRun, EventKind, Journal, Report, RunError, RunSummary, files, lock::RunLock};
+use super::{
+    ActiveRun, EventKind, Journal, Report, RunError, RunSummary, Sink, files,
+    lock::{self, RunLock},
+};
 
 /// One run's directory. Reading needs no lock.
 #[derive(Debug, Clone)]
 pub struct Run {
     dir: PathBuf,
     name: String,
+    /// Told when this process writes it.
+    sink: Option<Arc<dyn Sink>>,
 }
 
 /// How a run stands.
@@ -50,8 +56,12 @@ pub fn fold_name(parent: &str, fold: u32) -> String {
 }
 
 impl Run {
-    pub(super) fn at(dir: PathBuf, name: String) -> Self {
-        Self { dir, name }
+    pub(super) fn at(dir: PathBuf, name: String, sink: Option<Arc<dyn Sink>>) -> Self {
+        Self { dir, name, sink }
+    }
+
+    pub(super) fn sink(&self) -> Option<&Arc<dyn Sink>> {
+        self.sink.as_ref()
     }
 
     /// The run's name: that of its directory.
@@ -139,10 +149,20 @@ impl Run {
     /// word (`kill -9`, a power cut) was interrupted.
     pub fn status(&self) -> Result<Status, RunError> {
         // The lock first: a run that finishes between the two looks is then finished, not interrupted.
-        if RunLock::is_held(&self.dir)? {
+        if self.is_running()? {
             return Ok(Status::Running);
         }
         Ok(Self::status_from(&self.journal()?))
+    }
+
+    /// Whether a process is writing it.
+    pub fn is_running(&self) -> Result<bool, RunError> {
+        RunLock::is_held(&self.dir)
+    }
+
+    /// The process that wrote it last, if its lock file tells.
+    pub fn writer(&self) -> Option<u32> {
+        lock::holder(&self.dir.join(files::LOCK))
     }
 
     pub(super) fn status_from(journal: &Journal) -> Status {

@@ -4,15 +4,15 @@ use std::{collections::HashSet, fs, thread};
 
 use super::{EventKind, Report, RunError, Runs, Status};
 
-const RECIPE: &str = "name = \"kcbert\"\n";
+pub(super) const RECIPE: &str = "name = \"kcbert\"\n";
 
-fn home() -> (tempfile::TempDir, Runs) {
+pub(super) fn home() -> (tempfile::TempDir, Runs) {
     let dir = tempfile::tempdir().unwrap();
     let runs = Runs::new(dir.path());
     (dir, runs)
 }
 
-fn started() -> EventKind {
+pub(super) fn started() -> EventKind {
     EventKind::Started {
         metric: "accuracy".into(),
         total_steps: 4,
@@ -23,7 +23,7 @@ fn started() -> EventKind {
     }
 }
 
-fn report(score: f64) -> Report {
+pub(super) fn report(score: f64) -> Report {
     Report {
         run: "kcbert-001".into(),
         score: Some(score),

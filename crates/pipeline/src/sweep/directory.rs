@@ -104,7 +104,9 @@ impl Sweeps {
         let mut found: Option<Sweep> = None;
         for name in self.names()? {
             let sweep = Sweep::read(self.root.join(&name), name)?;
-            if sweep.spec.identity() == identity && found.as_ref().is_none_or(|other| other.spec.created < sweep.spec.created) {
+            if sweep.spec.identity() == identity
+                && found.as_ref().is_none_or(|other| other.spec.created < sweep.spec.created)
+            {
                 found = Some(sweep);
             }
         }
@@ -123,7 +125,8 @@ impl Sweeps {
             }
             let draft = self.root.join(format!(".{name}-{}", std::process::id()));
             fs::create_dir_all(draft.join(LOGS)).map_err(SweepError::io("create", &draft))?;
-            let json = serde_json::to_vec_pretty(spec).map_err(|source| SweepError::Spec { path: draft.clone(), source })?;
+            let json =
+                serde_json::to_vec_pretty(spec).map_err(|source| SweepError::Spec { path: draft.clone(), source })?;
             for (file, bytes) in [(SPEC, &json[..]), (RECIPE, spec.recipe.as_bytes())] {
                 let path = draft.join(file);
                 write_atomic(&path, |out| out.write_all(bytes)).map_err(SweepError::io("write", &path))?;
@@ -154,7 +157,8 @@ impl Sweep {
     fn read(dir: PathBuf, name: String) -> Result<Self, SweepError> {
         let path = dir.join(SPEC);
         let bytes = fs::read(&path).map_err(SweepError::io("read", &path))?;
-        let spec: Spec = serde_json::from_slice(&bytes).map_err(|source| SweepError::Spec { path: path.clone(), source })?;
+        let spec: Spec =
+            serde_json::from_slice(&bytes).map_err(|source| SweepError::Spec { path: path.clone(), source })?;
         let mut study = spec.study()?;
         let journal = read_journal(&dir.join(JOURNAL))?;
         journal.iter().for_each(|line| study.apply(&line.event));

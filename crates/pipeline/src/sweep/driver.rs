@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 use gyeol_tune::pruners::{Decision, State};
 use gyeol_tune::study::{Event, Limits, Next, Rerun, Study};
 
+use super::Sweep;
 use super::directory::{ActiveSweep, Stamped};
 use super::process::{Launcher, Order, Process, Said};
 use super::protocol::{Answer, Message};
-use super::Sweep;
 use crate::Error;
 use crate::runs::{EventKind, Report, Run, Runs, Status};
 
@@ -189,7 +189,8 @@ impl<'a> Driver<'a> {
 
     /// Finds what a killed sweep has left at work.
     fn take_up(&mut self, sweep: usize) -> Result<(), Error> {
-        let trials: Vec<u32> = self.study(sweep).trials().iter().filter(|t| t.state == State::Running).map(|t| t.number).collect();
+        let trials: Vec<u32> =
+            self.study(sweep).trials().iter().filter(|t| t.state == State::Running).map(|t| t.number).collect();
         for trial in trials {
             let run = self.runs.find(&self.sweeps[sweep].sweep.run_of(trial))?;
             if let Some(run) = run {
@@ -221,7 +222,9 @@ impl<'a> Driver<'a> {
             self.finished(sweep, trial, &report)?;
             return Ok(true);
         }
-        if self.reports_of(sweep, trial, run)? == 0 && self.study(sweep).trial(trial).is_none_or(|t| t.reports.is_empty()) {
+        if self.reports_of(sweep, trial, run)? == 0
+            && self.study(sweep).trial(trial).is_none_or(|t| t.reports.is_empty())
+        {
             return Ok(false);
         }
         // The last evaluation may have been decided on, but not followed.
@@ -271,11 +274,8 @@ impl<'a> Driver<'a> {
             return;
         }
         let late = self.until.deadline.is_some_and(|deadline| SystemTime::now() >= deadline);
-        self.stopping = if self.watcher.interrupted() {
-            Some(Ended::Interrupted)
-        } else {
-            late.then_some(Ended::Deadline)
-        };
+        self.stopping =
+            if self.watcher.interrupted() { Some(Ended::Interrupted) } else { late.then_some(Ended::Deadline) };
         if self.stopping.is_some() {
             self.stop_all();
         }
@@ -313,10 +313,11 @@ impl<'a> Driver<'a> {
     /// Begins what a sweep wants next; whether there was anything.
     fn begin_next(&mut self, sweep: usize) -> Result<bool, Error> {
         let limits = self.limits(sweep);
-        let rerunning = self.workers.iter().filter(|worker| worker.sweep == sweep).filter_map(|worker| match worker.task {
-            Task::Rerun { trial, seed } => Some((trial, seed)),
-            Task::Trial(_) => None,
-        });
+        let rerunning =
+            self.workers.iter().filter(|worker| worker.sweep == sweep).filter_map(|worker| match worker.task {
+                Task::Rerun { trial, seed } => Some((trial, seed)),
+                Task::Trial(_) => None,
+            });
         let task = match self.study(sweep).next(&limits, &rerunning.collect::<Vec<_>>()) {
             Next::Begin { trial, origin, assignment } => {
                 let run = self.sweeps[sweep].sweep.run_of(trial);
@@ -336,7 +337,8 @@ impl<'a> Driver<'a> {
 
     fn limits(&self, sweep: usize) -> Limits {
         let Until { count, target, patience, deadline } = self.until;
-        let left = deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64());
+        let left =
+            deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64());
         let closing = left.is_some_and(|left| left < self.closing_seconds(sweep));
         Limits { count, target, patience, out_of_time: self.stopping.is_some(), closing }
     }
@@ -363,7 +365,8 @@ impl<'a> Driver<'a> {
             sets.push(format!("seed={seed}"));
             run = format!("{run}-seed-{seed}");
         }
-        let order = Order { log: of.log_path(&run), recipe: of.recipe_path(), sets, run };
+        let trial = (of.name().to_owned(), number);
+        let order = Order { log: of.log_path(&run), recipe: of.recipe_path(), sets, run, trial };
         self.started += 1;
         let process = self.launcher.launch(&order, self.started, self.channel.0.clone())?;
         self.workers.push(Worker {
@@ -398,7 +401,8 @@ impl<'a> Driver<'a> {
                 self.workers[index].process.answer(Answer::Continue);
             }
             (Message::Evaluated { step, epoch, value }, Task::Trial(trial)) => {
-                let known = self.study(sweep).trial(trial).and_then(|trial| trial.reports.last()).map_or(0, |last| last.step);
+                let known =
+                    self.study(sweep).trial(trial).and_then(|trial| trial.reports.last()).map_or(0, |last| last.step);
                 let mut verdict = Decision::Continue;
                 if step > known {
                     self.record(sweep, Event::Reported { trial, step, epoch, value: value.unwrap_or(f64::NAN) })?;
@@ -435,7 +439,9 @@ impl<'a> Driver<'a> {
         match (report, status.code()) {
             (Some(report), _) => match task {
                 Task::Trial(trial) => self.finished(sweep, trial, &report),
-                Task::Rerun { trial, seed } => self.rerun(sweep, trial, seed, &worker.order.run, Some(&report), seconds),
+                Task::Rerun { trial, seed } => {
+                    self.rerun(sweep, trial, seed, &worker.order.run, Some(&report), seconds)
+                }
             },
             // Stopped as it was asked to, or by whoever stops the sweep.
             (None, Some(130)) => {

@@ -73,7 +73,9 @@ impl SweepError {
     /// Whether the user can mend it; otherwise the work failed.
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::File(_) | Self::Parameter { .. } | Self::Unfit { .. } | Self::Unknown { .. } | Self::Spec { .. } => true,
+            Self::File(_) | Self::Parameter { .. } | Self::Unfit { .. } | Self::Unknown { .. } | Self::Spec { .. } => {
+                true
+            }
             Self::Recipe(error) => error.is_user_error(),
             Self::Run(error) => error.is_user_error(),
             Self::Io { .. } => false,

@@ -5,6 +5,7 @@
 //! trials. A trial's process is `gyeol train` under control (`protocol.rs`); so a trial that crashes, or runs out of memory, costs
 //! itself alone.
 
+mod best;
 mod directory;
 mod driver;
 mod early_end;
@@ -15,6 +16,7 @@ mod process;
 mod protocol;
 mod spec;
 
+pub use best::best_recipe;
 pub use directory::{ActiveSweep, Stamped, Sweep, Sweeps};
 pub use driver::{Driver, Ended, SweepWatcher, Until};
 pub use early_end::EarlyEnd;

@@ -39,7 +39,8 @@ const NAMES: [(&str, &str); 26] = [
 const SCHEDULE: &str = "train.schedule";
 
 /// The transformers library's names of schedules that have another here.
-const SCHEDULES: [(&str, &str); 2] = [("cosine_with_restarts", "cosine_restarts"), ("constant_with_warmup", "constant")];
+const SCHEDULES: [(&str, &str); 2] =
+    [("cosine_with_restarts", "cosine_restarts"), ("constant_with_warmup", "constant")];
 
 /// The recipe key that a parameter sets.
 ///
@@ -87,7 +88,11 @@ pub(super) fn set(key: &str, value: &Value) -> Result<String, String> {
 ///
 /// # Errors
 /// If the recipe says otherwise, so that the parameter would do nothing.
-pub(super) fn companion(key: &str, recipe: &Recipe, varied: &[&str]) -> Result<Option<(&'static str, &'static str)>, String> {
+pub(super) fn companion(
+    key: &str,
+    recipe: &Recipe,
+    varied: &[&str],
+) -> Result<Option<(&'static str, &'static str)>, String> {
     use gyeol_engine::config::{ClassWeights, LossKind};
     match key {
         "loss.gamma" if !varied.contains(&"loss.kind") => match recipe.loss.kind {
@@ -106,7 +111,12 @@ pub(super) fn companion(key: &str, recipe: &Recipe, varied: &[&str]) -> Result<O
 pub(super) fn inside_of_loss(key: &str) -> bool {
     matches!(
         key,
-        "loss.kind" | "loss.gamma" | "loss.label_smoothing" | "loss.class_weights" | "loss.class_weights_smooth" | "loss.huber_delta"
+        "loss.kind"
+            | "loss.gamma"
+            | "loss.label_smoothing"
+            | "loss.class_weights"
+            | "loss.class_weights_smooth"
+            | "loss.huber_delta"
             | "loss.buckets"
     )
 }

@@ -59,7 +59,9 @@ pub fn plan(path: &Path, text: &str, prepared: &Prepared, overrides: &Overrides)
     }
     let metric = metric(&file, overrides.metric.as_deref(), prepared).map_err(unfit)?;
     if prepared.valid_set().is_none() && prepared.recipe.folds.is_none() {
-        return Err(unfit("the recipe has no validation rows to compare trials by; set data.valid or data.holdout".to_owned()));
+        return Err(unfit(
+            "the recipe has no validation rows to compare trials by; set data.valid or data.holdout".to_owned(),
+        ));
     }
     let mut recipe = prepared.recipe.clone();
     if recipe.metric != Some(metric.metric) {
@@ -73,7 +75,9 @@ pub fn plan(path: &Path, text: &str, prepared: &Prepared, overrides: &Overrides)
     let seed = overrides.seed.unwrap_or(recipe.seed);
     let method = overrides.method.unwrap_or(file.method);
     if method == Method::Grid && file.space.size().is_none() {
-        return Err(unfit("method grid: a parameter without a step has no end of values; use another method".to_owned()));
+        return Err(unfit(
+            "method grid: a parameter without a step has no end of values; use another method".to_owned(),
+        ));
     }
     let as_it_stands = as_it_stands(&file.space, &toml);
     let given = if method == Method::Grid { Vec::new() } else { vec![(Origin::Recipe, as_it_stands)] };
@@ -95,7 +99,8 @@ pub fn plan(path: &Path, text: &str, prepared: &Prepared, overrides: &Overrides)
         given,
     };
     if spec.folds && spec.pruner != EarlyEnd::None {
-        warnings.push(format!("with [folds] no trial ends early: early_terminate ({}) does nothing", spec.pruner.name()));
+        warnings
+            .push(format!("with [folds] no trial ends early: early_terminate ({}) does nothing", spec.pruner.name()));
     }
     Ok(Planned { spec, warnings, run_cap: file.run_cap, target: file.metric.and_then(|metric| metric.target) })
 }
@@ -106,7 +111,8 @@ impl Planned {
         let space = self.spec.sweep_file()?.space;
         let known: Vec<Assignment> = self.spec.given.iter().map(|(_, given)| given.clone()).collect();
         let ranking = earlier.study.ranking();
-        let fits = ranking.into_iter().map(|trial| &trial.assignment).filter(|a| space.contains(a) && !known.contains(a));
+        let fits =
+            ranking.into_iter().map(|trial| &trial.assignment).filter(|a| space.contains(a) && !known.contains(a));
         let good: Vec<(Origin, Assignment)> = fits.take(most).map(|a| (Origin::Earlier, a.clone())).collect();
         let count = good.len();
         self.spec.given.extend(good);
@@ -203,7 +209,9 @@ fn as_it_stands(space: &Space, toml: &str) -> Assignment {
         serde_json::to_value(value).ok()
     };
     let own = |name: &String| Some((name.clone(), value(names::recipe_key(name).ok()?)?));
-    space.parameters().iter().filter_map(|parameter| own(&parameter.name)).collect()
+    // Constants are the sweep's, not the recipe's.
+    let varying = (0..space.dimensions().len()).map(|dimension| &space.parameter_of(dimension).name);
+    varying.filter_map(own).collect()
 }
 
 /// A name that can be a directory's.

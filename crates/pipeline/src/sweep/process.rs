@@ -29,6 +29,8 @@ pub struct Launcher {
 pub(super) struct Order {
     /// The name of the run.
     pub(super) run: String,
+    /// The sweep, and which of its trials.
+    pub(super) trial: (String, u32),
     /// The recipe.
     pub(super) recipe: PathBuf,
     /// What is laid over it.
@@ -63,7 +65,7 @@ pub(super) struct Process {
 impl Launcher {
     /// Starts a process whose lines go to `said` under the number `id`.
     pub(super) fn launch(&self, order: &Order, id: usize, said: Sender<Said>) -> Result<Process, Error> {
-        let Order { run, recipe, sets, log, .. } = order;
+        let Order { run, trial: (sweep, trial), recipe, sets, log } = order;
         let failed = |path: &Path, action| {
             let path = path.to_owned();
             move |source| Error::Io { path, action, source }
@@ -72,6 +74,7 @@ impl Launcher {
         let log_begins = errors.seek(SeekFrom::End(0)).map_err(failed(log, "open"))?;
         let mut command = Command::new(&self.program);
         command.arg("train").arg(recipe).args(["--controlled", "--quiet", "--run", run]);
+        command.args(["--sweep", sweep, "--trial", &trial.to_string()]);
         command.arg("--home").arg(&self.home).args(["--threads", &self.threads.to_string()]);
         for set in sets {
             command.args(["--set", set]);

@@ -98,8 +98,7 @@ impl Spec {
             Method::Gp => Some(Box::new(Gp::new(seed))),
         };
         let pruner = self.pruner.build().map_err(|error| self.unfit(format!("early_terminate: {error}")))?;
-        let settings =
-            Settings { goal: self.metric.goal, seed, finalists: self.finalists, seeds: self.seeds.clone() };
+        let settings = Settings { goal: self.metric.goal, seed, finalists: self.finalists, seeds: self.seeds.clone() };
         Ok(Study::new(file.space, settings, sampler, pruner, self.given.clone()))
     }
 
@@ -136,7 +135,12 @@ impl Spec {
 }
 
 /// What is laid over `recipe` to give its keys the values of an assignment.
-pub(super) fn sets(path: &Path, assignment: &Assignment, space: &Space, recipe: &Recipe) -> Result<Vec<String>, SweepError> {
+pub(super) fn sets(
+    path: &Path,
+    assignment: &Assignment,
+    space: &Space,
+    recipe: &Recipe,
+) -> Result<Vec<String>, SweepError> {
     let wrong = |parameter: &str, problem| SweepError::Parameter {
         path: path.to_owned(),
         parameter: parameter.to_owned(),
@@ -149,7 +153,8 @@ pub(super) fn sets(path: &Path, assignment: &Assignment, space: &Space, recipe: 
     let mut sets = Vec::new();
     for (name, value) in assignment {
         let key = names::recipe_key(name).map_err(|problem| wrong(name, problem))?;
-        let companion = names::companion(key, recipe, &varied).map_err(|problem| wrong(name, format!("{key} {problem}")))?;
+        let companion =
+            names::companion(key, recipe, &varied).map_err(|problem| wrong(name, format!("{key} {problem}")))?;
         sets.extend(companion.map(|(key, value)| format!("{key}={value}")));
         sets.push(names::set(key, value).map_err(|problem| wrong(name, problem))?);
     }

@@ -14,6 +14,7 @@ use gyeol_eval::{Form, Metric, MetricValues, Outputs, Predictions, Report as Sco
 
 use crate::course::{Overfitting, best_of_all};
 use crate::division::Division;
+use crate::fingerprints::code_version;
 use crate::folds;
 use crate::masked_lm::{Adapted, adapt};
 use crate::memory::{self, BatchShape, Fit};
@@ -216,6 +217,9 @@ impl Tuning<'_> {
             precision: prepared.arithmetic.precision().to_owned(),
             data_fingerprint: prepared.data_fingerprint(),
             text_fingerprint: prepared.text_fingerprint(),
+            cleaning_fingerprint: prepared.cleaning_fingerprint(),
+            base_fingerprint: Some(prepared.base_fingerprint()?),
+            code_version: code_version(),
             recipe_fingerprint: prepared.recipe.fingerprint()?,
             adapted_by: self.adapted.map(|report| report.run.clone()),
             sampled: prepared.sampling.counts.clone(),

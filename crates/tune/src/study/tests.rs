@@ -12,8 +12,7 @@ use crate::{
 fn space() -> Space {
     let rate = Distribution::Number { law: Law::LogUniform { min: 1e-5, max: 1e-2 }, step: None };
     let batch = Distribution::Categorical { values: vec![json!(16), json!(32)], probabilities: None };
-    Space::new(vec![Parameter::new("rate", rate), Parameter::new("batch", batch)])
-    .unwrap()
+    Space::new(vec![Parameter::new("rate", rate), Parameter::new("batch", batch)]).unwrap()
 }
 
 fn settings() -> Settings {
@@ -21,7 +20,10 @@ fn settings() -> Settings {
 }
 
 fn study(pruner: Box<dyn Pruner>) -> Study {
-    let given = vec![(Origin::Recipe, [("rate".to_owned(), json!(2e-5)), ("batch".to_owned(), json!(32))].into_iter().collect())];
+    let given = vec![(
+        Origin::Recipe,
+        [("rate".to_owned(), json!(2e-5)), ("batch".to_owned(), json!(32))].into_iter().collect(),
+    )];
     Study::new(space(), settings(), Some(Box::new(Tpe::new(7))), pruner, given)
 }
 
@@ -113,7 +115,11 @@ fn a_search_that_was_cut_anywhere_goes_on_to_the_same_trials() {
         journal.iter().for_each(|event| again.apply(event));
         run(&mut again, &count(12), &mut journal, usize::MAX);
         let trials = |events: &[Event]| {
-            events.iter().filter(|event| matches!(event, Event::Began { .. } | Event::Finished { .. })).cloned().collect::<Vec<_>>()
+            events
+                .iter()
+                .filter(|event| matches!(event, Event::Began { .. } | Event::Finished { .. }))
+                .cloned()
+                .collect::<Vec<_>>()
         };
         assert_eq!(trials(&journal), trials(&whole), "cut after {cut}");
     }
@@ -148,9 +154,12 @@ fn a_small_space_ends_when_everything_was_tried() {
     let parameter = Parameter::new("rate", Distribution::Categorical { values, probabilities: None });
     for sampler in [None, Some(Box::new(Uniform) as Box<dyn Sampler>)] {
         let space = Space::new(vec![parameter.clone()]).unwrap();
-        let mut study = Study::new(space, Settings { seeds: Vec::new(), ..settings() }, sampler, Box::new(Never), Vec::new());
+        let mut study =
+            Study::new(space, Settings { seeds: Vec::new(), ..settings() }, sampler, Box::new(Never), Vec::new());
         for trial in 1..=3 {
-            let Next::Begin { origin, assignment, .. } = study.next(&Limits::default(), &[]) else { panic!("trial {trial}") };
+            let Next::Begin { origin, assignment, .. } = study.next(&Limits::default(), &[]) else {
+                panic!("trial {trial}")
+            };
             study.apply(&Event::Began { trial, origin, assignment, run: String::new() });
             study.apply(&Event::Finished { trial, score: Some(0.5), steps: 1 });
         }

@@ -88,7 +88,8 @@ pub(super) fn tell(sweep: &Sweep) -> Result<String> {
 }
 
 fn trials(sweep: &Sweep, metric: &str) -> String {
-    let mut table = output::table(&["trial", "status", metric, "evaluations", "steps", "took", "values"], &[0, 2, 3, 4]);
+    let mut table =
+        output::table(&["trial", "status", metric, "evaluations", "steps", "took", "values"], &[0, 2, 3, 4]);
     let ranking: Vec<u32> = sweep.study.ranking().iter().map(|trial| trial.number).collect();
     let place = |number: u32| ranking.iter().position(|other| *other == number).unwrap_or(usize::MAX);
     let mut trials: Vec<_> = sweep.study.trials().iter().collect();

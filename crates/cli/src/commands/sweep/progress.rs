@@ -98,11 +98,17 @@ impl SweepWatcher for Progress {
             }
             Event::Paused { .. } => {
                 let at = trial.reports.len();
-                self.say(sweep, &format!("trial {number}  paused after evaluation {at} at {metric} {}", words::score(last)));
+                self.say(
+                    sweep,
+                    &format!("trial {number}  paused after evaluation {at} at {metric} {}", words::score(last)),
+                );
             }
             Event::Stopped { .. } => {
                 let at = trial.reports.len();
-                self.say(sweep, &format!("trial {number}  stopped after evaluation {at} at {metric} {}", words::score(last)));
+                self.say(
+                    sweep,
+                    &format!("trial {number}  stopped after evaluation {at} at {metric} {}", words::score(last)),
+                );
             }
             Event::Resumed { .. } => self.say(sweep, &format!("trial {number}  goes on")),
             Event::Rerun(rerun) => {

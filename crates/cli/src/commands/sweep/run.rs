@@ -230,7 +230,9 @@ fn begin(args: &Args, global: &Global, output: &Output) -> Result<Begun> {
         });
         let endless = args.until.is_none() && args.budget.is_none() && !args.until_converged && begun.target.is_none();
         if begun.count.is_none() && endless && planned.spec.method != Method::Grid {
-            output.note(&format!("{COUNT} trials, as nothing says when to end (--count, --until, --budget, --until-converged)"));
+            output.note(&format!(
+                "{COUNT} trials, as nothing says when to end (--count, --until, --budget, --until-converged)"
+            ));
             begun.count = Some(COUNT);
         }
     }

@@ -1,0 +1,152 @@
+//! Opening the store, and putting a damaged one aside.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
+
+use crate::{StoreError, migrations};
+
+/// The name of the file under the home directory.
+pub const FILE: &str = "store.db";
+
+/// How long to wait for other processes; transactions take milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two attempts to open a file that another process is just making, or tidying up.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// An open store. One a thread; any number of processes.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens the store under `home`, making it, or bringing its schema up to date, where needed.
+    ///
+    /// # Errors
+    /// [`StoreError::TooNew`] for the file of a later version, [`StoreError::Damaged`] for one that is no database;
+    /// otherwise what SQLite or the file system says.
+    pub fn open(home: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(home).map_err(|source| StoreError::Directory { path: home.to_owned(), source })?;
+        let path = home.join(FILE);
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            // Entering the WAL mode, and the first look after a crash, need the file alone and do not wait for it.
+            match Self::attempt(&path) {
+                Err(error) if error.is_busy() && Instant::now() < patience => thread::sleep(PAUSE),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn attempt(path: &Path) -> Result<Self, StoreError> {
+        let failed = |action| StoreError::sqlite(path, action);
+        let mut connection = Connection::open(path).map_err(failed("open it"))?;
+        connection.busy_timeout(PATIENCE).map_err(failed("set its timeout"))?;
+        // Readers never wait for a writer, and a killed writer leaves nothing half done. A file system without shared
+        // memory keeps another mode, which is slower and as safe.
+        connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
+            .map_err(failed("set its journal mode"))?;
+        // In this mode a power cut may cost the last transactions, never the file; runs can be indexed again.
+        connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed("set how it is synced"))?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed("enable foreign keys"))?;
+        let found = migrations::migrate(&mut connection).map_err(failed("bring its schema up to date"))?;
+        if found > migrations::LATEST {
+            return Err(StoreError::TooNew { path: path.to_owned(), found, known: migrations::LATEST });
+        }
+        Ok(Self { path: path.to_owned(), connection })
+    }
+
+    /// Renames the store under `home`, so that the next [`Store::open`] makes a new one; where it is now, or `None` if
+    /// there was none. Only for a damaged file that no process writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Rename`] if the file system refuses.
+    pub fn put_aside(home: &Path) -> Result<Option<PathBuf>, StoreError> {
+        let path = home.join(FILE);
+        let aside = (1..).map(|number| home.join(format!("{FILE}.damaged-{number}"))).find(|aside| !aside.exists());
+        let Some(aside) = aside.filter(|_| path.exists()) else { return Ok(None) };
+        // What is beside the file belongs to it: a new one must not find it.
+        for suffix in ["-wal", "-shm", ""] {
+            let with_suffix = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+            let from = with_suffix(&path);
+            match fs::rename(&from, with_suffix(&aside)) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::Rename { path: from, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(aside))
+    }
+
+    /// Whether every page of the file is sound, which opening it does not tell.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what is wrong first.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let verdict = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+        match verdict.map_err(self.failed("check it"))? {
+            sound if sound == "ok" => Ok(()),
+            problem => {
+                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+                let source = rusqlite::Error::SqliteFailure(code, Some(problem));
+                Err(StoreError::Damaged { path: self.path.clone(), source })
+            }
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The connection, to read.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Does `work` in one transaction, which waits for its turn before it reads anything.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        action: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let Self { path, connection } = self;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let done = transaction.and_then(|transaction| {
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        });
+        done.map_err(StoreError::sqlite(path, action))
+    }
+
+    /// What `sql` selects, each row as `of` reads it.
+    pub(crate) fn select<T>(
+        &self,
+        action: &'static str,
+        sql: &str,
+        values: impl Params,
+        of: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let read = || self.connection.prepare(sql)?.query_map(values, of)?.collect::<Result<_, _>>();
+        read().map_err(self.failed(action))
+    }
+
+    /// For `map_err`.
+    pub(crate) fn failed(&self, action: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<'_> {
+        StoreError::sqlite(&self.path, action)
+    }
+}
+
+#[cfg(test)]
+mod tests;
