@@ -1,4 +1,25 @@
 //! Where to try next: one sampler a file, each a function of the dimensions, the history and a random generator.
+//!
+//! [`Uniform`] and [`Sobol`] look at nothing but which points were tried. [`Tpe`] and [`Gp`] learn from what came of them;
+//! [`Bayes`] is the one of these that measured best. A grid is no sampler: who runs a study counts through it.
+//!
+//! The samplers are the project's own: those of the crate `optimizer` keep the search's state and generator behind a lock and
+//! cannot be asked as functions of a history, and its Gaussian process leaves out categories and never fits its length scales.
+
+mod bayes;
+mod gp;
+mod lbfgs;
+mod normal;
+mod seen;
+mod sobol;
+mod tpe;
+mod uniform;
+
+pub use bayes::Bayes;
+pub use gp::Gp;
+pub use sobol::Sobol;
+pub use tpe::Tpe;
+pub use uniform::Uniform;
 
 use crate::space::{Dimension, Point};
 
@@ -31,3 +52,6 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
     /// suggestion. Coordinates of inactive dimensions are NaN.
     fn suggest(&self, dimensions: &[Dimension], history: &[Observation], random: &mut Random) -> Point;
 }
+
+#[cfg(test)]
+mod contract;
