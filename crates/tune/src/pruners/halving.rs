@@ -42,8 +42,8 @@ impl Halving {
 
     /// The first rung for trials of which the longest makes `longest` evaluations: `longest/eta³`, at least 1, so that a full
     /// training has three or four rungs below its end. With an `eta` of 3 it is the first evaluation up to 53 of them. Early is
-    /// right: recorded trainings of 50 evaluations, replayed, end with three times less regret from a first rung at 1 than at 5
-    /// (`examples/replay_taskset`), as what is misjudged there is only paused.
+    /// right, as what is misjudged there is only paused: recorded trainings of 50 evaluations, replayed with a budget of 25 of them
+    /// (`examples/replay_taskset`, TPE, 16 seeds), end with a regret of 0.010 from a first rung at 1, 0.016 at 2 and 0.028 at 5.
     pub fn min_iter(longest: u64, eta: f64) -> u64 {
         ((longest as f64 / eta.powi(3)) as u64).max(1)
     }
