@@ -29,7 +29,7 @@ pub struct Halving {
 }
 
 impl Halving {
-    /// Of trials at a rung, one in 3 is promoted: W&B's default, and the paper's 4 leaves too few rungs to short trainings.
+    /// Of the trials at a rung one in 3 is promoted, as in W&B: the rungs 1, 3 and 9 suit trainings of up to a dozen evaluations.
     pub const ETA: f64 = 3.0;
 
     /// The first rung at `min_iter` evaluations, each further one at `eta` times as many.
@@ -40,10 +40,12 @@ impl Halving {
         Ok(Self { rungs: Rungs::upwards(min_iter, eta)?, eta })
     }
 
-    /// The first rung for trials of which the longest makes `longest` evaluations: as high as leaves room for two promotions before
-    /// its end, and so 1 for up to 17 evaluations, half an epoch of five for 4 evaluations an epoch.
+    /// The first rung for trials of which the longest makes `longest` evaluations: `longest/eta³`, at least 1, so that a full
+    /// training has three or four rungs below its end. With an `eta` of 3 it is the first evaluation up to 53 of them. Early is
+    /// right, as what is misjudged there is only paused: recorded trainings of 50 evaluations, replayed with a budget of 25 of them
+    /// (`examples/replay_taskset`, TPE, 16 seeds), end with a regret of 0.010 from a first rung at 1, 0.016 at 2 and 0.028 at 5.
     pub fn min_iter(longest: u64, eta: f64) -> u64 {
-        ((longest as f64 / (eta * eta)) as u64).max(1)
+        ((longest as f64 / eta.powi(3)) as u64).max(1)
     }
 
     /// The trials that have something to show at a rung, the best first, with their values; infinite is worst.
@@ -210,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rung_leaves_room_for_two_promotions() {
-        let longest = [1, 3, 12, 20, 50];
-        assert_eq!(longest.map(|longest| Halving::min_iter(longest, Halving::ETA)), [1, 1, 1, 2, 5]);
+    fn the_first_rung_is_the_first_evaluation_unless_there_are_many() {
+        let longest = [1, 3, 12, 50, 54, 300];
+        assert_eq!(longest.map(|longest| Halving::min_iter(longest, Halving::ETA)), [1, 1, 1, 1, 2, 11]);
     }
 }
