@@ -12,6 +12,8 @@ mod coding;
 mod conditions;
 mod dimension;
 mod error;
+#[cfg(test)]
+mod golden;
 mod grid;
 mod lattice;
 mod law;

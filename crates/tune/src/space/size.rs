@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Problem, Slot, SpaceError};
 
-/// Conditions are too entangled to count when so many combinations of inactive parameters have to be told apart.
-const MAX_STATES: usize = 4_096;
+/// Conditions are too entangled to count when the sets of inactive parameters to be told apart have more members in all.
+const MAX_WORK: usize = 1_000_000;
 
 /// The number of distinct assignments; `None` where they are infinitely many, the largest number where they do not fit.
 ///
@@ -24,27 +24,32 @@ pub(super) fn count(slots: &[Slot]) -> Result<Option<u128>, SpaceError> {
             children[by_dimension[&condition.dimension]].push((child, &condition.levels));
         }
     }
+    let mut work = 0;
     let mut states: HashMap<BTreeSet<usize>, u128> = HashMap::from([(BTreeSet::new(), 1)]);
     for parameter in order(slots, &children) {
-        let live = effects(&children[parameter], &slots[parameter], counts[parameter]);
+        let live = effects(&children[parameter], &slots[parameter], counts[parameter], &mut work)?;
         let mut next: HashMap<BTreeSet<usize>, u128> = HashMap::new();
         for (mut inactive, assignments) in states {
             if inactive.remove(&parameter) {
                 inactive.extend(children[parameter].iter().map(|&(child, _)| child));
+                spend(&mut work, inactive.len())?;
                 add(&mut next, inactive, assignments);
             } else {
                 for (ended, values) in &live {
-                    let union = inactive.union(ended).copied().collect();
+                    let union: BTreeSet<usize> = inactive.union(ended).copied().collect();
+                    spend(&mut work, union.len())?;
                     add(&mut next, union, assignments.saturating_mul(*values));
                 }
-            }
-            if next.len() > MAX_STATES {
-                return Err(SpaceError { parameter: None, problem: Problem::Entangled });
             }
         }
         states = next;
     }
     Ok(Some(states.values().fold(0, |sum, count| sum.saturating_add(*count))))
+}
+
+fn spend(work: &mut usize, members: usize) -> Result<(), SpaceError> {
+    *work += members + 1;
+    if *work > MAX_WORK { Err(SpaceError { parameter: None, problem: Problem::Entangled }) } else { Ok(()) }
 }
 
 fn add(states: &mut HashMap<BTreeSet<usize>, u128>, inactive: BTreeSet<usize>, assignments: u128) {
@@ -70,16 +75,23 @@ fn order(slots: &[Slot], children: &[Vec<(usize, &[usize])>]) -> Vec<usize> {
 }
 
 /// What an active parameter's values do: the sets of children they make inactive, and how many values do each.
-fn effects(children: &[(usize, &[usize])], slot: &Slot, count: u64) -> Vec<(BTreeSet<usize>, u128)> {
+fn effects(
+    children: &[(usize, &[usize])],
+    slot: &Slot,
+    count: u64,
+    work: &mut usize,
+) -> Result<Vec<(BTreeSet<usize>, u128)>, SpaceError> {
     if children.is_empty() {
-        return vec![(BTreeSet::new(), u128::from(count))];
+        return Ok(vec![(BTreeSet::new(), u128::from(count))]);
     }
     let mut effects: HashMap<BTreeSet<usize>, u128> = HashMap::new();
     for place in 0..count {
         let level = slot.coding.level_at(place);
         let ends = |levels: &[usize]| levels.binary_search(&level).is_err();
-        let ended = children.iter().filter(|(_, levels)| ends(levels)).map(|&(child, _)| child).collect();
+        let ended: BTreeSet<usize> =
+            children.iter().filter(|(_, levels)| ends(levels)).map(|&(child, _)| child).collect();
+        spend(work, ended.len())?;
         *effects.entry(ended).or_default() += 1;
     }
-    effects.into_iter().collect()
+    Ok(effects.into_iter().collect())
 }
