@@ -4,6 +4,7 @@
 
 mod error;
 mod migrations;
+pub mod queue;
 mod store;
 
 pub use error::StoreError;

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` (from 1) makes version `n` of version `n - 1`.
-const STEPS: [&str; 0] = [];
+const STEPS: [&str; 1] = [include_str!("migrations/queue.sql")];
 
 /// The version this program writes.
 pub(crate) const LATEST: u32 = STEPS.len() as u32;

@@ -51,4 +51,15 @@ impl Store {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// The connection, for the modules that own tables.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// For `map_err`: names the file and what was attempted.
+    pub(crate) fn failed(&self, action: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Database { path, action, source }
+    }
 }
