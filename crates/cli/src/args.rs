@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(unix)]
+use crate::commands::queue;
 use crate::commands::{adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, train};
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
@@ -28,6 +30,7 @@ Examples:
   gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
   gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong
   gyeol runs ls                                      the runs so far
+  gyeol queue add -- train recipe.toml               have it run when there is room
 
 Exit codes: 0 done, 1 the work failed, 2 wrong command, recipe or data, 130 interrupted";
 
@@ -85,6 +88,9 @@ pub(crate) enum Command {
     Evaluate(evaluate::Args),
     /// List runs, or show one
     Runs(runs::Args),
+    /// Run commands one after another, through crashes and restarts
+    #[cfg(unix)]
+    Queue(queue::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

@@ -1,9 +1,11 @@
 //! `gyeol`: words in, exit code out. What the words mean is in `args`, what they do in `commands`.
 
 mod args;
+mod clock;
 mod commands;
 mod detect;
 mod exit;
+mod job;
 mod observe;
 mod output;
 mod watcher;
@@ -17,8 +19,11 @@ use crate::{args::Cli, output::Output};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(&cli.global);
-    match commands::run(cli, &output) {
-        Ok(()) => ExitCode::SUCCESS,
+    job::begin(&output);
+    let code = match commands::run(cli, &output) {
+        Ok(()) => 0,
         Err(error) => exit::report(&error, &output),
-    }
+    };
+    job::end(code, &output);
+    ExitCode::from(code)
 }
