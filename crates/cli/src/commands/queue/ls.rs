@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, home: &Path, output: &Output) -> Result<()> {
         output.note(&format!("no jobs in {}", home.display()));
         return Ok(());
     }
-    let mut table = output::table(&["job", "name", "state", "first", "command", "about", "done in"], &[0, 3, 6]);
+    let mut table = output::table(&["job", "name", "state", "priority", "command", "about", "done in"], &[0, 3, 6]);
     for Told { job, about, done_in, .. } in &jobs {
         table.add_row([
             Cell::new(job.id),

@@ -104,7 +104,7 @@ pub(super) fn tell<'a>(jobs: &'a [Job], around: &Circumstances<'_>) -> Vec<Told<
             (Standing::Running, None) => "-".to_owned(),
             (Standing::Over, _) => ending(job),
             (Standing::Paused, _) => with_note("until gyeol queue resume", job),
-            (Standing::Held { by, state }, _) => format!("held: job {by} is {state}"),
+            (Standing::Held { by, state }, _) => format!("held: job {by} {}", stands(*state)),
             (Standing::After(first), _) => format!("after job {}", list(first)),
             (Standing::Until(then), _) => with_note(&format!("{} more", output::duration(then - around.now)), job),
             (Standing::Runnable(_), _) => with_note(&waits(job, room.as_ref(), around), job),
@@ -194,6 +194,15 @@ fn ending(job: &Job) -> String {
 
 fn with_note(text: &str, job: &Job) -> String {
     job.note.as_ref().map_or_else(|| text.to_owned(), |note| format!("{text} ({note})"))
+}
+
+fn stands(state: State) -> &'static str {
+    match state {
+        State::Failed => "failed",
+        State::Cancelled => "was cancelled",
+        State::Dropped => "was dropped",
+        _ => "is paused",
+    }
 }
 
 fn threads(count: u32) -> String {
