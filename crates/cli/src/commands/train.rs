@@ -121,9 +121,9 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
             output.note(&format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         }
         let prepared = Prepared::new(recipe.clone(), isa, &global.home, &hub, &mut watcher)?;
-        let before = match args.unless_finished_since {
-            Some(since) => finished_since(&prepared, &runs, since)?,
-            None if args.resume && seeds.len() > 1 => finished_since(&prepared, &runs, 0.0)?,
+        let since = args.unless_finished_since.or((args.resume && seeds.len() > 1).then_some(0.0));
+        let before = match since {
+            Some(since) => finished_since(&runs, (&prepared.recipe.name, &prepared.recipe.to_toml()?), since)?,
             None => None,
         };
         let trained = match before {
@@ -176,8 +176,8 @@ pub(crate) fn how_to_go_on(run: &str, step: u64) -> String {
 }
 
 /// The report of a run of exactly this recipe that has finished after `since`, in seconds since 1970 (UTC).
-fn finished_since(prepared: &Prepared, runs: &Runs, since: f64) -> Result<Option<Report>> {
-    let Some(run) = runs.finished(&prepared.recipe.name, &prepared.recipe.to_toml()?)? else { return Ok(None) };
+pub(crate) fn finished_since(runs: &Runs, (name, toml): (&str, &str), since: f64) -> Result<Option<Report>> {
+    let Some(run) = runs.finished(name, toml)? else { return Ok(None) };
     let finished = run.journal()?.events.last().map_or(0.0, |event| event.time);
     if finished < since {
         return Ok(None);
