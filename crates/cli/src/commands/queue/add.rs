@@ -43,13 +43,14 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-The job runs in this directory, with the variables GYEOL_… as they are now. --threads says how many it needs; without, it gets
-what the daemon gives to each. An attempt that fails is followed by another after a pause, but not one that ends with exit code 2, a
-mistake in the command, the recipe or the data. Further attempts of commands that can resume do.
+The job runs in this directory, with the variables GYEOL_… as they are now. --threads says how
+many it needs; without, it gets what the daemon gives to each. An attempt that fails is followed
+by another after a pause, but not one that ends with exit code 2, a mistake in the command, the
+recipe or the data. Further attempts of commands that can resume do.
 
 Examples:
   gyeol queue add -- train recipe.toml
-  gyeol queue add --name kcbert --threads 4 --memory 6GiB -- train kcbert.toml --set train.learning_rate=3e-5
+  gyeol queue add --name kcbert --threads 4 --memory 6GiB -- train kcbert.toml --resume
   gyeol queue add --after kcbert --priority 5 -- predict kcbert-001 test.csv -o out.csv
   gyeol queue add --deadline 2026-11-23T09:00 --retries 3 -- train recipe.toml --seeds 1,2,3";
 

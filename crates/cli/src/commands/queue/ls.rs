@@ -26,8 +26,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-When a job will be done is told by the pace of its run, else by the median of the jobs of its kind that are done; - if nobody can
-tell.
+When a job will be done is told by the pace of its run, else by the median of the jobs of its
+kind that are done; - if nobody can tell.
 
 Examples:
   gyeol queue ls

@@ -65,7 +65,8 @@ Examples:
   gyeol queue start --detach
   gyeol queue ls
 
-A daemon may be killed, or the machine switched off: what was done stays done, what ran goes on from its last saved state.";
+A daemon may be killed, or the machine switched off: what was done stays done, what ran goes on
+from its last saved state.";
 
 /// Does what `gyeol queue` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {

@@ -47,11 +47,12 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-One daemon runs the jobs of a home. It starts them by priority, then in the order they were added; a job that has no room is
-overtaken by at most four smaller ones, then the room is kept for it. --threads is what all jobs together get.
+One daemon runs the jobs of a home. It starts them by priority, then in the order they were added;
+a job that has no room is overtaken by at most four smaller ones, then the room is kept for it.
+--threads is what all jobs together get.
 
-Ctrl-C, or gyeol queue stop, stops what runs where it can go on; the next daemon goes on with it. If the daemon is killed, its jobs
-run on, and the next one finds them.
+Ctrl-C, or gyeol queue stop, stops what runs where it can go on; the next daemon goes on with it.
+If the daemon is killed, its jobs run on, and the next one finds them.
 
 Examples:
   gyeol queue start
