@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(unix)]
+use crate::commands::queue;
 use crate::commands::{
     adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, sweep, train,
 };
@@ -31,6 +33,7 @@ Examples:
   gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong
   gyeol runs ls                                      the runs so far
   gyeol sweep run sweep.yaml recipe.toml             search for better values of its keys
+  gyeol queue add -- train recipe.toml               have it run when there is room
 
 Exit codes: 0 done, 1 the work failed, 2 wrong command, recipe or data, 130 interrupted";
 
@@ -90,6 +93,9 @@ pub(crate) enum Command {
     Runs(runs::Args),
     /// Search for the best values of a recipe's keys
     Sweep(sweep::Args),
+    /// Run commands one after another, through crashes and restarts
+    #[cfg(unix)]
+    Queue(queue::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }

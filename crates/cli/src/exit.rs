@@ -1,7 +1,5 @@
 //! How the process ends: the exit code of an error, and its words.
 
-use std::process::ExitCode;
-
 use crate::output::Output;
 
 /// The command did not make sense of what it was given: exit code 2.
@@ -33,12 +31,12 @@ pub(crate) struct Interrupted {
 }
 
 /// Prints the error with its causes and a hint, and gives its exit code.
-pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
+pub(crate) fn report(error: &anyhow::Error, output: &Output) -> u8 {
     output.error(&sentence(error));
     if let Some(hint) = hint(error) {
         output.hint(hint);
     }
-    ExitCode::from(code(error))
+    code(error)
 }
 
 /// The error and its causes, without a cause that its parent's message already tells.
@@ -76,6 +74,8 @@ fn code(error: &anyhow::Error) -> u8 {
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::sweep::SweepError>() {
                 error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_store::StoreError>() {
+                error.is_user_error()
+            } else if let Some(error) = cause.downcast_ref::<gyeol_store::queue::QueueError>() {
                 error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::hub::HubError>() {
                 error.is_user_error()

@@ -7,6 +7,7 @@ mod controlled;
 mod detect;
 mod exit;
 mod index;
+mod job;
 mod observe;
 mod output;
 mod watcher;
@@ -20,8 +21,11 @@ use crate::{args::Cli, output::Output};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(&cli.global);
-    match commands::run(cli, &output) {
-        Ok(()) => ExitCode::SUCCESS,
+    job::begin(&output);
+    let code = match commands::run(cli, &output) {
+        Ok(()) => 0,
         Err(error) => exit::report(&error, &output),
-    }
+    };
+    job::end(code, &output);
+    ExitCode::from(code)
 }

@@ -16,7 +16,7 @@ use gyeol_pipeline::{Watcher, runs::Run};
 use indicatif::ProgressBar;
 
 use crate::{
-    observe,
+    job, observe,
     output::{self, Output},
 };
 
@@ -95,6 +95,7 @@ impl Watcher for Console {
     }
 
     fn training(&mut self, run: &Run, plan: &TrainPlan, from: u64) {
+        self.above(|output| job::writes(run, output));
         let steps = plan.steps;
         self.above(|output| match from {
             0 => output.note(&format!("run {}: {steps} steps, {} an epoch", run.name(), plan.steps_per_epoch)),

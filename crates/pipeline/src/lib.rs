@@ -52,6 +52,7 @@ pub use folds::{ModelDirectories, Predicted, model_directories, predict_mean};
 pub use masked_lm::{
     AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
 };
+pub use memory::available_memory;
 pub use predict::{PredictOptions, Predictor, model_directory};
 pub use prepare::{Part, Prepared};
 pub use refit::{RefitConfig, RefitFrom, refit};

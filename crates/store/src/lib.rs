@@ -4,6 +4,7 @@
 
 mod error;
 mod migrations;
+pub mod queue;
 mod runs;
 mod store;
 mod sweeps;

@@ -10,6 +10,8 @@ pub(crate) mod masked_lm;
 pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod profile;
+#[cfg(unix)]
+pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod sweep;
 pub(crate) mod train;
@@ -37,6 +39,8 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&args, output),
         Command::Runs(args) => runs::run(&args, &global, output),
         Command::Sweep(args) => sweep::run(&args, &global, output),
+        #[cfg(unix)]
+        Command::Queue(args) => queue::run(&args, &global, output),
         Command::Completions(args) => completions::run(&args, output),
     }
 }

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use gyeol_engine::Isa;
-use gyeol_pipeline::{Trained, pretrain, recipe::PretrainRecipe};
+use gyeol_pipeline::{
+    Trained, pretrain,
+    recipe::PretrainRecipe,
+    runs::{Report, Runs},
+};
 
 use super::{masked_lm, train};
 use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
@@ -23,6 +27,10 @@ pub(crate) struct Args {
     /// Continue this recipe's unfinished run; start one if there is none
     #[arg(long)]
     pub(crate) resume: bool,
+
+    /// With --resume, a run of this recipe that has finished after this time is not made again, as for `gyeol train`
+    #[arg(long, value_name = "SECONDS", requires = "resume", hide = true)]
+    pub(crate) unless_finished_since: Option<f64>,
 }
 
 const EXAMPLES: &str = "\
@@ -45,6 +53,20 @@ Examples:
 /// Does what `gyeol pretrain` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = PretrainRecipe::load(&args.recipe, &args.sets)?;
+    let runs = Runs::new(&global.home);
+    let told = |report: &Report, size: Option<String>| -> Result<()> {
+        if output.is_json() {
+            return output.json(report);
+        }
+        let dir = runs.open(&report.run)?.model_dir();
+        let next = format!("next: gyeol train recipe.toml {}", masked_lm::set_base(&dir));
+        output.text(&masked_lm::tell(report, &dir, &size.into_iter().chain([next]).collect::<Vec<_>>()))
+    };
+    if let Some(since) = args.unless_finished_since
+        && let Some(report) = train::finished_since(&runs, (&recipe.name, &recipe.to_toml()?), since)?
+    {
+        return told(&report, None);
+    }
     let mut watcher = Console::new(output)?;
     let runs = index::runs_to_write(global, output);
     let done = pretrain(&recipe, Isa::detect()?, &runs, args.resume, &mut watcher)?;
@@ -55,11 +77,6 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
             return Err(Interrupted { hint: Some(train::how_to_go_on(&run, step)) }.into());
         }
     };
-    if output.is_json() {
-        return output.json(&report);
-    }
     let size = format!("{:.2} M parameters, {} tokens", done.parameters as f64 / 1e6, done.vocab_size);
-    let dir = runs.open(&report.run)?.model_dir();
-    let next = format!("next: gyeol train recipe.toml {}", masked_lm::set_base(&dir));
-    output.text(&masked_lm::tell(&report, &dir, &[size, next]))
+    told(&report, Some(size))
 }

@@ -41,6 +41,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) resume: bool,
 
+    /// With --resume, a run of this recipe that has finished after this time (seconds since 1970, UTC) is not made again. For the
+    /// queue: a job may be killed after its run has finished and before anybody knows
+    #[arg(long, value_name = "SECONDS", requires = "resume", hide = true)]
+    pub(crate) unless_finished_since: Option<f64>,
+
     /// Train once with each of these seeds and tell mean and spread; with --resume, only those not finished
     #[arg(long, value_name = "SEED,SEED…", value_delimiter = ',', num_args = 1)]
     pub(crate) seeds: Vec<u64>,
@@ -138,15 +143,19 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
             output.note(&format!("seed {seed} ({} of {})", index + 1, seeds.len()));
         }
         let prepared = Prepared::new(recipe.clone(), isa, &global.home, &hub, &mut watcher)?;
-        if args.resume
-            && seeds.len() > 1
-            && let Some(report) = finished_before(&prepared, &runs)?
-        {
-            output.note(&format!("seed {seed} is finished already: {}", report.run));
-            finished.push((seed, report));
-            continue;
-        }
-        match train(&prepared, &runs, which, &mut watcher)? {
+        let since = args.unless_finished_since.or((args.resume && seeds.len() > 1).then_some(0.0));
+        let before = match since {
+            Some(since) => finished_since(&runs, (&prepared.recipe.name, &prepared.recipe.to_toml()?), since)?,
+            None => None,
+        };
+        let trained = match before {
+            Some(report) => {
+                output.note(&format!("seed {seed} is finished already: {}", report.run));
+                Trained::Finished(Box::new(report))
+            }
+            None => train(&prepared, &runs, which, &mut watcher)?,
+        };
+        match trained {
             Trained::Finished(report) => finished.push((seed, *report)),
             Trained::Interrupted { run, step } => {
                 watcher.finish();
@@ -208,10 +217,14 @@ pub(crate) fn how_to_go_on(run: &str, step: u64) -> String {
     }
 }
 
-/// The report of a finished run of exactly this recipe: of several seeds, only those that are missing are trained.
-fn finished_before(prepared: &Prepared, runs: &Runs) -> Result<Option<Report>> {
-    let run = runs.finished(&prepared.recipe.name, &prepared.recipe.to_toml()?)?;
-    Ok(run.map(|run| run.report()).transpose()?.flatten())
+/// The report of a run of exactly this recipe that has finished after `since`, in seconds since 1970 (UTC).
+pub(crate) fn finished_since(runs: &Runs, (name, toml): (&str, &str), since: f64) -> Result<Option<Report>> {
+    let Some(run) = runs.finished(name, toml)? else { return Ok(None) };
+    let finished = run.journal()?.events.last().map_or(0.0, |event| event.time);
+    if finished < since {
+        return Ok(None);
+    }
+    Ok(run.report()?)
 }
 
 /// The closing summary of one run.

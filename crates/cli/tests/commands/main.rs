@@ -20,6 +20,8 @@ mod precision;
 mod predict;
 mod profile;
 mod project;
+#[cfg(unix)]
+mod queue;
 mod refit;
 #[cfg(unix)]
 mod resume;

@@ -49,6 +49,15 @@ pub(crate) struct Fit {
     pub(crate) warning: Option<String>,
 }
 
+/// Bytes of memory that work may take here: what `GYEOL_MEMORY` says, else what the machine and the control groups of this process
+/// have left; `None` if nobody knows.
+///
+/// # Errors
+/// If the variable says no amount.
+pub fn available_memory() -> Result<Option<u64>, Error> {
+    limit::available()
+}
+
 /// Fits the batch of `prepared` into memory. A run that goes on from a saved state keeps the batch it `began` with: with
 /// another it would end at other bits.
 ///

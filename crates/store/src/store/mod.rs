@@ -120,14 +120,18 @@ impl Store {
         action: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let Self { path, connection } = self;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        let done = transaction.and_then(|transaction| {
+        let path = self.path.clone();
+        let done = self.begin().and_then(|transaction| {
             let done = work(&transaction)?;
             transaction.commit()?;
             Ok(done)
         });
-        done.map_err(StoreError::sqlite(path, action))
+        done.map_err(StoreError::sqlite(&path, action))
+    }
+
+    /// Begins a transaction as a writer, so that it waits for its turn now and not when it has read something.
+    pub(crate) fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// What `sql` selects, each row as `of` reads it.
