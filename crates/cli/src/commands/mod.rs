@@ -11,6 +11,7 @@ pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod profile;
 pub(crate) mod runs;
+pub(crate) mod sweep;
 pub(crate) mod train;
 
 use anyhow::{Context as _, Result};
