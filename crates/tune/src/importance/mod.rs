@@ -10,9 +10,10 @@
 //! are told. The trees are grown as Optuna's evaluator grows them: on bootstrap samples, over all dimensions, to pure leaves.
 //! They cut choices in the order of the space; isolating one in the middle takes two cuts.
 //!
-//! The crate `fanova` was measured too. It agrees where all parameters are numbers, but takes the space to begin and end at
-//! the outermost values of the trials. The outer values of a list then weigh half, which takes a third off the share of
-//! a list of four; and it neither knows inactive parameters nor tells how well its forest predicts.
+//! The crate `fanova` 0.3 was measured too. It agrees where all parameters are numbers, but takes the space to begin and end at
+//! the outermost values of the trials, so that the outer values of a list weigh half: over 600 trials of a list of four plus
+//! a number it gave the list 0.41 of the variance where 0.48 is right. Nor does it know inactive parameters, or tell how
+//! well its forest predicts.
 
 mod correlation;
 mod fanova;
