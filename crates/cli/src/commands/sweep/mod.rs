@@ -3,6 +3,8 @@
 mod best;
 mod list;
 mod progress;
+mod report;
+mod reported;
 mod run;
 mod words;
 
@@ -31,6 +33,8 @@ enum Command {
     },
     /// Write the winner of a sweep as a recipe
     Best(best::Args),
+    /// What a sweep found: the best trials, which parameters mattered, what it cost
+    Report(reported::Args),
 }
 
 /// Does what `gyeol sweep` says.
@@ -40,5 +44,6 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         Command::Ls => list::ls(global, output),
         Command::Show { sweep } => list::show(sweep, global, output),
         Command::Best(args) => best::run(args, global, output),
+        Command::Report(args) => reported::run(args, global, output),
     }
 }
