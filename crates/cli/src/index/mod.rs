@@ -6,6 +6,7 @@
 mod files;
 mod refresh;
 mod sink;
+mod sweeps;
 mod tracker;
 
 use std::{
@@ -19,6 +20,7 @@ use gyeol_store::{ArtifactRow, RunRecord, RunRow, RunStatus};
 
 pub(crate) use files::{FileRow, files, size};
 pub(crate) use refresh::{rebuild, refresh};
+pub(crate) use sweeps::{SweepIndex, standing};
 
 use self::tracker::Tracker;
 use crate::{args::Global, output::Output};

@@ -6,7 +6,7 @@ use anyhow::Result;
 use gyeol_pipeline::runs::{Run, Runs};
 use gyeol_store::{RunRow, RunStatus, Store, StoreError};
 
-use super::{journal_bytes, now, record_of};
+use super::{journal_bytes, now, record_of, sweeps::rebuild_sweeps};
 
 /// A process that writes its run says so more often than this, in seconds.
 const SILENCE: f64 = 15.0;
@@ -57,6 +57,8 @@ fn has_news(row: &RunRow, run: &Run) -> Result<bool> {
 pub(crate) struct Rebuilt {
     /// How many runs there are.
     pub(crate) runs: usize,
+    /// How many sweeps.
+    pub(crate) sweeps: usize,
     /// Where the damaged store is now.
     pub(crate) put_aside: Option<PathBuf>,
 }
@@ -84,5 +86,6 @@ pub(crate) fn rebuild(runs: &Runs, mut done: impl FnMut(usize, usize)) -> Result
         store.replace_run(&record_of(run)?)?;
         done(at + 1, found.len());
     }
-    Ok(Rebuilt { runs: found.len(), put_aside })
+    let sweeps = rebuild_sweeps(home, &mut store)?;
+    Ok(Rebuilt { runs: found.len(), sweeps, put_aside })
 }

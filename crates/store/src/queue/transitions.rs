@@ -255,10 +255,7 @@ impl Queue {
     }
 }
 
-fn told<T>(
-    result: Result<T, Failure>,
-    failed: impl FnOnce(rusqlite::Error) -> StoreError,
-) -> Result<T, QueueError> {
+fn told<T>(result: Result<T, Failure>, failed: impl FnOnce(rusqlite::Error) -> StoreError) -> Result<T, QueueError> {
     result.map_err(|failure| match failure {
         Failure::Database(error) => failed(error).into(),
         Failure::Queue(error) => error,

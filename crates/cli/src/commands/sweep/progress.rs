@@ -1,15 +1,20 @@
 //! What is told while sweeps run: a line a trial, and one that moves.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::Result;
 use console::style;
 use gyeol_pipeline::sweep::{Stamped, Sweep, SweepWatcher};
+use gyeol_store::SweepStatus;
 use gyeol_tune::{pruners::State, study::Event};
 use indicatif::ProgressBar;
 
 use super::words;
 use crate::{
+    index::{self, SweepIndex},
     observe,
     output::{self, Output},
 };
@@ -19,6 +24,7 @@ use crate::{
 pub(super) struct Progress {
     output: Output,
     line: ProgressBar,
+    index: SweepIndex,
     count: Option<u32>,
     several: bool,
     interruption: &'static AtomicBool,
@@ -26,14 +32,24 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(output: &Output, count: Option<u32>, several: bool) -> Result<Self> {
-        let line = observe::spinner(output, "starting the first trial");
-        Ok(Self { output: *output, line, count, several, interruption: observe::interruption()?, told: false })
+    pub(super) fn new(home: &Path, output: &Output, count: Option<u32>, several: bool) -> Result<Self> {
+        Ok(Self {
+            output: *output,
+            line: observe::spinner(output, "starting the first trial"),
+            index: SweepIndex::new(home, output),
+            count,
+            several,
+            interruption: observe::interruption()?,
+            told: false,
+        })
     }
 
-    /// Takes the moving line away.
-    pub(super) fn finish(&self) {
+    /// Takes the moving line away, and notes how the sweeps stand.
+    pub(super) fn finish(&mut self, sweeps: &[Sweep]) {
         self.line.finish_and_clear();
+        for sweep in sweeps {
+            self.index.sweep(sweep, index::standing(sweep));
+        }
     }
 
     fn say(&self, sweep: &Sweep, text: &str) {
@@ -71,6 +87,7 @@ impl Progress {
 
 impl SweepWatcher for Progress {
     fn began(&mut self, sweep: &Sweep) {
+        self.index.sweep(sweep, SweepStatus::Running);
         let trials = sweep.study.trials().len();
         match trials {
             0 => self.say(sweep, &format!("sweep {}", sweep.name())),
@@ -83,6 +100,9 @@ impl SweepWatcher for Progress {
         let metric = sweep.spec.metric.name();
         let trial = line.event.trial().and_then(|number| sweep.study.trial(number));
         let Some(trial) = trial else { return };
+        if !matches!(line.event, Event::Planned { .. } | Event::Reported { .. }) {
+            self.index.trial(sweep, trial);
+        }
         let number = trial.number;
         let last = trial.reports.last().map(|report| report.value).filter(|value| value.is_finite());
         match &line.event {

@@ -80,7 +80,8 @@ fn view(sweep: &Sweep) -> Result<View> {
         confirmed: confirmed(sweep),
         winner: choice.filter(|choice| !choice.scores.is_empty()).map(|choice| choice.trial.number),
         costs: Costs {
-            steps: trials.iter().map(|trial| trial.steps).sum::<u64>() + study.reruns().iter().map(|r| r.steps).sum::<u64>(),
+            steps: trials.iter().map(|trial| trial.steps).sum::<u64>()
+                + study.reruns().iter().map(|r| r.steps).sum::<u64>(),
             trial_seconds: seconds(|trial| trial.seconds) + study.reruns().iter().map(|r| r.seconds).sum::<f64>(),
             overhead_seconds: seconds(|trial| trial.overhead),
             wall_seconds: wall_seconds(&journal),

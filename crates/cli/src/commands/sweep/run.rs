@@ -164,10 +164,10 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let Begun { sweeps, count, target, patience } = begun;
     let several = sweeps.len() > 1;
     let until = Until { count, target, patience, deadline };
-    let mut progress = Progress::new(output, count, several)?;
+    let mut progress = Progress::new(&global.home, output, count, several)?;
     let driver = Driver::new(sweeps, launcher(args, global)?, until, &mut progress);
     let ran = driver.run();
-    progress.finish();
+    progress.finish(ran.as_ref().map_or(&[], |(sweeps, _)| sweeps));
     let (sweeps, ended) = ran?;
     finish(&sweeps, ended, output)
 }
