@@ -95,10 +95,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::thread::scope(|scope| {
         for _ in 0..arguments.threads {
             scope.spawn(|| {
-                while let Some((sampler, task, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let index = jobs.iter().position(|job| job.0 == sampler && std::ptr::eq(job.1, task) && job.2 == seed);
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(sampler, task, seed)) = jobs.get(index) else { break };
                     let study = replay(sampler, task, seed);
-                    done.lock().expect("no thread panics")[index.expect("the job is listed")] = Some(study);
+                    done.lock().expect("no thread panics")[index] = Some(study);
                 }
             });
         }
@@ -156,7 +157,7 @@ fn replay(sampler: &str, task: &Task, seed: u64) -> Study {
 /// Prints the tables.
 fn print(tasks: &[Task], studies: &[Study]) {
     let mut samplers: Vec<&str> = Vec::new();
-    for study in studies.iter().filter(|study| !samplers.contains(&study.sampler.as_str())).collect::<Vec<_>>() {
+    for study in studies {
         if !samplers.contains(&study.sampler.as_str()) {
             samplers.push(&study.sampler);
         }
@@ -165,7 +166,8 @@ fn print(tasks: &[Task], studies: &[Study]) {
         let found: Vec<f64> = studies.iter().filter(|s| s.sampler == sampler && s.task == task).map(of).collect();
         (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
     };
-    let column = |sampler: &str, task: &str, budget: usize| mean(sampler, task, &|study| study.best[&budget.to_string()]);
+    let column =
+        |sampler: &str, task: &str, budget: usize| mean(sampler, task, &|study| study.best[&budget.to_string()]);
 
     println!("{:<20}{:>7}{}", "mean best value", "trials", header(&samplers));
     for task in tasks {
@@ -190,7 +192,8 @@ fn print(tasks: &[Task], studies: &[Study]) {
         let mut rounds = 0.0;
         for task in tasks {
             for budget in BUDGETS {
-                let values: Option<Vec<f64>> = field.iter().map(|sampler| column(sampler, &task.name, budget)).collect();
+                let values: Option<Vec<f64>> =
+                    field.iter().map(|sampler| column(sampler, &task.name, budget)).collect();
                 let Some(values) = values else { continue };
                 rounds += 1.0;
                 for (rank, value) in ranks.iter_mut().zip(&values) {

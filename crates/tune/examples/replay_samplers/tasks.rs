@@ -10,11 +10,14 @@ use gyeol_tune::{
 use rand::RngExt;
 use serde::Deserialize;
 
+/// The value of a point; the generator is for its noise.
+type Objective = Box<dyn Fn(&[f64], &mut Random) -> f64 + Sync>;
+
 /// A function to minimise.
 pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) dimensions: Vec<Dimension>,
-    pub(crate) objective: Box<dyn Fn(&[f64], &mut Random) -> f64 + Sync>,
+    pub(crate) objective: Objective,
 }
 
 /// A table of measured errors: several of each combination of levels, the last dimension varying fastest.
@@ -40,9 +43,10 @@ pub(crate) fn compared(tables: Vec<Table>) -> Vec<Task> {
         name: table.name.clone(),
         dimensions: table.levels.iter().map(|&levels| always(Kind::Ordinal { levels })).collect(),
         objective: Box::new(move |u, random| {
-            let place = u.iter().zip(&table.levels).fold(0, |place, (&u, &levels)| {
-                place * levels + Kind::Ordinal { levels }.level(u)
-            });
+            let place = u
+                .iter()
+                .zip(&table.levels)
+                .fold(0, |place, (&u, &levels)| place * levels + Kind::Ordinal { levels }.level(u));
             let measured = &table.errors[place];
             measured[random.random_range(0..measured.len())]
         }),
@@ -53,8 +57,16 @@ pub(crate) fn compared(tables: Vec<Table>) -> Vec<Task> {
 /// Other tasks.
 pub(crate) fn others() -> Vec<Task> {
     vec![
-        Task { name: "rosenbrock4".into(), dimensions: numbers(4), objective: Box::new(|u, _| rosenbrock(&between(u, -5.0, 10.0))) },
-        Task { name: "ackley8".into(), dimensions: numbers(8), objective: Box::new(|u, _| ackley(&between(u, -20.0, 30.0))) },
+        Task {
+            name: "rosenbrock4".into(),
+            dimensions: numbers(4),
+            objective: Box::new(|u, _| rosenbrock(&between(u, -5.0, 10.0))),
+        },
+        Task {
+            name: "ackley8".into(),
+            dimensions: numbers(8),
+            objective: Box::new(|u, _| ackley(&between(u, -20.0, 30.0))),
+        },
         Task {
             name: "conditional".into(),
             dimensions: vec![
@@ -83,7 +95,9 @@ pub(crate) fn others() -> Vec<Task> {
                 always(Kind::Ordinal { levels: 3 }),
                 always(Kind::Ordinal { levels: 4 }),
             ],
-            objective: Box::new(|u, random| fine_tuning(u) + 0.004 * (random.random::<f64>() + random.random::<f64>() - 1.0)),
+            objective: Box::new(|u, random| {
+                fine_tuning(u) + 0.004 * (random.random::<f64>() + random.random::<f64>() - 1.0)
+            }),
         },
     ]
 }

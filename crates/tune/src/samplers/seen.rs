@@ -44,7 +44,8 @@ impl<'a> Seen<'a> {
 
     /// The first combination of levels that was not tried, if all dimensions have levels.
     fn unseen_cell(&self) -> Option<Point> {
-        let levels: Vec<usize> = self.dimensions.iter().map(|dimension| dimension.kind.levels()).collect::<Option<_>>()?;
+        let levels: Vec<usize> =
+            self.dimensions.iter().map(|dimension| dimension.kind.levels()).collect::<Option<_>>()?;
         let mut cell = vec![0; levels.len()];
         for _ in 0..CELLS {
             let possible = cell.iter().zip(self.dimensions).all(|(level, dimension)| match &dimension.kind {

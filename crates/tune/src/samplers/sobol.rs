@@ -23,7 +23,8 @@ impl Sobol {
     pub(crate) fn point(&self, index: usize, dimensions: usize) -> Point {
         let index = index as u32;
         let coordinate = |dimension: u32| {
-            let seed = self.seed ^ (index / LENGTH).wrapping_mul(0x9e37_79b9) ^ (dimension / DIMENSIONS).rotate_right(8);
+            let seed =
+                self.seed ^ (index / LENGTH).wrapping_mul(0x9e37_79b9) ^ (dimension / DIMENSIONS).rotate_right(8);
             f64::from(sobol_burley::sample(index % LENGTH, dimension % DIMENSIONS, seed))
         };
         (0..dimensions as u32).map(coordinate).collect()

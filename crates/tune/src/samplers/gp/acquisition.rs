@@ -54,7 +54,8 @@ impl Acquisition<'_> {
         }
         let mut scored: Vec<(f64, Point)> = candidates.into_iter().map(|point| (self.at(&point), point)).collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let climbed = scored.iter().take(STARTS).map(|(value, point)| self.climb(*value, point.clone())).collect::<Vec<_>>();
+        let climbed =
+            scored.iter().take(STARTS).map(|(value, point)| self.climb(*value, point.clone())).collect::<Vec<_>>();
         let mut found: Vec<(f64, Point)> = climbed.into_iter().chain(scored).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found.into_iter().find_map(|(_, mut point)| {

@@ -51,7 +51,8 @@ impl Likelihood {
         for i in 0..n {
             for k in 0..i {
                 let pair = pairs.next().expect("a row of differences each pair");
-                let (value, slope) = matern(pair.iter().zip(&precisions).map(|(pair, precision)| pair * precision).sum());
+                let (value, slope) =
+                    matern(pair.iter().zip(&precisions).map(|(pair, precision)| pair * precision).sum());
                 covariance[(i, k)] = scale * value;
                 slopes.push(scale * slope);
             }

@@ -2,11 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{
-    kernel::Kernel,
-    likelihood::Likelihood,
-    prior,
-};
+use super::{kernel::Kernel, likelihood::Likelihood, prior};
 use crate::samplers::lbfgs::{Stop, minimize};
 
 /// A fitted Gaussian process of mean 0.
@@ -72,11 +68,6 @@ impl Model {
     /// The same hyper-parameters with further observations.
     pub(crate) fn with(&self, rows: Vec<Vec<f64>>, values: &[f64]) -> Self {
         Self::new(self.kernel.clone(), self.noise, rows, values)
-    }
-
-    /// The kernel.
-    pub(crate) fn kernel(&self) -> &Kernel {
-        &self.kernel
     }
 
     /// Mean and variance of the function (without noise) at an encoded point.

@@ -47,8 +47,12 @@ impl Sampler for Tpe {
 
         // Failed and running trials are not good: what runs is to be kept away from until it is known.
         let side = |wanted: bool| {
-            let points: Vec<&Point> =
-                history.iter().zip(&good).filter(|(_, good)| **good == wanted).map(|(observation, _)| &observation.point).collect();
+            let points: Vec<&Point> = history
+                .iter()
+                .zip(&good)
+                .filter(|(_, good)| **good == wanted)
+                .map(|(observation, _)| &observation.point)
+                .collect();
             let weights = weights(points.len());
             Parzen::new(dimensions, &points, &weights)
         };
