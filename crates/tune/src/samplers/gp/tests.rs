@@ -1,3 +1,5 @@
+//! The numerics of the process against other programs and against finite differences.
+
 use super::{improvement::LogImprovement, kernel::Kernel, likelihood::Likelihood, model::Model, *};
 use crate::samplers::golden::{assert_close, golden};
 
