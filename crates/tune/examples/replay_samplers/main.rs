@@ -51,7 +51,7 @@ struct Arguments {
     /// Only tasks whose name contains one of these
     #[arg(long, value_delimiter = ',')]
     tasks: Vec<String>,
-    /// The tasks that nothing was chosen by, instead of those that Optuna was measured on
+    /// Further tasks, instead of those that Optuna was measured on
     #[arg(long)]
     others: bool,
     /// Studies run at once

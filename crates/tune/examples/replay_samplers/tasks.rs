@@ -1,5 +1,5 @@
-//! The tasks: functions of a point, all minimised. The first seven are those that Optuna was measured on; the others are there
-//! to see that nothing was fitted to those.
+//! The tasks: functions of a point, all minimised. The first seven are those that Optuna was measured on; the others were looked at
+//! beside them when the samplers were chosen, so that a choice does not fit those seven alone.
 
 use std::f64::consts::{E, PI, TAU};
 
