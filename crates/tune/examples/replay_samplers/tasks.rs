@@ -1,5 +1,5 @@
-//! The tasks: functions of a point, all minimised. The first seven are those that Optuna was measured on; the others are there
-//! to see that nothing was fitted to those.
+//! The tasks: functions of a point, all minimised. The first seven are those that Optuna was measured on; the others were looked at
+//! beside them when the samplers were chosen, so that a choice does not fit those seven alone.
 
 use std::f64::consts::{E, PI, TAU};
 
@@ -10,11 +10,14 @@ use gyeol_tune::{
 use rand::RngExt;
 use serde::Deserialize;
 
+/// The value of a point; the generator is for its noise.
+type Objective = Box<dyn Fn(&[f64], &mut Random) -> f64 + Sync>;
+
 /// A function to minimise.
 pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) dimensions: Vec<Dimension>,
-    pub(crate) objective: Box<dyn Fn(&[f64], &mut Random) -> f64 + Sync>,
+    pub(crate) objective: Objective,
 }
 
 /// A table of measured errors: several of each combination of levels, the last dimension varying fastest.

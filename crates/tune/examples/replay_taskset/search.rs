@@ -132,7 +132,7 @@ impl Search<'_> {
         let outcomes = self.tried.iter().zip(fidelity::outcomes(&self.history));
         let observe = |(index, outcome): (&usize, _)| Observation { point: self.table.points[*index].clone(), outcome };
         let observations: Vec<Observation> = outcomes.map(observe).collect();
-        let dimensions = [const { Dimension { kind: Kind::Continuous, condition: None } }; DIMENSIONS];
+        let dimensions = [const { Dimension { kind: Kind::Continuous, conditions: Vec::new() } }; DIMENSIONS];
         let point = self.sampler.suggest(&dimensions, &observations, &mut self.random);
         self.tried.push(self.table.nearest(&point, &self.tried)?);
         let (trial, planned) = (self.tried.len() as u32, Some(self.table.epochs() as u64));

@@ -10,7 +10,7 @@ use crate::{samplers::Random, space::Condition};
 const GOLDEN: &str = include_str!("../../tests/golden/importance.json");
 
 fn dimension(kind: Kind) -> Dimension {
-    Dimension { kind, condition: None }
+    Dimension { kind, conditions: Vec::new() }
 }
 
 fn equal(choices: usize) -> Kind {
@@ -106,7 +106,7 @@ fn levels_weigh_what_the_space_says() {
 fn a_parameter_that_is_not_always_there_matters_where_it_is() {
     // Under choice 1 of the first, the second counts: half of its variance is its own, half is of the two together.
     let mut dimensions = [equal(2), Kind::Continuous, Kind::Continuous].map(dimension);
-    dimensions[1].condition = Some(Condition { dimension: 0, levels: vec![1] });
+    dimensions[1].conditions = vec![Condition { dimension: 0, levels: vec![1] }];
     let inactive = |point: &Point| point[1].is_nan();
     let (points, scores) = sampled(400, &dimensions, |point| if inactive(point) { 0.0 } else { point[1] - 0.5 });
     assert!(points.iter().filter(|point| inactive(point)).count() > 150);

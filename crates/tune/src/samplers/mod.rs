@@ -55,3 +55,5 @@ pub trait Sampler: std::fmt::Debug + Send + Sync {
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod golden;

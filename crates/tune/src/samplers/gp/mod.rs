@@ -1,4 +1,7 @@
 //! A Gaussian process over the space, and the point where it expects the largest improvement (Jones, Schonlau & Welch 1998).
+//!
+//! A trial that failed counts as the worst value there is. One that is running is believed to come out as the model expects
+//! (the kriging believer of Ginsbourger, Le Riche & Carraro 2010), which leaves nothing to be gained where it is.
 
 mod acquisition;
 mod improvement;
@@ -31,15 +34,14 @@ impl Gp {
     }
 }
 
-/// Trials before the model is asked.
+/// Trials before the model is asked: one more than there are dimensions, within bounds.
 fn start_up(dimensions: usize) -> usize {
-    let e = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    (e("SMUL", 1.0) * dimensions as f64 + e("SADD", 1.0)).clamp(3.0, e("SMAX", 10.0)) as usize
+    (dimensions + 1).clamp(3, 10)
 }
 
 impl Sampler for Gp {
     fn suggest(&self, dimensions: &[Dimension], history: &[Observation], random: &mut Random) -> Point {
-        let values: Vec<(&Point, f64)> = finished(history);
+        let values = finished(history);
         let measured = history.iter().any(|observation| matches!(observation.outcome, Outcome::Value(_)));
         if history.len() < start_up(dimensions.len()) || values.len() < 2 || !measured {
             return self.start.suggest(dimensions, history, random);
@@ -48,7 +50,7 @@ impl Sampler for Gp {
         let seen = Seen::new(dimensions, history);
         let kept = select(&values);
         let rows: Vec<Vec<f64>> = kept.iter().map(|(point, _)| inputs.encode(point)).collect();
-        let targets = warp::warp(&kept.iter().map(|(_, value)| *value).collect::<Vec<_>>());
+        let targets = warp::warped(&kept.iter().map(|(_, value)| *value).collect::<Vec<_>>());
         let model = Model::fit(rows.clone(), inputs.nominal(), &targets);
         let best = targets.iter().copied().fold(f64::INFINITY, f64::min);
 
@@ -104,3 +106,6 @@ fn select<'a>(values: &[(&'a Point, f64)]) -> Vec<(&'a Point, f64)> {
     latest.into_iter().for_each(|index| kept[index] = true);
     values.iter().zip(kept).filter(|(_, kept)| *kept).map(|(value, _)| *value).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,11 +70,6 @@ impl Model {
         Self::new(self.kernel.clone(), self.noise, rows, values)
     }
 
-    /// The kernel.
-    pub(crate) fn kernel(&self) -> &Kernel {
-        &self.kernel
-    }
-
     /// Mean and variance of the function (without noise) at an encoded point.
     pub(crate) fn posterior(&self, x: &[f64]) -> (f64, f64) {
         let covariances: Vec<f64> = self.rows.iter().map(|row| self.kernel.between(x, row).0).collect();

@@ -191,3 +191,43 @@ fn between(mean: f64, deviation: f64, random: &mut Random) -> f64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samplers::golden::{assert_close, golden};
+    use rand::SeedableRng;
+
+    fn dimensions() -> Vec<Dimension> {
+        let always = |kind| Dimension { kind, conditions: Vec::new() };
+        let probabilities = vec![0.2, 0.3, 0.5];
+        [Kind::Continuous, Kind::Ordinal { levels: 4 }, Kind::Categorical { probabilities }].map(always).to_vec()
+    }
+
+    /// Levels 1 and 3 of four, choices 1 and 0 of three.
+    fn points() -> [Point; 2] {
+        [vec![0.2, 0.375, 0.35], vec![0.7, 0.875, 0.1]]
+    }
+
+    #[test]
+    fn the_density_is_that_of_scipy_s_distributions() {
+        let (dimensions, points) = (dimensions(), points());
+        let parzen = Parzen::new(&dimensions, &points.each_ref(), &[1.0, 0.5]);
+        for [number, level, choice, expected] in golden().parzen {
+            let coordinate = |index: usize, level: f64| dimensions[index].kind.coordinate(level as usize);
+            let point = [number, coordinate(1, level), coordinate(2, choice)];
+            assert_close(parzen.log_density(&point), expected, 1e-10);
+        }
+    }
+
+    #[test]
+    fn points_are_drawn_as_often_as_they_are_dense() {
+        let (dimensions, points) = (dimensions(), points());
+        let parzen = Parzen::new(&dimensions, &points.each_ref(), &[1.0, 0.5]);
+        let mut random = Random::seed_from_u64(1);
+        // The mean of 1/density over draws is the volume of the space: 1 by 4 levels by 3 choices.
+        let draws = 20_000;
+        let volume = (0..draws).map(|_| (-parzen.log_density(&parzen.draw(&mut random))).exp()).sum::<f64>();
+        assert_close(volume / f64::from(draws), 12.0, 0.03);
+    }
+}
