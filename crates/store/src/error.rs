@@ -18,12 +18,12 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file is no database, or one that was damaged.
-    #[error("{}: damaged ({source}); `gyeol runs rebuild` puts it aside and makes a new one from the runs", path.display())]
+    #[error("{}: damaged ({problem}); `gyeol runs rebuild` puts it aside and makes a new one from the runs", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        problem: String,
     },
     /// A later version of the program wrote the file.
     #[error("{}: made by a later version (schema {found}, this one knows {known}); use that version", path.display())]
@@ -71,7 +71,7 @@ impl StoreError {
     pub(crate) fn sqlite<'a>(path: &'a Path, action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self + use<'a> {
         move |source| match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                Self::Damaged { path: path.to_owned(), source }
+                Self::Damaged { path: path.to_owned(), problem: source.to_string() }
             }
             _ => Self::Database { path: path.to_owned(), action, source },
         }

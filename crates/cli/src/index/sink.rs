@@ -201,7 +201,12 @@ impl Writer {
             }
             Ok(store.replace_run(&record)?)
         };
-        if let Err(error) = written() {
+        let written = written();
+        if self.runs.is_empty() {
+            // Nothing is left beside the file when the process ends.
+            self.store = None;
+        }
+        if let Err(error) = written {
             self.tell(&error);
         }
     }

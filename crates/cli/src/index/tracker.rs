@@ -140,3 +140,87 @@ fn event_row(event: &Event) -> EventRow {
         body: body.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track(events: &[(f64, EventKind)]) -> Tracker {
+        let mut tracker = Tracker::new("a-001");
+        for (time, kind) in events {
+            tracker.push(&Event { time: *time, kind: kind.clone() });
+        }
+        tracker
+    }
+
+    fn started() -> EventKind {
+        EventKind::Started {
+            metric: "accuracy".into(),
+            total_steps: 9,
+            isa: None,
+            precision: None,
+            batch_size: None,
+            accumulate: None,
+        }
+    }
+
+    fn step(step: u64, loss: f64) -> EventKind {
+        EventKind::Step { step, epoch: 0.5, loss, learning_rate: 2e-5, grad_norm: 1.0, tokens: 64 }
+    }
+
+    fn evaluation(step: u64, accuracy: f64) -> EventKind {
+        EventKind::Evaluation { step, epoch: 1.0, metrics: [("accuracy".to_owned(), accuracy)].into() }
+    }
+
+    #[test]
+    fn steps_come_to_their_mean_loss_between_evaluations() {
+        let events = [
+            (1.0, started()),
+            (2.0, step(1, 1.0)),
+            (3.0, step(2, 0.5)),
+            (4.0, evaluation(2, 0.5)),
+            (5.0, step(3, f64::NAN)),
+            (6.0, evaluation(3, f64::NAN)),
+            (7.0, step(4, 0.25)),
+            (8.0, EventKind::Interrupted { step: 4 }),
+        ];
+        let mut tracker = track(&events);
+        let record = tracker.take_record();
+        let values: Vec<_> = record.metrics.iter().map(|row| (row.step, &*row.name, row.value)).collect();
+        let expected = [
+            (2, "accuracy", Some(0.5)),
+            (2, TRAIN_LOSS, Some(0.75)),
+            (3, "accuracy", None),
+            (3, TRAIN_LOSS, None),
+            (4, TRAIN_LOSS, Some(0.25)),
+        ];
+        assert_eq!(values, expected);
+        assert_eq!(record.events.len(), 4);
+        assert_eq!((record.row.steps, record.row.score, tracker.status()), (4, None, Status::Interrupted));
+        // What was taken is not given again; the row stays whole.
+        let again = tracker.take_record();
+        assert!(again.events.is_empty() && again.metrics.is_empty());
+        assert_eq!(again.row, record.row);
+    }
+
+    #[test]
+    fn a_pause_between_two_processes_is_no_work() {
+        let events = [
+            (100.0, started()),
+            (130.0, EventKind::Interrupted { step: 4 }),
+            (1000.0, started()),
+            (1002.0, EventKind::Resumed { step: 4 }),
+            (1050.0, EventKind::Finished { score: None }),
+        ];
+        let seconds = |events| track(events).record().row.seconds;
+        assert_eq!((seconds(&events), seconds(&events[..3]), seconds(&[])), (Some(80.0), Some(30.0), None));
+    }
+
+    #[test]
+    fn what_makes_earlier_events_void_is_known() {
+        let tracker = track(&[(1.0, started()), (2.0, evaluation(3, 0.5))]);
+        let broken = |kind| tracker.is_broken_by(&Event { time: 3.0, kind });
+        assert!(broken(EventKind::Resumed { step: 1 }) && broken(evaluation(3, 0.5)));
+        assert!(!broken(evaluation(6, 0.5)) && !broken(step(4, 0.5)));
+    }
+}

@@ -96,11 +96,7 @@ impl Store {
         let verdict = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
         match verdict.map_err(self.failed("check it"))? {
             sound if sound == "ok" => Ok(()),
-            problem => {
-                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-                let source = rusqlite::Error::SqliteFailure(code, Some(problem));
-                Err(StoreError::Damaged { path: self.path.clone(), source })
-            }
+            problem => Err(StoreError::Damaged { path: self.path.clone(), problem }),
         }
     }
 

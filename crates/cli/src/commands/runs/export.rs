@@ -39,8 +39,9 @@ enum Format {
 }
 
 const EXAMPLES: &str = "\
-Columns: the run (run, status, score, steps, seconds, …), every metric of its report (metrics.accuracy), every key of its
-resolved recipe (train.learning_rate), fingerprints, note and tags. A list is written as JSON.
+Columns: the run (run, status, score, steps, seconds, …), every metric of its report
+(metrics.accuracy), every key of its resolved recipe (train.learning_rate), fingerprints, note and
+tags. A list is written as JSON.
 
 Examples:
   gyeol runs export -o runs.csv

@@ -32,8 +32,9 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-Conditions of --where name a field (run, recipe, status, metric, score, steps, total_steps, started, seconds, sweep,
-trial, job, fold_of, note) or a metric of the report, and compare it by = != < <= > or >=.
+Conditions of --where name a field (run, recipe, status, metric, score, steps, total_steps,
+started, seconds, sweep, trial, job, pid, fold_of, note) or a metric of the report, and compare it
+by = != < <= > or >=.
 
 Examples:
   gyeol runs ls

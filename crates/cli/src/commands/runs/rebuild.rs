@@ -11,8 +11,8 @@ use crate::{index, observe, output::Output};
 pub(super) struct Args {}
 
 const EXAMPLES: &str = "\
-What the store knows of runs is in their directories too. A store that is damaged is put aside, and what it alone
-knew is gone: the jobs of the queue. It is safe while runs go on.
+What the store knows of runs is in their directories too. A store that is damaged is put aside,
+and what it alone knew is gone: the jobs of the queue. It is safe while runs go on.
 
 Examples:
   gyeol runs rebuild

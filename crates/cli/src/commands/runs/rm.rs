@@ -31,7 +31,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-The runs of folds are runs of their own: the run they belong to goes without them, unless they are named too.
+The runs of folds are runs of their own: the run they belong to goes without them, unless they
+are named too.
 
 Examples:
   gyeol runs rm kcbert-001
