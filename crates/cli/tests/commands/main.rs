@@ -28,4 +28,6 @@ mod resume;
 mod runs;
 mod sample;
 mod support;
+#[cfg(unix)]
+mod sweep;
 mod train;

@@ -1,6 +1,6 @@
 //! The winner of a sweep as a recipe.
 
-use gyeol_tune::study::{Choice, Origin};
+use gyeol_tune::study::Choice;
 
 use super::{Sweep, names};
 use crate::Error;
@@ -24,10 +24,7 @@ pub fn best_recipe(sweep: &Sweep, choice: &Choice<'_>, runs: &Runs) -> Result<Re
         sweep: sweep.name().to_owned(),
         trial: trial.number,
         trials: sweep.study.trials().len() as u32,
-        keys: match trial.origin {
-            Origin::Recipe => Vec::new(),
-            _ => varied.filter_map(|name| names::recipe_key(name).ok()).map(str::to_owned).collect(),
-        },
+        keys: varied.filter_map(|name| names::recipe_key(name).ok()).map(str::to_owned).collect(),
         metric: spec.metric.name(),
         score: choice.mean().unwrap_or(f64::NAN),
         standard_deviation: choice.standard_deviation(),

@@ -45,12 +45,19 @@ pub struct Planned {
     pub target: Option<f64>,
 }
 
-/// Plans the sweep of the file at `path`, whose text is `text`, over the recipe of `prepared`.
+/// Plans the sweep of the file at `path`, whose text is `text`, over `recipe`, which came out as `prepared`. What the recipe leaves
+/// open, such as the kind of the loss, is open to the sweep too.
 ///
 /// # Errors
 /// If the file is wrong, or does not fit the recipe: every parameter has to name a key, and values from all over the space have
 /// to be values of it.
-pub fn plan(path: &Path, text: &str, prepared: &Prepared, overrides: &Overrides) -> Result<Planned, SweepError> {
+pub fn plan(
+    path: &Path,
+    text: &str,
+    mut recipe: Recipe,
+    prepared: &Prepared,
+    overrides: &Overrides,
+) -> Result<Planned, SweepError> {
     let file = SweepFile::parse(path, text)?;
     let unfit = |problem: String| SweepError::Unfit { path: path.to_owned(), problem };
     let mut warnings = Vec::new();
@@ -63,12 +70,11 @@ pub fn plan(path: &Path, text: &str, prepared: &Prepared, overrides: &Overrides)
             "the recipe has no validation rows to compare trials by; set data.valid or data.holdout".to_owned(),
         ));
     }
-    let mut recipe = prepared.recipe.clone();
-    if recipe.metric != Some(metric.metric) {
-        let theirs = recipe.metric.map_or("no metric", Metric::name);
-        warnings.push(format!("the sweep goes by {}, the recipe by {theirs}: trials go by the former", metric.name()));
-        recipe.metric = Some(metric.metric);
+    if prepared.metric != metric.metric {
+        let (ours, theirs) = (metric.name(), prepared.metric);
+        warnings.push(format!("the sweep goes by {ours}, the recipe by {theirs}: trials go by the former"));
     }
+    recipe.metric = Some(metric.metric);
     check_parameters(path, &file.space, &recipe)?;
     warnings.extend(inside_of_metric(&file.space, &metric));
     let toml = recipe.to_toml()?;

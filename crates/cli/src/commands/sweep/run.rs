@@ -202,9 +202,10 @@ fn begin(args: &Args, global: &Global, output: &Output) -> Result<Begun> {
         sets.extend(base.map(|base| format!("model.base={base}")));
         let recipe = Recipe::load(&args.recipe, &sets)?;
         let mut console = Console::new(output)?;
-        let prepared = Prepared::new(recipe, Isa::detect()?, &global.home, &HubOptions::from_env(), &mut console)?;
+        let prepared =
+            Prepared::new(recipe.clone(), Isa::detect()?, &global.home, &HubOptions::from_env(), &mut console)?;
         console.finish();
-        let mut planned = plan(&args.sweep, &text, &prepared, &overrides)?;
+        let mut planned = plan(&args.sweep, &text, recipe, &prepared, &overrides)?;
         for warning in &planned.warnings {
             if !told.contains(warning) {
                 output.warning(warning);
