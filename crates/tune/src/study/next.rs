@@ -58,13 +58,13 @@ impl Study {
         if self.running() {
             return Next::Wait;
         }
-        let wanted =
+        let mut wanted =
             self.finalists().into_iter().flat_map(|trial| self.settings.seeds.iter().map(|seed| (trial.number, *seed)));
         let missing = |(trial, seed): &(u32, u64)| {
             !rerunning.contains(&(*trial, *seed))
                 && !self.reruns.iter().any(|rerun| (rerun.trial, rerun.seed) == (*trial, *seed))
         };
-        match wanted.filter(missing).next() {
+        match wanted.find(missing) {
             Some((trial, seed)) => Next::Rerun { trial, seed },
             None if rerunning.is_empty() => Next::Done,
             None => Next::Wait,

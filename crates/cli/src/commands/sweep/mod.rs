@@ -23,7 +23,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a sweep, or go on with it
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// List the sweeps
     Ls,
     /// Show one sweep: its trials and what came of them

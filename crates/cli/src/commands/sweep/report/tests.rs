@@ -18,7 +18,7 @@ fn spread(trial: u32, dimension: u32) -> f64 {
 
 /// Six parameters, one of them there under one choice only.
 fn dimensions() -> Vec<Dimension> {
-    let dimension = |kind| Dimension { kind, condition: None };
+    let dimension = |kind| Dimension { kind, conditions: Vec::new() };
     let mut dimensions = vec![
         dimension(Kind::Continuous),
         dimension(Kind::Ordinal { levels: 4 }),
@@ -27,7 +27,7 @@ fn dimensions() -> Vec<Dimension> {
         dimension(Kind::Continuous),
         dimension(Kind::Categorical { probabilities: vec![0.5, 0.5] }),
     ];
-    dimensions[4].condition = Some(Condition { dimension: 5, levels: vec![1] });
+    dimensions[4].conditions = vec![Condition { dimension: 5, levels: vec![1] }];
     dimensions
 }
 
@@ -95,9 +95,13 @@ fn view(trials: u32) -> View {
                 assignment: assignment(&point, &parameters),
                 origin: if number == 1 { Origin::Recipe } else { Origin::Sampler },
                 state,
+                planned: None,
+                steps: reports.last().map_or(0, |report: &Reported| report.step),
                 reports,
                 score,
                 seconds,
+                overhead: 0.6,
+                error: None,
                 run: format!("nsmc-{number:03}"),
             };
             points.push(point);
