@@ -45,6 +45,7 @@ Examples:
 
 /// A line of the list, with what stands under it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all lines are runs")]
 enum Entry {
     Run { row: RunRow, folds: Vec<RunRow> },
     Sweep(SweepLine),
