@@ -30,12 +30,16 @@ pub(crate) struct Controlled {
     /// Nobody answers any more.
     alone: Arc<AtomicBool>,
     stopped: Cell<bool>,
+    /// The name of the run that is controlled.
+    run: String,
+    /// What trains is that run, and not one it needs first, as an adaptation is.
+    own: bool,
     steps_per_epoch: u64,
 }
 
 impl Controlled {
-    /// Starts to listen to standard input.
-    pub(crate) fn new(output: &Output) -> Result<Self> {
+    /// Starts to listen to standard input for the run of this name.
+    pub(crate) fn new(run: &str, output: &Output) -> Result<Self> {
         let (sender, answers) = mpsc::channel();
         let alone = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&alone);
@@ -49,7 +53,8 @@ impl Controlled {
             ended.store(true, Ordering::SeqCst);
         };
         thread::Builder::new().name("answers".into()).spawn(listen).context("cannot listen to standard input")?;
-        Ok(Self { console: Console::new(output)?, answers, alone, stopped: Cell::new(false), steps_per_epoch: 1 })
+        let (console, stopped) = (Console::new(output)?, Cell::new(false));
+        Ok(Self { console, answers, alone, stopped, run: run.to_owned(), own: false, steps_per_epoch: 1 })
     }
 
     /// Says something; who cannot be told is gone, and the training stops.
@@ -79,7 +84,11 @@ impl Watcher for Controlled {
     }
 
     fn training(&mut self, run: &Run, plan: &TrainPlan, from: u64) {
+        self.own = run.name() == self.run || run.fold_of().is_some_and(|(parent, _)| parent == self.run);
         self.steps_per_epoch = plan.steps_per_epoch.max(1);
+        if !self.own {
+            return self.console.training(run, plan, from);
+        }
         self.say(&Message::Training { steps: plan.steps, evaluations: plan.evaluations });
         self.console.training(run, plan, from);
     }
@@ -90,6 +99,9 @@ impl Watcher for Controlled {
 
     fn evaluated(&mut self, step: u64, metric: &str, score: Option<f64>, improved: bool) {
         self.console.evaluated(step, metric, score, improved);
+        if !self.own {
+            return;
+        }
         let epoch = step as f64 / self.steps_per_epoch as f64;
         self.say(&Message::Evaluated { step, epoch, value: score });
         // Without an answer nobody is there to give one.

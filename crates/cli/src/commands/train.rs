@@ -192,7 +192,7 @@ fn which(args: &Args) -> Which<'_> {
 
 /// One run under the control of another process, which reads from its directory what came of it.
 fn controlled(args: &Args, recipe: Recipe, isa: Isa, global: &Global, output: &Output) -> Result<Vec<String>> {
-    let mut watcher = Controlled::new(output)?;
+    let mut watcher = Controlled::new(args.run.as_deref().unwrap_or_default(), output)?;
     let prepared = Prepared::new(recipe, isa, &global.home, &HubOptions::from_env(), &mut watcher)?;
     let made_for = MadeFor { sweep: args.sweep.clone(), trial: args.trial, ..MadeFor::default() };
     let runs = index::runs_to_write(global, output).made_for(made_for);

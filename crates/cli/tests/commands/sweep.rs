@@ -19,6 +19,8 @@ parameters:
   learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}
   per_device_train_batch_size: {values: [4, 8, 16]}
   lr_scheduler_type: {values: [linear, cosine_with_restarts]}
+  weight_decay: {min: 0.0, max: 0.1}
+  dropout_rate: {min: 0.0, max: 0.3}
 ";
 
 /// A project whose trials make four evaluations each, with a sweep file.
@@ -213,16 +215,20 @@ fn kill_after(project: &Project, lines: usize, words: &[&str]) {
 #[test]
 fn a_sweep_that_is_killed_again_and_again_ends_with_the_same_trials() {
     for words in [
-        &["--count", "5", "--fresh-seeds", "0"][..],
+        &["--count", "5", "--finalists", "2", "--fresh-seeds", "1"][..],
         &["--count", "6", "--fresh-seeds", "0", "--early-terminate", "halving"],
     ] {
         let whole = document(&project(), words);
         let broken = project();
-        for lines in [1, 2, 4, 9, 13, 20] {
+        for lines in [1, 2, 4, 9, 13, 20, 30, 38, 39, 40] {
             kill_after(&broken, lines, words);
         }
         let ended = document(&broken, words);
         assert_eq!(trials(&ended), trials(&whole));
+        let scores = |sweep: &Value| -> Vec<Value> {
+            sweep["reruns"].as_array().unwrap().iter().map(|rerun| rerun["score"].clone()).collect()
+        };
+        assert_eq!(scores(&ended), scores(&whole));
         let finished = |line: &&Value| line["event"] == "finished";
         let lines = journal(&broken);
         let mut numbers: Vec<u64> = lines.iter().filter(finished).map(|line| line["trial"].as_u64().unwrap()).collect();

@@ -2,6 +2,7 @@
 //! al. 2020). Done once for a base, its texts, their cleaning and the settings, and then reused by whatever names them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gyeol_data::{Corpus, CorpusSource, FoldsConfig, fingerprint};
 use gyeol_engine::config::{FreezeLayers, HeadConfig, Init, LossConfig, ModelConfig, SwaConfig, TrainConfig};
@@ -13,9 +14,9 @@ use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
 use crate::division::Division;
 use crate::fingerprints::weights_fingerprint;
 use crate::nearest::{did_you_mean, nearest};
-use crate::prepare::{Part, Prepared, check_length};
+use crate::prepare::{Part, Prepared, check_length, go_on};
 use crate::recipe::Recipe;
-use crate::runs::{Report, Runs};
+use crate::runs::{Report, RunError, Runs};
 use crate::session::Trained;
 use crate::watch::Keeper;
 use crate::{Arithmetic, Error, Watcher};
@@ -137,19 +138,36 @@ impl<'a> Adaptation<'a> {
     }
 }
 
+/// Between two looks at an adaptation that another process makes.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Adapts the base model of `prepared` as its recipe says (without a table `[adapt]`, by the defaults), unless one of `runs`
 /// has done exactly that.
 ///
 /// # Errors
 /// If the base has nothing to adapt, a text cannot be read, or the training cannot go on; `resume` continues it.
 pub fn adapt(prepared: &Prepared, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Adapted, Error> {
-    let adaptation = Adaptation::new(prepared, watcher)?;
-    if let Some((report, dir)) = adaptation.made_before(runs)? {
-        watcher.note(&format!("the base was adapted to these texts before: {}", report.run));
-        return Ok(Adapted::Done { report: Box::new(report), dir, reused: true });
-    }
-    watcher.note(&adaptation.describe()?);
-    match adaptation.make(runs, resume, watcher)? {
+    let mut waiting = false;
+    let trained = loop {
+        let adaptation = Adaptation::new(prepared, watcher)?;
+        if let Some((report, dir)) = adaptation.made_before(runs)? {
+            watcher.note(&format!("the base was adapted to these texts before: {}", report.run));
+            return Ok(Adapted::Done { report: Box::new(report), dir, reused: true });
+        }
+        watcher.note(&adaptation.describe()?);
+        match adaptation.make(runs, resume, watcher) {
+            // Another process makes the very adaptation, which is then there for both.
+            Err(Error::Run(busy @ RunError::Busy { .. })) if resume => {
+                if !std::mem::replace(&mut waiting, true) {
+                    watcher.note(&format!("waiting: {busy}"));
+                }
+                go_on(&*watcher)?;
+                std::thread::sleep(PAUSE);
+            }
+            trained => break trained?,
+        }
+    };
+    match trained {
         Trained::Finished(report) => {
             let dir = runs.open(&report.run)?.model_dir();
             Ok(Adapted::Done { report, dir, reused: false })

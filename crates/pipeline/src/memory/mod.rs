@@ -3,7 +3,7 @@
 
 mod limit;
 
-pub(crate) use limit::{VARIABLE, available};
+pub(crate) use limit::VARIABLE;
 
 use bytesize::ByteSize;
 use gyeol_engine::config::{Optimizer, TrainConfig};

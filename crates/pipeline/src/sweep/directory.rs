@@ -77,7 +77,7 @@ impl Sweeps {
                 names.push(name);
             }
         }
-        names.sort_unstable();
+        names.sort_unstable_by_key(|name| (stem(name).map(str::to_owned), number(name), name.clone()));
         Ok(names)
     }
 
@@ -103,7 +103,12 @@ impl Sweeps {
     pub fn find(&self, identity: &str) -> Result<Option<Sweep>, SweepError> {
         let mut found: Option<Sweep> = None;
         for name in self.names()? {
-            let sweep = Sweep::read(self.root.join(&name), name)?;
+            let sweep = match Sweep::read(self.root.join(&name), name) {
+                Ok(sweep) => sweep,
+                // One of another version, or a damaged one, is not the one that is looked for.
+                Err(error) if error.is_user_error() => continue,
+                Err(error) => return Err(error),
+            };
             if sweep.spec.identity() == identity
                 && found.as_ref().is_none_or(|other| other.spec.created < sweep.spec.created)
             {
@@ -151,6 +156,11 @@ const LOGS: &str = "logs";
 fn stem(name: &str) -> Option<&str> {
     let (stem, number) = name.rsplit_once('-')?;
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some(stem)
+}
+
+/// The number of a sweep.
+fn number(name: &str) -> Option<u64> {
+    name.rsplit_once('-')?.1.parse().ok()
 }
 
 impl Sweep {
@@ -216,6 +226,20 @@ impl Sweep {
 }
 
 impl ActiveSweep {
+    /// Changes how many of the best trials are run again, and with which seeds: that decides about no trial.
+    pub fn rerun_with(&mut self, finalists: usize, seeds: &[u64]) -> Result<(), SweepError> {
+        let spec = &mut self.sweep.spec;
+        if (spec.finalists, &spec.seeds[..]) == (finalists, seeds) {
+            return Ok(());
+        }
+        (spec.finalists, spec.seeds) = (finalists, seeds.to_vec());
+        let path = self.sweep.dir.join(SPEC);
+        let json = serde_json::to_vec_pretty(spec).map_err(|source| SweepError::Spec { path: path.clone(), source })?;
+        write_atomic(&path, |out| out.write_all(&json)).map_err(SweepError::io("write", &path))?;
+        self.sweep.study.rerun_with(finalists, seeds);
+        Ok(())
+    }
+
     /// Writes down what happened, and takes it in.
     pub(super) fn record(&mut self, event: Event) -> Result<Stamped, SweepError> {
         let line = Stamped { time: now(), event };
@@ -235,4 +259,36 @@ fn read_journal(path: &Path) -> Result<Vec<Stamped>, SweepError> {
     };
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A number that came back a little off would be another trial.
+        #[test]
+        fn numbers_come_back_from_the_journal_to_the_bit(value in proptest::num::f64::NORMAL, seconds in 0.0..1e7) {
+            let assignment = [("rate".to_owned(), value.into())].into_iter().collect();
+            let events = [
+                Event::Began { trial: 1, origin: gyeol_tune::study::Origin::Sampler, assignment, run: "r".into() },
+                Event::Reported { trial: 1, step: 3, epoch: value.abs().fract(), value },
+                Event::Worked { trial: 1, seconds, overhead: seconds / 3.0 },
+            ];
+            for event in events {
+                let line = Stamped { time: seconds, event };
+                let read: Stamped = serde_json::from_str(&serde_json::to_string(&line).unwrap()).unwrap();
+                prop_assert_eq!(read, line);
+            }
+        }
+    }
+
+    #[test]
+    fn the_latest_sweep_of_a_name_is_that_of_the_largest_number() {
+        let mut names = ["a-1000", "a-999", "b-001", "a-001"];
+        names.sort_unstable_by_key(|name| (stem(name), number(name)));
+        assert_eq!(names, ["a-001", "a-999", "a-1000", "b-001"]);
+    }
 }

@@ -11,18 +11,21 @@ use std::time::{Duration, Instant, SystemTime};
 use gyeol_tune::pruners::{Decision, State};
 use gyeol_tune::study::{Event, Limits, Next, Rerun, Study};
 
-use super::Sweep;
 use super::directory::{ActiveSweep, Stamped};
 use super::process::{Launcher, Order, Process, Said};
 use super::protocol::{Answer, Message};
+use super::{Sweep, SweepError};
 use crate::Error;
 use crate::runs::{EventKind, Report, Run, Runs, Status};
 
 /// How often the clock and the user are looked at while nothing happens.
 const PULSE: Duration = Duration::from_millis(200);
 
-/// How long an orphan of a killed sweep may take to notice that nobody listens.
-const ORPHAN: Duration = Duration::from_secs(120);
+/// How long an orphan of a killed sweep may take to notice that nobody listens before that is told.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// So many trials failing one after the other end a sweep: it is not their values.
+const FAILURES: u32 = 5;
 
 /// How often a process that was killed is started again without having got any further.
 const ATTEMPTS: u32 = 3;
@@ -96,7 +99,8 @@ struct Worker {
     verdict: Decision,
     /// How often it was killed without having got further.
     attempts: u32,
-    /// Whether this process has told of anything new.
+    /// The furthest step that was told of, by this process or by those before it, and whether this one got there.
+    reached: u64,
     progressed: bool,
 }
 
@@ -106,6 +110,7 @@ struct Left {
     sweep: usize,
     task: Task,
     attempts: u32,
+    reached: u64,
 }
 
 /// Runs sweeps with some workers.
@@ -118,8 +123,12 @@ pub struct Driver<'a> {
     workers: Vec<Worker>,
     left: VecDeque<Left>,
     started: usize,
-    /// A process has begun to train: what all share is made.
-    warm: bool,
+    /// Of each sweep, whether a process has begun to train: what all its trials share is made.
+    warm: Vec<bool>,
+    /// Of each sweep, how many trials have failed since one has not.
+    failures: Vec<u32>,
+    /// Nothing was to be done, and nothing has happened since.
+    idle: bool,
     stopping: Option<Ended>,
     channel: (Sender<Said>, Receiver<Said>),
 }
@@ -133,19 +142,20 @@ impl std::fmt::Debug for Driver<'_> {
 impl<'a> Driver<'a> {
     /// Takes sweeps to go on with. Of several, workers always turn to the one with the fewest trials.
     pub fn new(sweeps: Vec<ActiveSweep>, launcher: Launcher, until: Until, watcher: &'a mut dyn SweepWatcher) -> Self {
-        let runs = Runs::new(&launcher.home);
         Self {
-            sweeps,
+            runs: Runs::new(&launcher.home),
             launcher,
             until,
-            runs,
             watcher,
             workers: Vec::new(),
             left: VecDeque::new(),
             started: 0,
-            warm: false,
+            warm: vec![false; sweeps.len()],
+            failures: vec![0; sweeps.len()],
+            idle: false,
             stopping: None,
             channel: mpsc::channel(),
+            sweeps,
         }
     }
 
@@ -179,8 +189,14 @@ impl<'a> Driver<'a> {
                 return Ok(self.stopping.unwrap_or(Ended::Done));
             }
             match self.channel.1.recv_timeout(PULSE) {
-                Ok(Said::Line(id, message)) => self.hear(id, message)?,
-                Ok(Said::Closed(id)) => self.bury(id)?,
+                Ok(Said::Line(id, message)) => {
+                    self.idle = false;
+                    self.hear(id, message)?;
+                }
+                Ok(Said::Closed(id)) => {
+                    self.idle = false;
+                    self.bury(id)?;
+                }
                 Err(RecvTimeoutError::Timeout) => self.watcher.pulse(),
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the driver holds a sender itself"),
             }
@@ -199,7 +215,7 @@ impl<'a> Driver<'a> {
                     continue;
                 }
             }
-            self.left.push_back(Left { sweep, task: Task::Trial(trial), attempts: 0 });
+            self.left.push_back(Left { sweep, task: Task::Trial(trial), attempts: 0, reached: 0 });
         }
         Ok(())
     }
@@ -207,8 +223,13 @@ impl<'a> Driver<'a> {
     /// Waits for the process of a run to notice that its sweep is gone.
     fn wait_for_orphan(&mut self, run: &Run) -> Result<(), Error> {
         let since = Instant::now();
-        while run.status()? == Status::Running && since.elapsed() < ORPHAN && !self.watcher.interrupted() {
+        let mut told = false;
+        while run.status()? == Status::Running && self.stopping.is_none() {
+            if since.elapsed() > PATIENCE && !std::mem::replace(&mut told, true) {
+                self.watcher.note(&format!("waiting for another process to let go of {}", run.name()));
+            }
             std::thread::sleep(PULSE);
+            self.look_at_clock();
         }
         Ok(())
     }
@@ -218,9 +239,14 @@ impl<'a> Driver<'a> {
         if run.status()? == Status::Finished
             && let Some(report) = run.report()?
         {
-            self.reports_of(sweep, trial, run)?;
+            if self.sweeps[sweep].sweep.spec.prunes() {
+                self.reports_of(sweep, trial, run)?;
+            }
             self.finished(sweep, trial, &report)?;
             return Ok(true);
+        }
+        if !self.sweeps[sweep].sweep.spec.prunes() {
+            return Ok(false);
         }
         if self.reports_of(sweep, trial, run)? == 0
             && self.study(sweep).trial(trial).is_none_or(|t| t.reports.is_empty())
@@ -287,14 +313,18 @@ impl<'a> Driver<'a> {
 
     /// Gives free workers something to do.
     fn fill(&mut self) -> Result<(), Error> {
-        // The first process alone makes what all share: tokens, an adapted base.
-        let room = if self.warm { self.launcher.workers } else { 1 };
-        while self.stopping.is_none() && self.workers.len() < room {
-            if let Some(left) = self.left.pop_front() {
-                self.launch(left.sweep, left.task, left.attempts)?;
+        while self.stopping.is_none() && !self.idle && self.workers.len() < self.launcher.workers {
+            // The first process of a sweep alone makes what its trials share: tokens, an adapted base.
+            let open: Vec<bool> = (0..self.sweeps.len())
+                .map(|sweep| self.warm[sweep] || self.workers.iter().all(|worker| worker.sweep != sweep))
+                .collect();
+            if let Some(at) = self.left.iter().position(|left| open[left.sweep])
+                && let Some(left) = self.left.remove(at)
+            {
+                self.launch(left)?;
                 continue;
             }
-            let mut order: Vec<usize> = (0..self.sweeps.len()).collect();
+            let mut order: Vec<usize> = (0..self.sweeps.len()).filter(|&sweep| open[sweep]).collect();
             order.sort_by_key(|&sweep| self.study(sweep).trials().len());
             let mut found = false;
             for sweep in order {
@@ -303,9 +333,7 @@ impl<'a> Driver<'a> {
                     break;
                 }
             }
-            if !found {
-                break;
-            }
+            self.idle = !found;
         }
         Ok(())
     }
@@ -331,7 +359,7 @@ impl<'a> Driver<'a> {
             Next::Rerun { trial, seed } => Task::Rerun { trial, seed },
             Next::Wait | Next::Done => return Ok(false),
         };
-        self.launch(sweep, task, 0)?;
+        self.launch(Left { sweep, task, attempts: 0, reached: 0 })?;
         Ok(true)
     }
 
@@ -343,16 +371,24 @@ impl<'a> Driver<'a> {
         Limits { count, target, patience, out_of_time: self.stopping.is_some(), closing }
     }
 
-    /// How long running the best trials again would take, going by what trials took; 0 before any has ended.
+    /// How long it takes to come to an end: a trial, which is what may just begin, and running the best again as far as that
+    /// has not been done. Goes by what trials took for each of their evaluations; 0 before there is any.
     fn closing_seconds(&self, sweep: usize) -> f64 {
         let study = self.study(sweep);
-        let finalists = study.finalists();
-        let seconds: f64 = finalists.iter().map(|trial| trial.seconds).sum();
-        let runs = study.settings().seeds.len() as f64;
-        seconds * runs * self.sweeps.len() as f64 / self.launcher.workers.max(1) as f64
+        let whole = |trial: &gyeol_tune::study::Trial| {
+            let made = trial.reports.len() as f64;
+            (made > 0.0 && trial.seconds > 0.0)
+                .then(|| trial.seconds * trial.planned.map_or(1.0, |planned| (planned as f64 / made).max(1.0)))
+        };
+        let known: Vec<f64> = study.trials().iter().filter_map(whole).collect();
+        let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        let settings = study.settings();
+        let again = (settings.finalists * settings.seeds.len()).saturating_sub(study.reruns().len()) as f64;
+        mean * (1.0 + again * self.sweeps.len() as f64 / self.launcher.workers.max(1) as f64)
     }
 
-    fn launch(&mut self, sweep: usize, task: Task, attempts: u32) -> Result<(), Error> {
+    fn launch(&mut self, left: Left) -> Result<(), Error> {
+        let Left { sweep, task, attempts, reached } = left;
         let ActiveSweep { sweep: of, .. } = &self.sweeps[sweep];
         let (number, seed) = match task {
             Task::Trial(trial) => (trial, None),
@@ -367,6 +403,10 @@ impl<'a> Driver<'a> {
         }
         let trial = (of.name().to_owned(), number);
         let order = Order { log: of.log_path(&run), recipe: of.recipe_path(), sets, run, trial };
+        // A process of before may still hold it.
+        if let Some(run) = self.runs.find(&order.run)? {
+            self.wait_for_orphan(&run)?;
+        }
         self.started += 1;
         let process = self.launcher.launch(&order, self.started, self.channel.0.clone())?;
         self.workers.push(Worker {
@@ -377,6 +417,7 @@ impl<'a> Driver<'a> {
             process,
             verdict: Decision::Continue,
             attempts,
+            reached,
             progressed: false,
         });
         Ok(())
@@ -388,7 +429,7 @@ impl<'a> Driver<'a> {
         let (sweep, task) = (self.workers[index].sweep, self.workers[index].task);
         match (message, task) {
             (Message::Training { evaluations, .. }, task) => {
-                self.warm = true;
+                self.warm[sweep] = true;
                 self.workers[index].process.trains();
                 if let Task::Trial(trial) = task
                     && self.study(sweep).trial(trial).is_some_and(|trial| trial.planned != Some(evaluations))
@@ -396,19 +437,16 @@ impl<'a> Driver<'a> {
                     self.record(sweep, Event::Planned { trial, evaluations })?;
                 }
             }
-            (Message::Evaluated { .. }, Task::Rerun { .. }) => {
-                self.workers[index].progressed = true;
-                self.workers[index].process.answer(Answer::Continue);
-            }
-            (Message::Evaluated { step, epoch, value }, Task::Trial(trial)) => {
-                let known =
-                    self.study(sweep).trial(trial).and_then(|trial| trial.reports.last()).map_or(0, |last| last.step);
+            (Message::Evaluated { step, epoch, value }, task) => {
+                let worker = &mut self.workers[index];
+                worker.progressed |= step > worker.reached;
+                worker.reached = worker.reached.max(step);
                 let mut verdict = Decision::Continue;
-                if step > known {
-                    self.record(sweep, Event::Reported { trial, step, epoch, value: value.unwrap_or(f64::NAN) })?;
-                    self.workers[index].progressed = true;
-                    // One of several folds says nothing about the trial.
-                    if self.sweeps[sweep].sweep.spec.prunes() {
+                // What one of several folds comes to says nothing about the trial.
+                if let (Task::Trial(trial), true) = (task, self.sweeps[sweep].sweep.spec.prunes()) {
+                    let last = self.study(sweep).trial(trial).and_then(|trial| trial.reports.last());
+                    if step > last.map_or(0, |last| last.step) {
+                        self.record(sweep, Event::Reported { trial, step, epoch, value: value.unwrap_or(f64::NAN) })?;
                         verdict = self.study(sweep).decide(trial);
                     }
                 }
@@ -432,6 +470,7 @@ impl<'a> Driver<'a> {
             self.record(sweep, Event::Worked { trial, seconds, overhead })?;
         }
         let attempts = if worker.progressed { 1 } else { worker.attempts + 1 };
+        let left = Left { sweep, task, attempts, reached: worker.reached };
         let report = match status.code() {
             Some(0) => self.runs.find(&worker.order.run)?.map(|run| run.report()).transpose()?.flatten(),
             _ => None,
@@ -443,20 +482,21 @@ impl<'a> Driver<'a> {
                     self.rerun(sweep, trial, seed, &worker.order.run, Some(&report), seconds)
                 }
             },
-            // Stopped as it was asked to, or by whoever stops the sweep.
-            (None, Some(130)) => {
+            // Stopped as it was asked to, by whoever stops the sweep, or killed: by whom, nobody knows. What was decided about it
+            // stands; otherwise it goes on, unless it is killed again and again, as without memory.
+            (None, code @ (Some(130) | None))
+                if code.is_some()
+                    || self.stopping.is_some()
+                    || attempts < ATTEMPTS
+                    || worker.verdict != Decision::Continue =>
+            {
                 let settled = match task {
                     Task::Trial(trial) => self.follow(sweep, trial, worker.verdict)?,
                     Task::Rerun { .. } => false,
                 };
                 if !settled && self.stopping.is_none() {
-                    self.left.push_back(Left { sweep, task, attempts });
+                    self.left.push_back(left);
                 }
-                Ok(())
-            }
-            // Killed: by whom, nobody knows. It goes on, unless that ends so again and again, as without memory.
-            (None, None) if self.stopping.is_some() || attempts < ATTEMPTS => {
-                self.left.push_back(Left { sweep, task, attempts });
                 Ok(())
             }
             (None, code) => {
@@ -465,7 +505,7 @@ impl<'a> Driver<'a> {
                     Some(_) => worker.process.last_words(),
                 };
                 match task {
-                    Task::Trial(trial) => self.record(sweep, Event::Failed { trial, error }),
+                    Task::Trial(trial) => self.fail(sweep, trial, error),
                     Task::Rerun { trial, seed } => {
                         self.watcher.note(&format!("{}: {error}", worker.order.run));
                         self.rerun(sweep, trial, seed, &worker.order.run, None, seconds)
@@ -475,8 +515,20 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Takes in that a trial failed; many in a row are not their values' fault.
+    fn fail(&mut self, sweep: usize, trial: u32, error: String) -> Result<(), Error> {
+        self.record(sweep, Event::Failed { trial, error: error.clone() })?;
+        self.failures[sweep] += 1;
+        if self.failures[sweep] < FAILURES {
+            return Ok(());
+        }
+        let name = self.sweeps[sweep].sweep.name().to_owned();
+        Err(SweepError::Failing { name, trials: FAILURES, error }.into())
+    }
+
     fn finished(&mut self, sweep: usize, trial: u32, report: &Report) -> Result<(), Error> {
         let score = self.sweeps[sweep].sweep.spec.score(report);
+        self.failures[sweep] = 0;
         self.record(sweep, Event::Finished { trial, score, steps: report.steps })
     }
 

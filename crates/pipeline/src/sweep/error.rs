@@ -49,6 +49,16 @@ pub enum SweepError {
         /// The nearest name there is.
         nearest: Option<String>,
     },
+    /// Its trials fail one after the other.
+    #[error("{name}: {trials} trials failed one after the other, the last with: {error}")]
+    Failing {
+        /// The sweep.
+        name: String,
+        /// How many.
+        trials: u32,
+        /// What the last one said.
+        error: String,
+    },
     /// Its description cannot be read.
     #[error("{}: not a sweep of this version: {source}", path.display())]
     Spec {
@@ -78,7 +88,7 @@ impl SweepError {
             }
             Self::Recipe(error) => error.is_user_error(),
             Self::Run(error) => error.is_user_error(),
-            Self::Io { .. } => false,
+            Self::Failing { .. } | Self::Io { .. } => false,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The names that sweep files have for things, and the recipe's: those of Hugging Face's trainer and of W&B's examples map onto
 //! recipe keys, and every recipe key stands for itself.
 
+use std::path::Path;
+
 use gyeol_tune::Value;
 
 use crate::nearest::{did_you_mean, nearest};
@@ -82,6 +84,16 @@ pub(super) fn set(key: &str, value: &Value) -> Result<String, String> {
         Value::Null => return Err("a recipe has no null; leave the value out".to_owned()),
     };
     Ok(format!("{key}={text}"))
+}
+
+/// The value, with a path among the keys that have one taken from the recipe's directory, if there is something of that name.
+pub(super) fn from_directory(key: &str, value: &Value, directory: &Path) -> Value {
+    const PATHS: [&str; 5] = ["model.base", "data.train", "data.valid", "data.test", "clean.emoticons"];
+    let absolute = || {
+        let path = directory.join(value.as_str()?);
+        path.exists().then(|| path.to_str().map(Value::from))?
+    };
+    if PATHS.contains(&key) { absolute().unwrap_or_else(|| value.clone()) } else { value.clone() }
 }
 
 /// What has to be set beside a parameter for it to do anything, where the recipe does not say otherwise; as (key, value).

@@ -1,7 +1,8 @@
 //! A sweep file and a recipe made into what a sweep is, with everything checked that can be before a trial begins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use gyeol_data::fingerprint;
 use gyeol_eval::Metric;
 use gyeol_tune::study::{Goal, Origin};
 use gyeol_tune::sweep_file::{Method, SweepFile};
@@ -30,6 +31,10 @@ pub struct Overrides {
     pub finalists: usize,
     /// With how many fresh seeds.
     pub seeds: usize,
+    /// Where the recipe is.
+    pub directory: PathBuf,
+    /// What is added to the name, as where several bases are tuned.
+    pub suffix: Option<String>,
 }
 
 /// A sweep that can begin, and what a person should know of it before.
@@ -75,7 +80,7 @@ pub fn plan(
         warnings.push(format!("the sweep goes by {ours}, the recipe by {theirs}: trials go by the former"));
     }
     recipe.metric = Some(metric.metric);
-    check_parameters(path, &file.space, &recipe)?;
+    check_parameters((path, &overrides.directory), &file.space, &recipe)?;
     warnings.extend(inside_of_metric(&file.space, &metric));
     let toml = recipe.to_toml()?;
     let seed = overrides.seed.unwrap_or(recipe.seed);
@@ -85,15 +90,21 @@ pub fn plan(
             "method grid: a parameter without a step has no end of values; use another method".to_owned(),
         ));
     }
-    let as_it_stands = as_it_stands(&file.space, &toml);
-    let given = if method == Method::Grid { Vec::new() } else { vec![(Origin::Recipe, as_it_stands)] };
+    let given = vec![(Origin::Recipe, as_it_stands(&file.space, &recipe, &toml))];
+    let data = fingerprint(&[
+        &prepared.data_fingerprint(),
+        &prepared.cleaning_fingerprint().unwrap_or_default(),
+        &prepared.base_fingerprint().map_err(|error| unfit(error.to_string()))?,
+    ]);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let spec = Spec {
-        name: directory_name(file.name.as_deref().unwrap_or(&stem)),
+        name: directory_name(file.name.as_deref().unwrap_or(&stem), overrides.suffix.as_deref()),
         created: now(),
         path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         file: text.to_owned(),
         recipe: toml,
+        directory: overrides.directory.clone(),
+        data,
         metric,
         folds: recipe.folds.is_some(),
         method,
@@ -155,7 +166,7 @@ fn metric(file: &SweepFile, wanted: Option<&str>, prepared: &Prepared) -> Result
 }
 
 /// Tries values from all over the space on the recipe.
-fn check_parameters(path: &Path, space: &Space, recipe: &Recipe) -> Result<(), SweepError> {
+fn check_parameters((path, directory): (&Path, &Path), space: &Space, recipe: &Recipe) -> Result<(), SweepError> {
     let toml = recipe.to_toml()?;
     let count = space.dimensions().len();
     // The corners that matter to one parameter at a time, and the middle.
@@ -173,7 +184,7 @@ fn check_parameters(path: &Path, space: &Space, recipe: &Recipe) -> Result<(), S
     }
     for point in points {
         let assignment = space.decode(&point);
-        let sets = sets(path, &assignment, space, recipe)?;
+        let sets = sets((path, directory), &assignment, space, recipe)?;
         if let Err(error) = Recipe::parse(Path::new("recipe.toml"), &toml, &sets) {
             let guilty = assignment.iter().find(|(name, value)| {
                 let key = names::recipe_key(name).unwrap_or_default();
@@ -203,27 +214,34 @@ fn inside_of_metric(space: &Space, metric: &SweepMetric) -> Option<String> {
     })
 }
 
-/// The recipe's own values of the space's parameters, as far as it has them.
-fn as_it_stands(space: &Space, toml: &str) -> Assignment {
-    let recipe: toml::Table = toml.parse().unwrap_or_default();
+/// The recipe's own values of the space's parameters, as far as it has them. One that does nothing in the recipe, such as a gamma
+/// without a focal loss, is not its own.
+fn as_it_stands(space: &Space, recipe: &Recipe, toml: &str) -> Assignment {
+    let table: toml::Table = toml.parse().unwrap_or_default();
     let value = |key: &str| -> Option<Value> {
+        if names::companion(key, recipe, &[]) != Ok(None) {
+            return None;
+        }
         let mut parts = key.split('.');
-        let mut value = recipe.get(parts.next()?)?;
+        let mut value = table.get(parts.next()?)?;
         for part in parts {
             value = value.as_table()?.get(part)?;
         }
         serde_json::to_value(value).ok()
     };
     let own = |name: &String| Some((name.clone(), value(names::recipe_key(name).ok()?)?));
-    // Constants are the sweep's, not the recipe's.
-    let varying = (0..space.dimensions().len()).map(|dimension| &space.parameter_of(dimension).name);
-    varying.filter_map(own).collect()
+    space.parameters().iter().filter_map(|parameter| own(&parameter.name)).collect()
 }
 
-/// A name that can be a directory's.
-fn directory_name(name: &str) -> String {
+/// A name that can be a directory's, with room for what is put behind it.
+fn directory_name(name: &str, suffix: Option<&str>) -> String {
+    const BYTES: usize = 75;
     let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let name: String = name.trim().chars().map(safe).take(80).collect();
-    let name = name.trim_matches(['-', '.']).to_owned();
-    if name.is_empty() { "sweep".to_owned() } else { name }
+    let part = |text: &str| {
+        let text: String = text.trim().chars().map(safe).collect();
+        text[..text.floor_char_boundary(BYTES)].trim_matches(['-', '.']).to_owned()
+    };
+    let parts: Vec<String> =
+        [Some(name), suffix].into_iter().flatten().map(part).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "sweep".to_owned() } else { parts.join("-") }
 }

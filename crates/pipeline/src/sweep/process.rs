@@ -20,8 +20,12 @@ pub struct Launcher {
     pub home: PathBuf,
     /// Threads of each process.
     pub threads: usize,
-    /// How many processes share the memory there is.
+    /// How many processes at once.
     pub workers: usize,
+    /// Bytes of memory of each, where several would else all count on the whole of it.
+    pub memory: Option<u64>,
+    /// Variables of the environment that are this process's own.
+    pub private: &'static [&'static str],
 }
 
 /// What one process is to train.
@@ -79,8 +83,11 @@ impl Launcher {
         for set in sets {
             command.args(["--set", set]);
         }
-        if let Some(bytes) = self.memory()? {
+        if let Some(bytes) = self.memory {
             command.env(crate::memory::VARIABLE, format!("{bytes}B"));
+        }
+        for variable in self.private {
+            command.env_remove(variable);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().map_err(failed(&self.program, "start"))?;
@@ -108,14 +115,6 @@ impl Launcher {
             trains_from: None,
             last_evaluation: None,
         })
-    }
-
-    /// The memory of each of several processes, which would else all count on the whole of it.
-    fn memory(&self) -> Result<Option<u64>, Error> {
-        if self.workers < 2 {
-            return Ok(None);
-        }
-        Ok(crate::memory::available()?.map(|bytes| bytes / self.workers as u64))
     }
 }
 
@@ -160,7 +159,12 @@ impl Process {
             Ok(())
         });
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-        let error = lines.clone().rfind(|line| line.starts_with("error:")).or_else(|| lines.next_back());
+        let panic = || {
+            let mut from = lines.clone().skip_while(|line| !line.starts_with("thread '"));
+            from.next().map(|place| from.next().unwrap_or(place))
+        };
+        let error = lines.clone().rfind(|line| line.starts_with("error:")).or_else(panic);
+        let error = error.or_else(|| lines.next_back());
         match (read, error) {
             (Ok(()), Some(line)) => line.trim_start_matches("error:").trim().to_owned(),
             _ => format!("it said nothing; see {}", self.log.display()),

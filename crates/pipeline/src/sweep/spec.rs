@@ -26,8 +26,12 @@ pub struct Spec {
     pub path: PathBuf,
     /// The sweep file's text.
     pub file: String,
-    /// The resolved recipe that trials start from, with the sweep's metric in it.
+    /// The recipe that trials start from, every default written out, with the sweep's metric in it.
     pub recipe: String,
+    /// Where the recipe is: paths among the values are taken from there.
+    pub directory: PathBuf,
+    /// Fingerprint of rows, cleaning and base: trials on others are not comparable.
+    pub data: String,
     /// What trials are compared by.
     pub metric: SweepMetric,
     /// Whether the recipe trains folds.
@@ -72,6 +76,7 @@ impl Spec {
             self.name.clone(),
             self.file.clone(),
             self.recipe.clone(),
+            self.data.clone(),
             words(&self.metric),
             words(&self.method),
             words(&self.pruner),
@@ -129,14 +134,16 @@ impl Spec {
     pub fn sets(&self, origin: Origin, assignment: &Assignment, space: &Space) -> Result<Vec<String>, SweepError> {
         match origin {
             Origin::Recipe => Ok(Vec::new()),
-            Origin::Earlier | Origin::Sampler => sets(&self.path, assignment, space, &self.recipe()?),
+            Origin::Earlier | Origin::Sampler => {
+                sets((&self.path, &self.directory), assignment, space, &self.recipe()?)
+            }
         }
     }
 }
 
-/// What is laid over `recipe` to give its keys the values of an assignment.
+/// What is laid over `recipe` to give its keys the values of an assignment; `path` is the sweep file's, `directory` the recipe's.
 pub(super) fn sets(
-    path: &Path,
+    (path, directory): (&Path, &Path),
     assignment: &Assignment,
     space: &Space,
     recipe: &Recipe,
@@ -148,7 +155,11 @@ pub(super) fn sets(
     };
     let mut varied = Vec::new();
     for parameter in space.parameters() {
-        varied.push(names::recipe_key(&parameter.name).map_err(|problem| wrong(&parameter.name, problem))?);
+        let key = names::recipe_key(&parameter.name).map_err(|problem| wrong(&parameter.name, problem))?;
+        if varied.contains(&key) {
+            return Err(wrong(&parameter.name, format!("sets {key}, which another parameter sets too")));
+        }
+        varied.push(key);
     }
     let mut sets = Vec::new();
     for (name, value) in assignment {
@@ -156,7 +167,8 @@ pub(super) fn sets(
         let companion =
             names::companion(key, recipe, &varied).map_err(|problem| wrong(name, format!("{key} {problem}")))?;
         sets.extend(companion.map(|(key, value)| format!("{key}={value}")));
-        sets.push(names::set(key, value).map_err(|problem| wrong(name, problem))?);
+        let value = names::from_directory(key, value, directory);
+        sets.push(names::set(key, &value).map_err(|problem| wrong(name, problem))?);
     }
     Ok(sets)
 }

@@ -60,6 +60,11 @@ impl Study {
         &self.settings
     }
 
+    /// Changes how many of the best trials are run again, and with which seeds.
+    pub fn rerun_with(&mut self, finalists: usize, seeds: &[u64]) {
+        (self.settings.finalists, self.settings.seeds) = (finalists, seeds.to_vec());
+    }
+
     /// The trials so far, by number.
     pub fn trials(&self) -> &[Trial] {
         &self.trials

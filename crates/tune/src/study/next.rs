@@ -49,8 +49,9 @@ impl Study {
                 return Next::Begin { trial: self.trials.len() as u32 + 1, origin, assignment };
             }
         }
+        // Without any trial at its end there would be nothing to show.
         if !self.reached(limits)
-            && !limits.closing
+            && (!limits.closing || self.ranking().is_empty())
             && let Some(trial) = self.pruner.finish(&self.curves())
         {
             return Next::Resume { trial };

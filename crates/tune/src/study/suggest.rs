@@ -7,7 +7,8 @@ use rand_chacha::rand_core::SeedableRng as _;
 use super::{Origin, Study, Trial};
 use crate::{
     Assignment, fidelity,
-    samplers::{Observation, Random, Sampler, Uniform},
+    pruners::State,
+    samplers::{Observation, Outcome, Random, Sampler, Uniform},
 };
 
 /// How often the sampler is asked again where it suggests what was tried, before chance is.
@@ -23,7 +24,7 @@ impl Study {
         if let Some(given) = self.given.get(number) {
             return Some(given.clone());
         }
-        let tried: HashSet<String> = self.trials.iter().map(|trial| written(&trial.assignment)).collect();
+        let tried: HashSet<String> = self.trials.iter().map(|trial| self.written_as_tried(&trial.assignment)).collect();
         let new = |assignment: &Assignment| !tried.contains(&written(assignment));
         let Some(sampler) = &self.sampler else {
             return Some((Origin::Sampler, self.space.grid()?.find(new)?));
@@ -41,11 +42,24 @@ impl Study {
         Some((Origin::Sampler, suggested.or_else(by_chance).or_else(left_over)?))
     }
 
-    /// The history as samplers see it: without trials at values that the space does not know.
+    /// An assignment as the space would write it, if it can have these values.
+    fn written_as_tried(&self, assignment: &Assignment) -> String {
+        let canonical = self.space.encode(assignment).map(|point| self.space.decode(&point));
+        written(canonical.as_ref().unwrap_or(assignment))
+    }
+
+    /// The history as samplers see it: without trials at values that the space does not know. What a trial that ran to its end is
+    /// worth is its score, which need not be its best evaluation: it may be that of averaged weights, or one that a guard chose.
     fn observations(&self) -> Vec<Observation> {
         let outcomes = fidelity::outcomes(&self.curves());
-        let observation =
-            |(trial, outcome): (&Trial, _)| Some(Observation { point: self.space.encode(&trial.assignment)?, outcome });
+        let observation = |(trial, outcome): (&Trial, Outcome)| {
+            let outcome = match (trial.state, trial.score) {
+                (State::Finished, Some(score)) => Outcome::Value(self.settings.goal.loss(score)),
+                (State::Finished, None) => Outcome::Failed,
+                _ => outcome,
+            };
+            Some(Observation { point: self.space.encode(&trial.assignment)?, outcome })
+        };
         self.trials.iter().zip(outcomes).filter_map(observation).collect()
     }
 }

@@ -15,7 +15,14 @@ use crate::{
 /// Lists the sweeps.
 pub(super) fn ls(global: &Global, output: &Output) -> Result<()> {
     let sweeps = Sweeps::new(&global.home);
-    let mut all = sweeps.names()?.iter().map(|name| sweeps.open(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = Vec::new();
+    for name in sweeps.names()? {
+        match sweeps.open(&name) {
+            Ok(sweep) => all.push(sweep),
+            Err(error) if error.is_user_error() => output.warning(&error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+    }
     all.sort_by(|a, b| a.spec.created.total_cmp(&b.spec.created));
     if output.is_json() {
         return output.json(&all.iter().map(SweepDocument::new).collect::<Result<Vec<_>>>()?);

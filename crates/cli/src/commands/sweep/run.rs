@@ -3,7 +3,7 @@
 use std::{
     fs,
     num::NonZero,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, SystemTime},
 };
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use clap::{ValueEnum, builder::PossibleValue};
 use gyeol_engine::Isa;
 use gyeol_pipeline::{
-    Prepared,
+    Prepared, available_memory,
     hub::HubOptions,
     recipe::Recipe,
     sweep::{ActiveSweep, Driver, EarlyEnd, Ended, Launcher, Overrides, Sweep, Sweeps, Until, plan},
@@ -28,6 +28,7 @@ use crate::{
     args::Global,
     clock,
     exit::{Interrupted, Mistake},
+    job,
     output::{self, Output, title},
     watcher::Console,
 };
@@ -157,11 +158,12 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let deadline = args.budget.map(|budget| SystemTime::now() + budget).or_else(|| {
         args.until.map(|until| SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(until).unwrap_or_default())
     });
-    if deadline.is_some_and(|deadline| deadline <= SystemTime::now()) {
-        return Err(Mistake::new("--until: that time has passed").into());
+    let late = deadline.is_some_and(|deadline| deadline <= SystemTime::now());
+    let Begun { sweeps, count, target, patience } = begin(args, late, global, output)?;
+    if late {
+        let sweeps: Vec<Sweep> = sweeps.into_iter().map(|active| active.sweep).collect();
+        return finish(&sweeps, Ended::Deadline, output);
     }
-    let begun = begin(args, global, output)?;
-    let Begun { sweeps, count, target, patience } = begun;
     let several = sweeps.len() > 1;
     let until = Until { count, target, patience, deadline };
     let mut progress = Progress::new(&global.home, output, count, several)?;
@@ -180,18 +182,21 @@ struct Begun {
     patience: Option<u32>,
 }
 
-fn begin(args: &Args, global: &Global, output: &Output) -> Result<Begun> {
+fn begin(args: &Args, late: bool, global: &Global, output: &Output) -> Result<Begun> {
     let text = fs::read_to_string(&args.sweep)
         .map_err(|error| Mistake::new(format!("{}: cannot read the sweep file: {error}", args.sweep.display())))?;
     let sweeps = Sweeps::new(&global.home);
     let earlier = args.from.as_deref().map(|name| sweeps.open(name)).transpose()?;
-    let overrides = Overrides {
+    let recipe_path = std::path::absolute(&args.recipe).context("cannot find the recipe's directory")?;
+    let mut overrides = Overrides {
         metric: args.metric.clone(),
         method: args.method.map(|method| method.0),
         early_end: args.early_terminate,
         seed: args.seed,
         finalists: args.finalists,
         seeds: args.fresh_seeds,
+        directory: recipe_path.parent().map(Path::to_owned).unwrap_or_default(),
+        suffix: None,
     };
     let bases: Vec<Option<&String>> =
         if args.base.is_empty() { vec![None] } else { args.base.iter().map(Some).collect() };
@@ -205,6 +210,10 @@ fn begin(args: &Args, global: &Global, output: &Output) -> Result<Begun> {
         let prepared =
             Prepared::new(recipe.clone(), Isa::detect()?, &global.home, &HubOptions::from_env(), &mut console)?;
         console.finish();
+        overrides.suffix = base.filter(|_| bases.len() > 1).map(|base| {
+            let stem = base.trim_end_matches('/').rsplit('/').next();
+            stem.unwrap_or(base).to_owned()
+        });
         let mut planned = plan(&args.sweep, &text, recipe, &prepared, &overrides)?;
         for warning in &planned.warnings {
             if !told.contains(warning) {
@@ -212,24 +221,31 @@ fn begin(args: &Args, global: &Global, output: &Output) -> Result<Begun> {
             }
         }
         told.append(&mut planned.warnings);
-        if let (Some(base), true) = (base, bases.len() > 1) {
-            let stem = base.trim_end_matches('/').rsplit('/').next().unwrap_or(base);
-            planned.spec.name = format!("{}-{stem}", planned.spec.name);
-        }
-        if let Some(earlier) = &earlier {
-            let count = planned.start_from(earlier, EARLIER)?;
-            output.note(&format!("{count} good trials of {} are tried first", earlier.name()));
-        }
         begun.count = begun.count.or(planned.run_cap.and_then(|cap| u32::try_from(cap).ok()));
         begun.target = begun.target.or(planned.target);
         let dimensions = prepared_dimensions(&planned)?;
         begun.patience = args.until_converged.then(|| (2 * dimensions).max(10));
         let found = if args.new { None } else { sweeps.find(&planned.spec.identity())? };
         begun.sweeps.push(match found {
-            Some(sweep) => sweep.take()?,
-            None => sweeps.create(&planned.spec)?,
+            Some(sweep) => {
+                if let Some(earlier) = &earlier {
+                    let words = format!("{} has begun already: --from {} comes too late", sweep.name(), earlier.name());
+                    output.warning(&words);
+                }
+                let mut active = sweep.take()?;
+                active.rerun_with(planned.spec.finalists, &planned.spec.seeds)?;
+                active
+            }
+            None if late => return Err(Mistake::new("--until: that time has passed").into()),
+            None => {
+                if let Some(earlier) = &earlier {
+                    let count = planned.start_from(earlier, EARLIER)?;
+                    output.note(&format!("{count} good trials of {} are tried first", earlier.name()));
+                }
+                sweeps.create(&planned.spec)?
+            }
         });
-        let endless = args.until.is_none() && args.budget.is_none() && !args.until_converged && begun.target.is_none();
+        let endless = args.until.is_none() && args.budget.is_none() && !args.until_converged;
         if begun.count.is_none() && endless && planned.spec.method != Method::Grid {
             output.note(&format!(
                 "{COUNT} trials, as nothing says when to end (--count, --until, --budget, --until-converged)"
@@ -255,6 +271,11 @@ fn launcher(args: &Args, global: &Global) -> Result<Launcher> {
         home: std::path::absolute(&global.home).context("cannot find the home directory")?,
         threads: (threads / workers).max(1),
         workers,
+        memory: match workers {
+            1 => None,
+            _ => available_memory()?.map(|bytes| bytes / workers as u64),
+        },
+        private: &[job::JOB, job::QUEUE],
     })
 }
 
