@@ -497,7 +497,7 @@ pub(crate) fn resolve_task(recipe: &mut Recipe, train: &Examples, watcher: &mut 
 fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
     let metric = recipe.metric.unwrap_or_else(|| Metric::default_for(task));
     if !metric.selects_for(task) {
-        let fitting: Vec<&str> = Metric::ALL.iter().filter(|m| m.selects_for(task)).map(|m| m.name()).collect();
+        let fitting: Vec<&str> = Metric::for_task(task).chain([Metric::Loss]).map(|metric| metric.name()).collect();
         let problem = format!("{metric} is not a metric of {task}; use {}", fitting.join(", "));
         return Err(Error::Setting { key: "metric", problem });
     }

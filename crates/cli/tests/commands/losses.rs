@@ -96,7 +96,7 @@ fn score_buckets_go_from_the_recipe_to_predictions() {
     ]);
     let report = project.report(&words);
     let metrics: Vec<&str> = report["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!((&report["task"], metrics), (&json!("regression"), vec!["pearson", "rmse", "spearman"]));
+    assert_eq!((&report["task"], metrics), (&json!("regression"), vec!["loss", "pearson", "rmse", "spearman"]));
     let file = |name: &str| -> Value { serde_json::from_str(&project.run_text(1, name)).unwrap() };
     let config = file("model/config.json");
     assert_eq!(config["id2label"], json!({"0": "0", "1": "1", "2": "2", "3": "3", "4": "4", "5": "5"}));

@@ -165,7 +165,10 @@ fn a_damaged_store_is_told_and_rebuilt_from_the_runs() {
     insta::assert_snapshot!("ls_damaged", sandbox.gyeol(&["runs", "ls"]).all());
     insta::assert_snapshot!("rebuild_damaged", sandbox.gyeol(&["runs", "rebuild"]).all());
     assert_eq!(sandbox.gyeol(&["runs", "ls", "--json"]).json(), before);
-    assert_eq!(sandbox.gyeol(&["runs", "rebuild", "--json"]).json(), json!({"runs": 3, "put_aside": null}));
+    assert_eq!(
+        sandbox.gyeol(&["runs", "rebuild", "--json"]).json(),
+        json!({"runs": 3, "sweeps": 0, "put_aside": null})
+    );
     assert_eq!(sandbox.gyeol(&["runs", "ls", "--json"]).json(), before);
     assert_eq!((&before[0]["note"], &before[0]["tags"]), (&"the first".into(), &json!(["kept", "한글"])));
 }

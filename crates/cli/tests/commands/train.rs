@@ -159,7 +159,7 @@ fn pairs_become_scores_within_their_range() {
     let report = project.report(&[&wild[..], &["--set", "data.score_range=[2.0, 2.5]"]].concat());
     assert_eq!((&report["task"], &report["metric"]), (&"regression".into(), &"pearson".into()));
     let metrics: Vec<&str> = report["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(metrics, ["pearson", "rmse", "spearman"]);
+    assert_eq!(metrics, ["loss", "pearson", "rmse", "spearman"]);
     let (header, rows) = project.predictions(1, "valid.csv");
     assert_eq!(header, "id,prediction");
     let scores: Vec<f64> = rows.iter().map(|row| row[1].parse().unwrap()).collect();

@@ -56,8 +56,8 @@ impl Recipe {
         if metric.selects_for(task) {
             return Ok(());
         }
-        let fitting = gyeol_eval::Metric::ALL.iter().filter(|metric| metric.selects_for(task));
-        let fitting: Vec<_> = fitting.map(|metric| metric.name()).collect();
+        let fitting = gyeol_eval::Metric::for_task(task).chain([gyeol_eval::Metric::Loss]);
+        let fitting: Vec<_> = fitting.map(gyeol_eval::Metric::name).collect();
         let name = metric.name();
         Err(("metric".into(), format!("{name} is not a metric of {task}; use one of {}", fitting.join(", "))))
     }

@@ -108,7 +108,11 @@ impl Scorer for Validation<'_> {
 
 /// The training loss of the validation rows, by name, unless it is the log loss under another name.
 fn told_loss(prepared: &Prepared, outputs: &[f32], targets: &Targets) -> Option<(String, Option<f64>)> {
-    let plain = matches!(&prepared.loss, Loss::CrossEntropy(of) if of.weights.is_none() && of.label_smoothing == 0.0);
+    let plain = match &prepared.loss {
+        Loss::CrossEntropy(of) => of.weights.is_none() && of.label_smoothing == 0.0,
+        Loss::Bce => true,
+        _ => false,
+    };
     if plain && prepared.metric != Metric::Loss {
         return None;
     }
