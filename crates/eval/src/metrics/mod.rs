@@ -297,7 +297,7 @@ mod tests {
         assert!(error.is_user_error());
         assert_eq!(
             error.to_string(),
-            "no metric is called \"acuracy\" (accuracy, micro_f1, macro_f1, log_loss, pearson, spearman, rmse); \
+            "no metric is called \"acuracy\" (accuracy, micro_f1, macro_f1, log_loss, loss, pearson, spearman, rmse); \
              did you mean \"accuracy\"?"
         );
         let far = "bleu".parse::<Metric>().unwrap_err();
