@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use gyeol_pipeline::runs::{Report, Run, RunError, Runs, Status};
+use gyeol_pipeline::runs::{MadeFor, Report, Run, RunError, Runs, Status};
 use gyeol_store::{ArtifactRow, RunRecord, RunRow, RunStatus};
 
 pub(crate) use files::{FileRow, files, size};
@@ -23,11 +23,11 @@ pub(crate) use refresh::{rebuild, refresh};
 pub(crate) use sweeps::{SweepIndex, standing};
 
 use self::tracker::Tracker;
-use crate::{args::Global, output::Output};
+use crate::{args::Global, job, output::Output};
 
 /// The runs under the home directory, for a command that makes some: the store is told of them.
 pub(crate) fn runs_to_write(global: &Global, output: &Output) -> Runs {
-    let runs = Runs::new(&global.home);
+    let runs = Runs::new(&global.home).made_for(job::made_for(MadeFor::default()));
     match sink::StoreSink::start(&global.home, *output) {
         Ok(sink) => runs.told_to(sink),
         Err(error) => {
