@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use gyeol_pipeline::available_memory;
 use gyeol_store::StoreError;
 use gyeol_store::queue::{
     Job, JobId, Queue, QueueError, State, Wish,
@@ -56,6 +57,8 @@ pub(super) struct Daemon<'a> {
     files: Files,
     program: PathBuf,
     capacity: Capacity,
+    /// Whether the memory in it is what the system had left, which jobs of an earlier daemon held already.
+    measured: bool,
     share: u32,
     output: &'a Output,
     live: BTreeMap<JobId, Live>,
@@ -67,11 +70,12 @@ pub(super) struct Daemon<'a> {
 }
 
 impl<'a> Daemon<'a> {
-    /// A daemon that gives `capacity`, and `share` threads to a job that does not say. Only for the holder of its lock.
+    /// A daemon that gives `capacity`, whose memory was `measured` or said, and `share` threads to a job that does not say.
+    /// Only for the holder of its lock.
     pub(super) fn new(
         mut queue: Queue,
         files: Files,
-        (capacity, share): (Capacity, u32),
+        (capacity, measured, share): (Capacity, bool, u32),
         output: &'a Output,
     ) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
@@ -88,6 +92,7 @@ impl<'a> Daemon<'a> {
             files,
             program,
             capacity,
+            measured,
             share,
             output,
             live: BTreeMap::new(),
@@ -172,11 +177,20 @@ impl<'a> Daemon<'a> {
                 self.close(job.id, &End::Lost)?;
             } else {
                 self.output.note(&format!("job {} runs since before this daemon", job.id));
-                let need = job.need(self.capacity, self.share);
+                let need = job.need_of_attempt(self.capacity, self.share);
+                if self.measured {
+                    self.give(self.capacity.memory.map(|memory| memory.saturating_add(need.memory)));
+                }
                 self.live.insert(job.id, Live::adopt(job.id, need, lock, &self.wake));
             }
         }
         Ok(())
+    }
+
+    /// Gives that much memory from now on.
+    fn give(&mut self, memory: Option<u64>) {
+        self.capacity.memory = memory;
+        self.usage.give(memory);
     }
 
     /// Passes on what running jobs have been asked for, and asks those whose deadline has come.
@@ -216,11 +230,11 @@ impl<'a> Daemon<'a> {
                     locked = true;
                     continue;
                 }
-                if !self.queue.begin(*id, clock::now())? {
+                let need = job.need(self.capacity, self.share);
+                if !self.queue.begin(*id, need.threads, clock::now())? {
                     again = true;
                     continue;
                 }
-                let need = job.need(self.capacity, self.share);
                 let live = Line::parse(&job.spec.words).map_err(Into::into).and_then(|line| {
                     let words = line.for_attempt(job, need.threads);
                     Live::start((&self.program, &words), job, need, (&self.files, lock), &self.wake)
@@ -299,6 +313,9 @@ impl<'a> Daemon<'a> {
         let end = live.end()?;
         let job = self.close(id, &end)?;
         self.live.remove(&id);
+        if self.measured && self.live.is_empty() {
+            self.give(available_memory()?);
+        }
         // The job's own word, where it had one, is from before its process was gone.
         self.usage.freed(job.map_or_else(clock::now, |job| job.since));
         self.queue.record_daemon(self.usage.daemon())?;
