@@ -4,7 +4,7 @@
 use std::{env, path::PathBuf, sync::OnceLock};
 
 use anyhow::{Context as _, Result};
-use gyeol_pipeline::runs::Run;
+use gyeol_pipeline::runs::{MadeFor, Run};
 use gyeol_store::queue::{JobId, Queue, verdict::End};
 
 use crate::{clock, output::Output};
@@ -36,6 +36,17 @@ pub(crate) fn begin(output: &Output) {
         Ok(false) => {}
         Err(error) => output.warning(&format!("the queue will not know how this job ends: {error}")),
     }
+}
+
+/// Whether this process is a job of the queue.
+pub(crate) fn is_one() -> bool {
+    CURRENT.get().is_some()
+}
+
+/// What the runs that this process makes are made for besides `others`: the job it is.
+pub(crate) fn made_for(others: MadeFor) -> MadeFor {
+    let job = CURRENT.get().and_then(|job| u64::try_from(job.id.0).ok());
+    MadeFor { job: job.or(others.job), ..others }
 }
 
 /// Says which run the job writes, so that its progress can be looked up. A failure costs no more than that.

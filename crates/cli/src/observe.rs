@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::output::Output;
+use crate::{job, output::Output};
 
 /// A bar over `total` rows with its speed and the time left, hidden when progress is not to be shown.
 pub(crate) fn bar(output: &Output, title: &'static str, total: u64, unit: &str) -> ProgressBar {
@@ -46,14 +46,15 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) raises, so that the work can stop where it can be resumed.
-/// A second one ends the process at once. However often it is asked for, there is one flag a process.
+/// A second one ends the process at once, unless it is a job: the queue may ask again for another reason, and has other means
+/// to end it. However often it is asked for, there is one flag a process.
 #[expect(clippy::exit, reason = "the user asked twice")]
 pub(crate) fn interruption() -> Result<&'static AtomicBool> {
     static RAISED: AtomicBool = AtomicBool::new(false);
     static LISTENING: AtomicBool = AtomicBool::new(false);
     if !LISTENING.swap(true, Ordering::SeqCst) {
         ctrlc::set_handler(|| {
-            if RAISED.swap(true, Ordering::SeqCst) {
+            if RAISED.swap(true, Ordering::SeqCst) && !job::is_one() {
                 process::exit(130);
             }
         })

@@ -3,7 +3,11 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` (from 1) makes version `n` of version `n - 1`.
-const STEPS: &[&str] = &[include_str!("../migrations/001_runs.sql"), include_str!("../migrations/002_queue.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/001_runs.sql"),
+    include_str!("../migrations/002_queue.sql"),
+    include_str!("../migrations/003_given.sql"),
+];
 
 /// The version this program writes.
 pub(crate) const LATEST: u32 = STEPS.len() as u32;

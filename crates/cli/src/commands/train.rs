@@ -21,7 +21,7 @@ use crate::{
     args::Global,
     controlled::Controlled,
     exit::{Interrupted, Mistake},
-    index,
+    index, job,
     output::{self, Output},
     watcher::Console,
 };
@@ -194,7 +194,7 @@ fn which(args: &Args) -> Which<'_> {
 fn controlled(args: &Args, recipe: Recipe, isa: Isa, global: &Global, output: &Output) -> Result<Vec<String>> {
     let mut watcher = Controlled::new(args.run.as_deref().unwrap_or_default(), output)?;
     let prepared = Prepared::new(recipe, isa, &global.home, &HubOptions::from_env(), &mut watcher)?;
-    let made_for = MadeFor { sweep: args.sweep.clone(), trial: args.trial, ..MadeFor::default() };
+    let made_for = job::made_for(MadeFor { sweep: args.sweep.clone(), trial: args.trial, job: None });
     let runs = index::runs_to_write(global, output).made_for(made_for);
     match train(&prepared, &runs, which(args), &mut watcher)? {
         Trained::Finished(report) => Ok(vec![report.run]),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use gyeol_pipeline::runs::{Report, Run, RunError, Runs, Status};
+use gyeol_pipeline::runs::{MadeFor, Report, Run, RunError, Runs, Status};
 use gyeol_store::{ArtifactRow, RunRecord, RunRow, RunStatus};
 
 pub(crate) use files::{FileRow, files, size};
@@ -23,11 +23,11 @@ pub(crate) use refresh::{rebuild, refresh};
 pub(crate) use sweeps::{SweepIndex, standing};
 
 use self::tracker::Tracker;
-use crate::{args::Global, output::Output};
+use crate::{args::Global, job, output::Output};
 
 /// The runs under the home directory, for a command that makes some: the store is told of them.
 pub(crate) fn runs_to_write(global: &Global, output: &Output) -> Runs {
-    let runs = Runs::new(&global.home);
+    let runs = Runs::new(&global.home).made_for(job::made_for(MadeFor::default()));
     match sink::StoreSink::start(&global.home, *output) {
         Ok(sink) => runs.told_to(sink),
         Err(error) => {
@@ -37,14 +37,28 @@ pub(crate) fn runs_to_write(global: &Global, output: &Output) -> Runs {
     }
 }
 
-/// A run as its directory has it.
+/// A run as its directory has it, or a row that says why it cannot be read, so that it stands in nobody's way. `None` if it was
+/// removed meanwhile.
+fn record_if_there(run: &Run) -> Option<RunRecord> {
+    let error = match record_of(run) {
+        Ok(record) => return Some(record),
+        Err(error) => error,
+    };
+    run.recipe_path().is_file().then(|| {
+        let row = RunRow::new(run.name(), RunStatus::Interrupted);
+        let row = RunRow { unreadable_report: Some(format!("{error:#}")), ..row };
+        RunRecord { row, events: Vec::new(), metrics: Vec::new(), scores: Vec::new(), artifacts: Vec::new() }
+    })
+}
+
+/// A run as its directory has it. Small files beside its journal that cannot be read are told in its row.
 pub(crate) fn record_of(run: &Run) -> Result<RunRecord> {
     // The lock first: what a run that ends between the two looks wrote is then read.
     let running = run.is_running()?;
     let (tracker, journal_bytes) = track(run)?;
     let mut record = tracker.record();
     let pid = if running { run.writer() } else { None };
-    record.row = RunRow { journal_bytes, pid, ..described(run, record.row)? };
+    record.row = RunRow { journal_bytes, pid, ..described(run, record.row) };
     record.row.status = status(if running { Status::Running } else { tracker.status() });
     if record.row.status == RunStatus::Finished {
         match run.report() {
@@ -72,19 +86,30 @@ fn journal_bytes(run: &Run) -> u64 {
     fs::metadata(run.events_path()).map_or(0, |metadata| metadata.len())
 }
 
-/// Adds to `row` what stands beside the journal.
-fn described(run: &Run, row: RunRow) -> Result<RunRow> {
-    let (made_for, notes) = (run.made_for()?, run.notes()?);
-    Ok(RunRow {
-        recipe: recipe_name(run)?,
+/// Adds to `row` what stands beside the journal, and which of it cannot be read.
+fn described(run: &Run, row: RunRow) -> RunRow {
+    let (made_for, made_for_problem) = or_default(run.made_for());
+    let (notes, notes_problem) = or_default(run.notes());
+    let (recipe, recipe_problem) = or_default(recipe_name(run));
+    RunRow {
+        recipe,
         sweep: made_for.sweep,
         trial: made_for.trial,
         job: made_for.job,
         fold_of: run.fold_of().map(|(parent, _)| parent.to_owned()),
         note: notes.note,
         tags: notes.tags.into_iter().collect(),
+        unreadable_report: recipe_problem.or(made_for_problem).or(notes_problem),
         ..row
-    })
+    }
+}
+
+/// What there is, or nothing and why.
+fn or_default<T: Default>(read: Result<T, impl Into<anyhow::Error>>) -> (T, Option<String>) {
+    match read {
+        Ok(value) => (value, None),
+        Err(error) => (T::default(), Some(format!("{:#}", error.into()))),
+    }
 }
 
 /// The name in a run's recipe; of a recipe without, what stands before the run's number.

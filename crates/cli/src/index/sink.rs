@@ -179,10 +179,10 @@ impl Writer {
         let open = &mut self.runs[at];
         if open.stale {
             (open.tracker, _) = track(&open.run)?;
-            store.replace_run(&open.take_record()?)?;
+            store.replace_run(&open.take_record())?;
             open.stale = false;
         } else if open.news {
-            store.extend_run(&open.take_record()?)?;
+            store.extend_run(&open.take_record())?;
         } else {
             store.heartbeat(open.run.name(), now())?;
         }
@@ -223,12 +223,12 @@ impl Writer {
 
 impl Open {
     /// What is to be written, with a sign of life.
-    fn take_record(&mut self) -> Result<RunRecord> {
+    fn take_record(&mut self) -> RunRecord {
         let journal_bytes = journal_bytes(&self.run);
         let record = self.tracker.take_record();
-        let row = described(&self.run, record.row)?;
+        let row = described(&self.run, record.row);
         let row = RunRow { journal_bytes, pid: Some(std::process::id()), heartbeat: Some(now()), ..row };
-        Ok(RunRecord { row, ..record })
+        RunRecord { row, ..record }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gyeol_pipeline::sweep::{Sweep, Sweeps};
+use gyeol_pipeline::sweep::{Sweep, SweepError, Sweeps};
 use gyeol_store::{Goal, Store, StoreError, SweepRow, SweepStatus, TrialOrigin, TrialRow, TrialState};
 use gyeol_tune::{pruners::State, study};
 
@@ -50,16 +50,44 @@ impl SweepIndex {
     }
 }
 
-/// Indexes every sweep under `home`; how many there are.
-pub(crate) fn rebuild_sweeps(home: &Path, store: &mut Store) -> Result<usize> {
+/// Indexes every sweep under `home` and forgets those that are gone; how many there are. One that cannot be read is told.
+pub(super) fn rebuild_sweeps(home: &Path, store: &mut Store, output: &Output) -> Result<usize> {
+    let known = store.sweeps()?;
     let sweeps = Sweeps::new(home);
     let names = sweeps.names()?;
-    for name in &names {
-        let sweep = sweeps.open(name)?;
-        let status = if sweep.is_running()? { SweepStatus::Running } else { standing(&sweep) };
-        put(store, &sweep, status)?;
+    for sweep in known.iter().filter(|sweep| !names.contains(&sweep.name)) {
+        store.forget_sweep(&sweep.name)?;
     }
-    Ok(names.len())
+    let mut count = 0;
+    for name in &names {
+        let read = sweeps.open(name).and_then(|sweep| Ok((sweep.is_running()?, sweep)));
+        match read {
+            Ok((running, sweep)) => {
+                put(store, &sweep, if running { SweepStatus::Running } else { standing(&sweep) })?;
+                count += 1;
+            }
+            // Removed meanwhile.
+            Err(SweepError::Unknown { .. }) => {}
+            Err(error) => output.warning(&format!("{name}: {error}")),
+        }
+    }
+    Ok(count)
+}
+
+/// Finds out how sweeps stand that are said to be running and whose process is gone.
+pub(super) fn refresh_sweeps(home: &Path, store: &mut Store) -> Result<(), StoreError> {
+    let sweeps = Sweeps::new(home);
+    for row in store.sweeps()?.iter().filter(|row| row.status == SweepStatus::Running) {
+        match sweeps.open(&row.name) {
+            // Whether one is at work that nobody can look at, nobody knows.
+            Ok(sweep) if sweep.name() == row.name && !sweep.is_running().unwrap_or(true) => {
+                put(store, &sweep, standing(&sweep))?;
+            }
+            Err(SweepError::Unknown { .. }) => store.forget_sweep(&row.name)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// How a sweep that nobody runs stands.

@@ -71,10 +71,30 @@ fn a_damaged_report_does_not_hide_the_other_runs() {
     let ran = sandbox.gyeol(&["runs", "ls"]);
     assert_eq!(ran.code, Some(0), "{}", ran.all());
     assert!(ran.stdout.contains("a-001") && ran.stdout.contains("c-001"), "{}", ran.all());
-    assert!(ran.stderr.contains("a-001: unreadable report: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("report.json: not a report of this version"), "{}", ran.stderr);
     let listed = sandbox.gyeol(&["runs", "ls", "--json"]).json();
     assert_eq!((&listed[0]["status"], &listed[0]["score"]), (&"finished".into(), &0.8125.into()));
     assert!(listed[0]["unreadable_report"].is_string() && listed[1].get("unreadable_report").is_none());
+}
+
+#[test]
+fn a_run_that_cannot_be_read_does_not_hide_the_others() {
+    let sandbox = home();
+    sandbox.write(".gyeol/runs/a-001/notes.toml", "tags = 7\n");
+    sandbox.write(".gyeol/runs/b-001/made_for.toml", "sweep = [\n");
+    fs::write(sandbox.path().join(".gyeol/runs/c-001/recipe.toml"), b"name = \"\xff\"\n").unwrap();
+    sandbox.write(".gyeol/sweeps/night-001/sweep.json", "{");
+    for words in [&["ls"][..], &["export"], &["rebuild"]] {
+        let ran = sandbox.gyeol(&[&["runs"], words].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.all());
+        assert!(ran.stderr.contains("c-001: "), "{}", ran.all());
+    }
+    assert_eq!(listed(&sandbox, &[]), ["a-001", "b-001", "c-001"]);
+    sandbox.write(".gyeol/runs/a-001/notes.toml", "tags = [\"mended\"]\n");
+    assert_eq!(listed(&sandbox, &["--tag", "mended"]), ["a-001"]);
+    // No run any more, whatever the store knows.
+    fs::remove_file(sandbox.path().join(".gyeol/runs/a-001/recipe.toml")).unwrap();
+    assert_eq!(listed(&sandbox, &[]), ["b-001", "c-001"]);
 }
 
 #[test]

@@ -219,6 +219,12 @@ impl Runs {
     /// Names of the directories in the root, in no order: every run's, and of those that [`Runs::find`] does not take for
     /// one. A name that is not UTF-8 is not of our making.
     pub fn directories(&self) -> Result<Vec<String>, RunError> {
+        let mut names = self.subdirectories()?;
+        names.retain(|name| !name.starts_with(files::REMOVING));
+        Ok(names)
+    }
+
+    fn subdirectories(&self) -> Result<Vec<String>, RunError> {
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -2,20 +2,44 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Run, RunError, lock::RunLock};
+use super::{Run, RunError, Runs, files::REMOVING, lock::RunLock};
+
+impl Runs {
+    /// Removes what processes left that were killed while they removed a run.
+    ///
+    /// # Errors
+    /// [`RunError::Io`] if the file system refuses.
+    pub fn remove_leftovers(&self) -> Result<(), RunError> {
+        let leftovers = self.subdirectories()?.into_iter().filter(|name| name.starts_with(REMOVING));
+        for dir in leftovers.map(|name| self.root.join(name)) {
+            // Another process may be at it.
+            if !RunLock::is_held(&dir)? {
+                remove_directory(&dir)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Run {
-    /// Removes the run with all that is in its directory.
+    /// Removes the run with all that is in its directory. Of one that is linked from elsewhere, the link alone goes.
     ///
     /// # Errors
     /// [`RunError::Busy`] while a process writes it.
     pub fn remove(self) -> Result<(), RunError> {
-        let lock = RunLock::acquire(self.dir(), self.name())?;
-        // Without its recipe the directory is no run: what a crash leaves of it is never taken for one.
-        let recipe = self.recipe_path();
-        fs::remove_file(&recipe).map_err(RunError::io("remove", &recipe))?;
-        drop(lock);
-        remove_directory(self.dir())
+        let dir = self.dir();
+        let metadata = fs::symlink_metadata(dir).map_err(RunError::io("look at", dir))?;
+        if metadata.is_symlink() {
+            if self.is_running()? {
+                return Err(RunError::Busy { run: self.name().to_owned(), pid: self.writer() });
+            }
+            return fs::remove_file(dir).map_err(RunError::io("remove", dir));
+        }
+        let _lock = RunLock::acquire(dir, self.name())?;
+        // Under this name it is no run: what a crash leaves of it is never taken for one.
+        let aside = dir.with_file_name(format!("{REMOVING}{}-{}", self.name(), std::process::id()));
+        fs::rename(dir, &aside).map_err(RunError::io("rename", dir))?;
+        remove_directory(&aside)
     }
 
     /// Removes the kept checkpoints and the state to resume from; model, report and predictions stay.

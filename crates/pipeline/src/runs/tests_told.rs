@@ -1,9 +1,12 @@
 //! What is told of runs, written beside them, and removed.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
 use super::tests::{RECIPE, home, report, started};
-use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Sink};
+use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Runs, Sink};
 
 /// Remembers what it is told.
 #[derive(Debug, Default)]
@@ -59,6 +62,31 @@ fn a_sink_is_told_of_new_and_resumed_runs_after_their_files_are_written() {
         "closed kcbert-001-fold-1",
     ];
     assert_eq!(*memory.0.lock().unwrap(), told);
+}
+
+#[test]
+fn what_a_killed_removal_leaves_is_no_run_and_goes_with_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = Runs::new(home.path());
+    drop(runs.create("kcbert", RECIPE).unwrap());
+    let leftover = runs.root().join(".removing-kcbert-001-7");
+    fs::rename(runs.root().join("kcbert-001"), &leftover).unwrap();
+    assert!(runs.list().unwrap().is_empty() && runs.directories().unwrap().is_empty());
+    runs.remove_leftovers().unwrap();
+    assert!(!leftover.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn of_a_linked_run_the_link_alone_is_removed() {
+    let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (runs, others) = (Runs::new(home.path()), Runs::new(elsewhere.path()));
+    drop(others.create("kcbert", RECIPE).unwrap());
+    fs::create_dir_all(runs.root()).unwrap();
+    std::os::unix::fs::symlink(others.root().join("kcbert-001"), runs.root().join("kcbert-001")).unwrap();
+    runs.open("kcbert-001").unwrap().remove().unwrap();
+    assert!(runs.list().unwrap().is_empty());
+    assert!(others.open("kcbert-001").unwrap().recipe_path().is_file());
 }
 
 #[test]

@@ -94,22 +94,22 @@ impl Queue {
             connection.execute("UPDATE queue_orders SET stop = 0", [])?;
             connection.execute(
                 "INSERT INTO queue_daemons (pid, threads, share, memory, started, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                params![pid, threads, share, memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)), now],
+                params![pid, threads, share, stored(memory), now],
             )?;
             Ok(connection.last_insert_rowid())
         })?;
         Ok(Daemon { id, pid, threads, share, memory, started: now, seen: now, idle: 0.0, missed: 0.0 })
     }
 
-    /// Writes how idle the daemon was so far.
+    /// Writes how idle the daemon was so far, and the memory it gives now.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn record_daemon(&mut self, daemon: &Daemon) -> Result<(), QueueError> {
         self.change("note how idle it is", |connection| {
             connection.execute(
-                "UPDATE queue_daemons SET seen = ?, idle = ?, missed = ? WHERE id = ?",
-                params![daemon.seen, daemon.idle, daemon.missed, daemon.id],
+                "UPDATE queue_daemons SET seen = ?, idle = ?, missed = ?, memory = ? WHERE id = ?",
+                params![daemon.seen, daemon.idle, daemon.missed, stored(daemon.memory), daemon.id],
             )?;
             Ok(())
         })
@@ -138,4 +138,9 @@ impl Queue {
             Ok(connection.query_row(last, [], read).optional()?)
         })
     }
+}
+
+/// Bytes as the store has them.
+fn stored(memory: Option<u64>) -> Option<i64> {
+    memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
 }

@@ -39,7 +39,7 @@ pub fn forecast(planned: &[Planned], capacity: Capacity) -> BTreeMap<JobId, f64>
             running.push((plan.job.id, plan.job.need, ends(&plan, now)));
         }
         for plan in &mut waiting {
-            plan.job.overtaken += decision.overtaken.iter().filter(|id| **id == plan.job.id).count() as u32;
+            plan.job.overtaken += decision.overtaken.iter().filter(|(_, id)| *id == plan.job.id).count() as u32;
         }
         let next = running.iter().map(|job| job.2).fold(f64::INFINITY, f64::min);
         if next.is_infinite() {

@@ -126,6 +126,8 @@ pub struct Attempt {
     pub started: Option<f64>,
     /// The process of the last, once it has said so.
     pub pid: Option<i32>,
+    /// Threads the last was given.
+    pub threads: Option<u32>,
     /// Whether another job ran beside the last.
     pub shared: bool,
     /// Seconds of all attempts whose end was seen.

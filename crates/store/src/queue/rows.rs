@@ -13,7 +13,8 @@ use super::{
 const SELECT: &str = "
     SELECT jobs.*,
         (SELECT json_group_array(after) FROM (SELECT after FROM job_after WHERE job = jobs.id ORDER BY after)) AS after,
-        attempts.number, attempts.first_started, attempts.seconds, last.started, last.pid, last.shared
+        attempts.number, attempts.first_started, attempts.seconds, last.started, last.pid, last.shared,
+        last.threads AS given
     FROM jobs
     LEFT JOIN (
         SELECT job, count(*) AS number, min(started) AS first_started, max(id) AS last,
@@ -155,6 +156,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Job> {
             first_started: row.get("first_started")?,
             started: row.get("started")?,
             pid: row.get("pid")?,
+            threads: row.get("given")?,
             shared: row.get::<_, Option<bool>>("shared")?.unwrap_or(false),
             seconds: row.get::<_, Option<f64>>("seconds")?.unwrap_or(0.0),
         },

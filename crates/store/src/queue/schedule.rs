@@ -64,8 +64,8 @@ pub struct Candidate {
 pub struct Decision {
     /// The jobs to start, in this order.
     pub start: Vec<JobId>,
-    /// The jobs that these overtake, once for each that does.
-    pub overtaken: Vec<JobId>,
+    /// Which of these overtakes which job.
+    pub overtaken: Vec<(JobId, JobId)>,
     /// The job that all remaining room is kept for.
     pub kept_for: Option<JobId>,
 }
@@ -88,9 +88,9 @@ pub fn decide(waiting: &[Candidate], running: &[Need], capacity: Capacity) -> De
         }
         free = free.without(job.need);
         decision.start.push(job.id);
-        for job in &mut passed {
-            job.overtaken += 1;
-            decision.overtaken.push(job.id);
+        for passed in &mut passed {
+            passed.overtaken += 1;
+            decision.overtaken.push((job.id, passed.id));
         }
     }
     decision
@@ -192,7 +192,7 @@ mod tests {
             let rank = |job: &Candidate| (std::cmp::Reverse(job.priority), job.id);
             for job in waiting.iter().filter(|job| !decision.start.contains(&job.id) && free.fits(job.need)) {
                 let kept_for = of(&decision.kept_for.expect("a job with room waits for nobody"));
-                let times = decision.overtaken.iter().filter(|id| **id == kept_for.id).count() as u32;
+                let times = decision.overtaken.iter().filter(|(_, id)| *id == kept_for.id).count() as u32;
                 prop_assert!(kept_for.overtaken + times >= PATIENCE && rank(kept_for) < rank(job));
                 prop_assert!(capacity.fits(kept_for.need) && !free.fits(kept_for.need));
             }
@@ -220,7 +220,7 @@ mod tests {
                 if begun {
                     break;
                 }
-                large.overtaken += decision.overtaken.iter().filter(|id| **id == large.id).count() as u32;
+                large.overtaken += decision.overtaken.iter().filter(|(_, id)| *id == large.id).count() as u32;
                 prop_assert!(large.overtaken <= PATIENCE);
                 running.extend(waiting.extract_if(.., |(job, _)| decision.start.contains(&job.id)).map(|(job, length)| (job.need, length)));
                 running.retain_mut(|(_, left)| { *left -= 1; *left > 0 });

@@ -84,6 +84,12 @@ impl Job {
             memory: self.spec.memory.unwrap_or(0),
         }
     }
+
+    /// What its attempt takes that runs: what the daemon gave that started it, which may have had more or less to give.
+    pub fn need_of_attempt(&self, capacity: Capacity, share: u32) -> Need {
+        let need = self.need(capacity, share);
+        Need { threads: self.attempt.threads.unwrap_or(need.threads), ..need }
+    }
 }
 
 /// Those of `jobs` that nothing but room keeps from running.
@@ -151,5 +157,14 @@ mod tests {
             job.need(capacity, 4).threads
         };
         assert_eq!([threads(None, false), threads(Some(99), false), threads(Some(1), true)], [4, 8, 8]);
+    }
+
+    #[test]
+    fn a_job_that_runs_takes_what_it_was_given_whatever_a_later_daemon_gives() {
+        let mut job = Job { spec: crate::queue::Spec { threads: None, ..job(1).spec }, ..job(1) };
+        let capacity = Capacity { threads: 8, memory: None };
+        assert_eq!(job.need_of_attempt(capacity, 2).threads, 2);
+        job.attempt.threads = Some(6);
+        assert_eq!(job.need_of_attempt(capacity, 2).threads, 6);
     }
 }

@@ -84,8 +84,8 @@ fn numbers_are_never_given_twice() {
 fn an_attempt_ends_once_whoever_says_so_first() {
     let (home, mut daemon) = queue();
     let id = daemon.add(&spec("train"), 5.0).unwrap();
-    assert!(daemon.begin(id, 10.0).unwrap());
-    assert!(!daemon.begin(id, 10.0).unwrap(), "it was started twice");
+    assert!(daemon.begin(id, 2, 10.0).unwrap());
+    assert!(!daemon.begin(id, 2, 10.0).unwrap(), "it was started twice");
     let mut child = Queue::open(home.path()).unwrap();
     assert!(child.claim(id, 77).unwrap());
     // A process that the job has started finds the same variables.
@@ -100,11 +100,12 @@ fn an_attempt_ends_once_whoever_says_so_first() {
 fn a_job_tried_again_remembers_when_it_first_began() {
     let (_home, mut queue) = queue();
     let id = queue.add(&spec("train"), 5.0).unwrap();
-    queue.begin(id, 10.0).unwrap();
+    queue.begin(id, 2, 10.0).unwrap();
     queue.finish(id, &End::Lost, 20.0).unwrap();
-    queue.begin(id, 30.0).unwrap();
+    queue.begin(id, 2, 30.0).unwrap();
     let attempt = queue.job(id).unwrap().attempt;
     assert_eq!((attempt.number, attempt.first_started, attempt.started), (2, Some(10.0), Some(30.0)));
+    assert_eq!(attempt.threads, Some(2));
     // The last attempt is the one that counts.
     assert!(queue.claim(id, 5).unwrap());
     assert_eq!(queue.job(id).unwrap().attempt.pid, Some(5));
@@ -114,7 +115,7 @@ fn a_job_tried_again_remembers_when_it_first_began() {
 fn a_wish_to_cancel_is_not_taken_back() {
     let (_home, mut queue) = queue();
     let id = queue.add(&spec("train"), 5.0).unwrap();
-    queue.begin(id, 10.0).unwrap();
+    queue.begin(id, 2, 10.0).unwrap();
     assert!(queue.cancel(id, 11.0).unwrap());
     assert!(queue.ask(id, Wish::Stop).unwrap());
     queue.finish(id, &End::Exited(130), 12.0).unwrap();
@@ -128,9 +129,9 @@ fn a_paused_job_waits_again_when_it_is_resumed() {
     let (_home, mut queue) = queue();
     let id = queue.add(&spec("train"), 5.0).unwrap();
     assert!(!queue.pause(id, 6.0).unwrap());
-    assert!(!queue.begin(id, 7.0).unwrap());
+    assert!(!queue.begin(id, 2, 7.0).unwrap());
     queue.resume(id, 8.0).unwrap();
-    assert!(queue.begin(id, 9.0).unwrap());
+    assert!(queue.begin(id, 2, 9.0).unwrap());
     let error = queue.resume(id, 9.0).unwrap_err();
     assert_eq!(error.to_string(), "job 1 is running: it cannot be resumed");
 }
@@ -142,7 +143,7 @@ fn a_job_that_others_wait_for_is_removed_once_it_is_done() {
     let second = queue.add(&Spec { after: vec![first], ..spec("predict") }, 6.0).unwrap();
     let error = queue.remove(first).unwrap_err();
     assert_eq!(error.to_string(), "job 1 is not done, and job 2 waits for it; remove those first");
-    queue.begin(first, 7.0).unwrap();
+    queue.begin(first, 2, 7.0).unwrap();
     queue.finish(first, &End::Exited(0), 8.0).unwrap();
     queue.remove(first).unwrap();
     assert!(queue.job(second).unwrap().spec.after.is_empty());
@@ -165,7 +166,7 @@ fn what_decides_is_what_is_open_and_what_that_waits_for() {
     let ids: Vec<JobId> = (0..4).map(|_| queue.add(&spec("train"), 5.0).unwrap()).collect();
     let last = queue.add(&Spec { after: vec![ids[1]], ..spec("predict") }, 6.0).unwrap();
     for id in &ids[..3] {
-        queue.begin(*id, 7.0).unwrap();
+        queue.begin(*id, 2, 7.0).unwrap();
     }
     for id in &ids[..2] {
         queue.finish(*id, &End::Exited(2), 8.0).unwrap();
@@ -184,7 +185,7 @@ fn orders_outlive_those_who_gave_them_and_a_new_daemon_is_not_told_to_stop() {
     let capacity = schedule::Capacity { threads: 2, memory: Some(1 << 30) };
     let mut said = daemon.begin_daemon(7, capacity, 2, 8.0).unwrap();
     assert_eq!(queue.orders().unwrap(), Orders { paused: true, stop: false, since: 5.0 });
-    (said.seen, said.idle, said.missed) = (20.0, 3.5, 0.25);
+    (said.seen, said.idle, said.missed, said.memory) = (20.0, 3.5, 0.25, Some(1 << 31));
     daemon.record_daemon(&said).unwrap();
     assert_eq!(queue.last_daemon().unwrap(), Some(said));
 }

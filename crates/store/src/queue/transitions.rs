@@ -10,18 +10,19 @@ use super::{
 use crate::StoreError;
 
 impl Queue {
-    /// A daemon starts the job at `now`: says whether it still waited for that.
+    /// A daemon starts the job at `now` and gives it `threads`: says whether it still waited for that.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn begin(&mut self, id: JobId, now: f64) -> Result<bool, QueueError> {
+    pub fn begin(&mut self, id: JobId, threads: u32, now: f64) -> Result<bool, QueueError> {
         self.change("start a job", |connection| {
             let change = "UPDATE jobs SET state = 'running', since = ?2, wish = NULL, note = NULL, not_before = NULL,
                  overtaken = 0
                  WHERE id = ?1 AND state = 'waiting'";
             let begins = connection.execute(change, params![id.0, now])? == 1;
             if begins {
-                connection.execute("INSERT INTO job_attempts (job, started) VALUES (?, ?)", params![id.0, now])?;
+                let insert = "INSERT INTO job_attempts (job, threads, started) VALUES (?, ?, ?)";
+                connection.execute(insert, params![id.0, threads, now])?;
             }
             Ok(begins)
         })

@@ -47,22 +47,37 @@ fn pause(failures: u32) -> f64 {
 
 /// What becomes of `job`, whose attempt ended as `end` says at `now`.
 pub fn verdict(job: &Job, end: &End, now: f64) -> Verdict {
+    let verdict = unless_paused(job, end, now);
+    match (job.wish, verdict.state) {
+        // It failed while it stopped: it is tried again, once it is resumed.
+        (Some(Wish::Pause), State::Waiting) => Verdict { state: State::Paused, not_before: None, ..verdict },
+        _ => verdict,
+    }
+}
+
+/// The same for a job that nobody has asked to pause, or that obeyed.
+fn unless_paused(job: &Job, end: &End, now: f64) -> Verdict {
     let unchanged =
         Verdict { state: State::Waiting, failures: job.failures, alone: job.alone, not_before: None, note: None };
     let over = |state, note: &str| Verdict { state, note: Some(note.to_owned()), ..unchanged.clone() };
-    let obeyed = match end {
+    let asked = match end {
         End::Exited(0) => return Verdict { state: State::Done, ..unchanged },
         End::Exited(code) => *code == INTERRUPTED,
-        End::Killed(signal) => [SIGINT, SIGKILL, SIGTERM].contains(signal),
-        End::Lost => true,
-        End::NotStarted(why) => return over(State::Failed, why),
+        End::Killed(signal) => [SIGINT, SIGTERM].contains(signal),
+        End::Lost | End::NotStarted(_) => false,
     };
+    let obeyed = asked || matches!(end, End::Lost | End::Killed(SIGKILL));
     match job.wish {
         Some(Wish::Cancel) => return over(State::Cancelled, "cancelled while it ran"),
         Some(Wish::Stop) if obeyed => return over(State::Waiting, "stopped with the daemon"),
         Some(Wish::Pause) if obeyed => return over(State::Paused, "stopped to pause"),
         Some(Wish::Deadline) if obeyed => return over(State::Dropped, "stopped at its deadline"),
         _ if *end == End::Lost => return over(State::Waiting, "its process ended unseen"),
+        // As a machine that shuts down asks all its processes.
+        _ if asked => {
+            let not_before = Some(now + pause(1));
+            return Verdict { not_before, ..over(State::Waiting, "stopped, but not by the queue") };
+        }
         _ => {}
     }
     let shared = job.attempt.shared && !job.alone;
@@ -75,7 +90,8 @@ pub fn verdict(job: &Job, end: &End, now: f64) -> Verdict {
         End::Killed(signal) => format!("ended by signal {signal}"),
         End::Exited(MISTAKE) => return over(State::Failed, "exit code 2: a wrong command, recipe or table"),
         End::Exited(code) => format!("exit code {code}"),
-        End::Lost | End::NotStarted(_) => unreachable!("judged above"),
+        End::NotStarted(why) => why.clone(),
+        End::Lost => unreachable!("judged above"),
     };
     let failures = job.failures + 1;
     if failures > job.spec.retries {
@@ -142,6 +158,36 @@ mod tests {
         let job = Job { spec: crate::queue::Spec { retries: 0, ..job(1).spec }, ..job(1) };
         let verdict = verdict(&job, &End::Lost, 100.0);
         assert_eq!((verdict.state, verdict.failures, verdict.not_before), (State::Waiting, 0, None));
+    }
+
+    #[test]
+    fn a_job_stopped_by_somebody_else_waits_and_has_not_failed() {
+        let job = Job { spec: crate::queue::Spec { retries: 0, ..job(1).spec }, ..job(1) };
+        for end in [End::Exited(130), End::Killed(2), End::Killed(15)] {
+            let verdict = verdict(&job, &end, 100.0);
+            assert_eq!((verdict.state, verdict.failures, verdict.not_before), (State::Waiting, 0, Some(102.0)));
+        }
+    }
+
+    #[test]
+    fn a_job_that_fails_while_it_stops_to_pause_is_paused_if_it_is_tried_again() {
+        let mut job = Job { wish: Some(Wish::Pause), ..job(1) };
+        job.spec.retries = 1;
+        let first = verdict(&job, &End::Exited(1), 100.0);
+        assert_eq!((first.state, first.failures, first.not_before), (State::Paused, 1, None));
+        job.failures = 1;
+        assert_eq!(state(&job, End::Exited(1)), State::Failed);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_started_is_tried_again_like_any_other() {
+        let mut job = job(1);
+        job.spec.retries = 1;
+        let first = verdict(&job, &End::NotStarted("no directory".into()), 100.0);
+        assert_eq!((first.state, first.failures, first.not_before), (State::Waiting, 1, Some(102.0)));
+        job.failures = 1;
+        let last = verdict(&job, &End::NotStarted("no directory".into()), 100.0);
+        assert_eq!((last.state, last.note.as_deref()), (State::Failed, Some("no directory")));
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub struct RunRow {
     /// How a person sorted it, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Why its report cannot be read.
+    /// Why its report, or another file of it, cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable_report: Option<String>,
     /// The length of the journal this row was made from: a longer one has news.

@@ -15,6 +15,8 @@ mod tell;
 mod usage;
 mod words;
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 
@@ -67,6 +69,11 @@ Examples:
 
 A daemon may be killed, or the machine switched off: what was done stays done, what ran goes on
 from its last saved state.";
+
+/// Whether a daemon runs the queue under `home`.
+pub(crate) fn daemon_runs(home: &Path) -> Result<bool> {
+    files::Files::new(home).daemon_runs()
+}
 
 /// Does what `gyeol queue` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {

@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, home: &Path, global: &Global, output: &Output) ->
         home.display(),
         memory.map_or_else(|| "an unknown amount".to_owned(), output::bytes)
     ));
-    match Daemon::new(queue, files, (capacity, share), output)?.run(args.until_empty)? {
+    match Daemon::new(queue, files, (capacity, args.memory.is_none(), share), output)?.run(args.until_empty)? {
         Ending::Empty => {
             output.note("no job is left that could run");
             Ok(())

@@ -26,6 +26,11 @@ impl Usage {
         &self.daemon
     }
 
+    /// The daemon gives that much memory from now on.
+    pub(super) fn give(&mut self, memory: Option<u64>) {
+        self.daemon.memory = memory;
+    }
+
     /// Until `now` jobs ran, or none did.
     pub(super) fn pass(&mut self, now: f64, running: bool) {
         if !running {

@@ -87,7 +87,12 @@ impl Line {
             }
         }
         let end = self.words.iter().position(|word| word == "--").unwrap_or(self.words.len());
-        [&self.words[..end], &more, &self.words[end..]].concat()
+        let (mut before, after) = (self.words[..end].to_vec(), &self.words[end..]);
+        // The sweep that the first attempt began is there: the same command goes on with it.
+        if job.attempt.first_started.is_some() && self.takes("new") {
+            before.retain(|word| word != "--new");
+        }
+        [&before, &*more, after].concat()
     }
 }
 
@@ -154,6 +159,13 @@ mod tests {
         assert_eq!(attempt("train r.toml --threads 5", None), "train r.toml --threads 5");
         assert_eq!(parse("--threads 5 train r.toml").unwrap().threads(), Some(5));
         assert_eq!(attempt("evaluate p.csv -- t.csv", None), "evaluate p.csv --threads 2 -- t.csv");
+    }
+
+    #[test]
+    fn a_further_attempt_goes_on_with_the_sweep_that_the_first_began() {
+        let line = "sweep run s.yaml r.toml --new --count 3";
+        assert_eq!(attempt(line, None), format!("{line} --threads 2"));
+        assert_eq!(attempt(line, Some(12.5)), "sweep run s.yaml r.toml --count 3 --threads 2");
     }
 
     #[test]

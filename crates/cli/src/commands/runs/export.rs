@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     }
     let mut store = Store::open(runs.home())?;
     let found = args.filters.find(&mut store, runs, true)?;
-    let rows = found.iter().map(|found| row(found, runs)).collect::<Result<Vec<_>>>()?;
+    let rows = found.iter().map(|found| row(found, runs, output)).collect::<Result<Vec<_>>>()?;
     let as_json = args.format == Format::Json || output.is_json();
     let text = if as_json { serde_json::to_string_pretty(&rows)? + "\n" } else { csv(&rows)? };
     match &args.output {
@@ -68,8 +68,8 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     }
 }
 
-/// A run with all that is known of it, by column.
-fn row(found: &Found, runs: &Runs) -> Result<Map<String, Value>> {
+/// A run with all that is known of it, by column; what cannot be read is told.
+fn row(found: &Found, runs: &Runs, output: &Output) -> Result<Map<String, Value>> {
     let Value::Object(known) = serde_json::to_value(&found.row)? else { return Ok(Map::new()) };
     let mut row = Map::new();
     for (key, value) in known {
@@ -83,10 +83,15 @@ fn row(found: &Found, runs: &Runs) -> Result<Map<String, Value>> {
     }
     if let Some(run) = runs.find(&found.row.name)? {
         let path = run.recipe_path();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        // What a recipe of another version means nobody knows, but its keys are there.
-        let recipe: toml::Table = text.parse().with_context(|| format!("{}: not TOML", path.display()))?;
-        flatten("", &toml::Value::Table(recipe), &mut row);
+        let read = || -> Result<toml::Table> {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            text.parse().with_context(|| format!("{}: not TOML", path.display()))
+        };
+        match read() {
+            // What a recipe of another version means nobody knows, but its keys are there.
+            Ok(recipe) => flatten("", &toml::Value::Table(recipe), &mut row),
+            Err(error) => output.warning(&format!("{}: {error:#}", run.name())),
+        }
     }
     Ok(row)
 }

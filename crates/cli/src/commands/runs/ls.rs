@@ -1,6 +1,6 @@
 //! `gyeol runs ls`: the runs in a table, those of folds under the run they belong to, those of a sweep in one line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use comfy_table::Cell;
@@ -68,6 +68,9 @@ struct SweepLine {
     seconds: Option<f64>,
     #[serde(skip)]
     goal: Goal,
+    /// The trials so far, as some have several runs.
+    #[serde(skip)]
+    numbers: HashSet<u32>,
 }
 
 /// Lists the runs.
@@ -150,6 +153,12 @@ fn goal_of(metric: Option<&str>) -> Goal {
     if known.is_none_or(Metric::higher_is_better) { Goal::Maximize } else { Goal::Minimize }
 }
 
+/// Whether a run of a sweep is that of a trial again, with another seed.
+fn is_run_again(run: &str) -> bool {
+    let seed = run.rsplit_once("-seed-").map(|(_, seed)| seed);
+    seed.is_some_and(|seed| !seed.is_empty() && seed.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 impl SweepLine {
     fn new(sweep: String, status: &'static str, goal: Goal) -> Self {
         Self {
@@ -163,11 +172,14 @@ impl SweepLine {
             started: None,
             seconds: None,
             goal,
+            numbers: HashSet::new(),
         }
     }
 
     fn add(&mut self, row: &RunRow, status_is_known: bool) {
-        self.trials += 1;
+        if row.trial.is_none_or(|trial| self.numbers.insert(trial)) {
+            self.trials += 1;
+        }
         self.steps += row.steps;
         let earlier = |started: f64, other: Option<f64>| other.map_or(started, |other| started.min(other));
         self.started = row.started.map(|started| earlier(started, self.started)).or(self.started);
@@ -180,8 +192,8 @@ impl SweepLine {
             Goal::Maximize => score > best,
             Goal::Minimize => score < best,
         };
-        // A trial that is still at work, or was stopped, has a score so far.
-        let score = row.score.filter(|_| row.status == RunStatus::Finished);
+        // A trial that is still at work, or was stopped, has a score so far. One with another seed is not the trial's own.
+        let score = row.score.filter(|_| row.status == RunStatus::Finished && !is_run_again(&row.name));
         if score.is_some_and(|score| self.score.is_none_or(|best| better(score, best))) {
             self.score = score;
             self.best = Some(row.name.clone());
@@ -234,7 +246,7 @@ fn tell(entries: &[Entry], output: &Output) -> Result<()> {
     output.text(&output::render(&table))?;
     for row in rows() {
         if let Some(problem) = &row.unreadable_report {
-            output.warning(&format!("{}: unreadable report: {problem}", row.name));
+            output.warning(&format!("{}: {problem}", row.name));
         }
     }
     Ok(())

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use gyeol_pipeline::runs::Runs;
 
-use crate::{index, observe, output::Output};
+use super::super::queue;
+use crate::{exit::Mistake, index, observe, output::Output};
 
 /// The words of `gyeol runs rebuild`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,14 @@ Examples:
 /// Makes the store anew.
 pub(super) fn run(runs: &Runs, output: &Output) -> Result<()> {
     let bar = observe::bar(output, "indexing", 0, "runs");
-    let rebuilt = index::rebuild(runs, |done, all| {
+    let may_put_aside = || {
+        if queue::daemon_runs(runs.home())? {
+            let words = "the store is damaged, and a daemon of the queue writes it";
+            return Err(Mistake::new(words).hint("gyeol queue stop ends it, else Ctrl-C; then try again").into());
+        }
+        Ok(())
+    };
+    let rebuilt = index::rebuild(runs, output, may_put_aside, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });

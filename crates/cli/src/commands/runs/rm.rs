@@ -70,6 +70,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
         confirm(&format!("remove this, {total} in all?"))?;
     }
     let mut store = Store::open(runs.home())?;
+    runs.remove_leftovers()?;
     for run in named {
         if args.checkpoints {
             run.remove_checkpoints()?;
