@@ -23,7 +23,6 @@ pub mod hub;
 mod loss;
 mod masked_lm;
 mod memory;
-mod nearest;
 mod observer;
 mod predict;
 mod prepare;
@@ -39,6 +38,8 @@ mod totals;
 mod train;
 mod tuned;
 mod watch;
+
+use gyeol_tune::nearest;
 
 pub use arithmetic::Arithmetic;
 pub use cleaning::fitted_cleaner;

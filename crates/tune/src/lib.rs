@@ -6,7 +6,7 @@
 
 pub mod fidelity;
 pub mod importance;
-mod nearest;
+pub mod nearest;
 pub mod pruners;
 pub mod samplers;
 pub mod space;

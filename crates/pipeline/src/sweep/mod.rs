@@ -8,7 +8,6 @@
 mod best;
 mod directory;
 mod driver;
-mod early_end;
 mod error;
 mod names;
 mod plan;
@@ -19,7 +18,6 @@ mod spec;
 pub use best::best_recipe;
 pub use directory::{ActiveSweep, Stamped, Sweep, Sweeps};
 pub use driver::{Driver, Ended, SweepWatcher, Until};
-pub use early_end::EarlyEnd;
 pub use error::SweepError;
 pub use plan::{Overrides, Planned, plan};
 pub use process::Launcher;

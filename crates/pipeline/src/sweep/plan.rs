@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use gyeol_data::fingerprint;
 use gyeol_eval::Metric;
 use gyeol_tune::study::{Goal, Origin};
-use gyeol_tune::sweep_file::{Method, SweepFile};
+use gyeol_tune::sweep_file::{EarlyTerminate, Method, SweepFile};
 use gyeol_tune::{Assignment, Space, Value};
 
-use super::early_end::EarlyEnd;
 use super::spec::{Spec, SweepMetric, sets};
 use super::{Sweep, SweepError, names};
 use crate::appender::now;
@@ -23,8 +22,8 @@ pub struct Overrides {
     pub metric: Option<String>,
     /// How points are chosen.
     pub method: Option<Method>,
-    /// Which trials end early.
-    pub early_end: Option<EarlyEnd>,
+    /// Which trials end early: `Some(None)` is none.
+    pub early_terminate: Option<Option<EarlyTerminate>>,
     /// Keys the sampler; the recipe's seed otherwise.
     pub seed: Option<u64>,
     /// How many of the best trials are run again.
@@ -108,16 +107,16 @@ pub fn plan(
         metric,
         folds: recipe.folds.is_some(),
         method,
-        pruner: overrides.early_end.unwrap_or_else(|| file.early_terminate.into()),
+        early_terminate: overrides.early_terminate.unwrap_or(file.early_terminate),
         seed,
         finalists: overrides.finalists,
         // None that a trial has seen.
         seeds: (1..=overrides.seeds as u64).map(|next| recipe.seed.wrapping_add(next) & i64::MAX as u64).collect(),
         given,
     };
-    if spec.folds && spec.pruner != EarlyEnd::None {
-        warnings
-            .push(format!("with [folds] no trial ends early: early_terminate ({}) does nothing", spec.pruner.name()));
+    if spec.folds && spec.early_terminate.is_some() {
+        let rule = spec.early_terminate_name();
+        warnings.push(format!("with [folds] no trial ends early: early_terminate ({rule}) does nothing"));
     }
     Ok(Planned { spec, warnings, run_cap: file.run_cap, target: file.metric.and_then(|metric| metric.target) })
 }

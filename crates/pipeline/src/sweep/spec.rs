@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use gyeol_data::fingerprint;
 use gyeol_eval::Metric;
+use gyeol_tune::pruners::{Never, Pruner};
 use gyeol_tune::samplers::{Bayes, Gp, Sampler, Sobol, Tpe, Uniform};
 use gyeol_tune::study::{Goal, Origin, Settings, Study};
-use gyeol_tune::sweep_file::{Method, SweepFile};
+use gyeol_tune::sweep_file::{EarlyTerminate, Method, SweepFile};
 use gyeol_tune::{Assignment, Space};
 use serde::{Deserialize, Serialize};
 
-use super::early_end::EarlyEnd;
 use super::{SweepError, names};
 use crate::recipe::Recipe;
 use crate::runs::Report;
@@ -38,8 +38,8 @@ pub struct Spec {
     pub folds: bool,
     /// How points are chosen.
     pub method: Method,
-    /// Which trials end early, or pause.
-    pub pruner: EarlyEnd,
+    /// Which trials end early, or pause; absent: none.
+    pub early_terminate: Option<EarlyTerminate>,
     /// Keys the sampler.
     pub seed: u64,
     /// How many of the best trials are run again.
@@ -79,7 +79,7 @@ impl Spec {
             self.data.clone(),
             words(&self.metric),
             words(&self.method),
-            words(&self.pruner),
+            words(&self.early_terminate),
             self.seed.to_string(),
         ];
         fingerprint(&parts.each_ref().map(String::as_str))
@@ -102,9 +102,16 @@ impl Spec {
             Method::Tpe => Some(Box::new(Tpe::new(seed))),
             Method::Gp => Some(Box::new(Gp::new(seed))),
         };
-        let pruner = self.pruner.build().map_err(|error| self.unfit(format!("early_terminate: {error}")))?;
+        let pruner =
+            self.early_terminate.map_or_else(|| Ok(Box::new(Never) as Box<dyn Pruner>), EarlyTerminate::pruner);
+        let pruner = pruner.map_err(|error| self.unfit(format!("early_terminate: {error}")))?;
         let settings = Settings { goal: self.metric.goal, seed, finalists: self.finalists, seeds: self.seeds.clone() };
         Ok(Study::new(file.space, settings, sampler, pruner, self.given.clone()))
+    }
+
+    /// The name of what ends trials early.
+    pub fn early_terminate_name(&self) -> &'static str {
+        self.early_terminate.map_or("none", EarlyTerminate::name)
     }
 
     /// Whether what a trial tells on its way says anything about the trial: with folds it is one fold's.

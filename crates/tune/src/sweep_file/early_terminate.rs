@@ -1,9 +1,13 @@
 //! The key `early_terminate`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{SweepFileError, keys::Keys, yaml::Node};
+use crate::pruners::{Halving, Hyperband, InvalidRungs, Median, Pruner};
 
 /// Which trials end early. Iterations are evaluations.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum EarlyTerminate {
     /// W&B's hyperband with bands from `min_iter` upwards.
     Hyperband {
@@ -40,6 +44,45 @@ pub enum EarlyTerminate {
         /// None ends before so many trials have finished; 5 where the file does not say.
         startup_trials: u64,
     },
+}
+
+impl EarlyTerminate {
+    /// The types there are, each with its defaults.
+    pub fn types() -> [(&'static str, Self); 3] {
+        let Median { startup, warmup } = Median::default();
+        [
+            ("hyperband", Self::Hyperband { min_iter: 1, eta: Halving::ETA, strict: true }),
+            ("halving", Self::Halving { min_iter: 1, eta: Halving::ETA }),
+            ("median", Self::Median { warmup: warmup as u64, startup_trials: startup as u64 }),
+        ]
+    }
+
+    /// The name of its type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hyperband { .. } | Self::HyperbandDownwards { .. } => "hyperband",
+            Self::Halving { .. } => "halving",
+            Self::Median { .. } => "median",
+        }
+    }
+
+    /// The pruner that decides so.
+    ///
+    /// # Errors
+    /// If its numbers leave no rung, which reading a file has excluded.
+    pub fn pruner(self) -> Result<Box<dyn Pruner>, InvalidRungs> {
+        Ok(match self {
+            Self::Hyperband { min_iter, eta, strict } => Box::new(Hyperband::from_min_iter(min_iter, eta, strict)?),
+            Self::HyperbandDownwards { max_iter, s, eta, strict } => {
+                let bands = u32::try_from(s).unwrap_or(u32::MAX);
+                Box::new(Hyperband::from_max_iter(max_iter, bands, eta, strict)?)
+            }
+            Self::Halving { min_iter, eta } => Box::new(Halving::new(min_iter, eta)?),
+            Self::Median { warmup, startup_trials } => {
+                Box::new(Median { startup: startup_trials as usize, warmup: warmup as usize })
+            }
+        })
+    }
 }
 
 #[derive(Clone, Copy)]

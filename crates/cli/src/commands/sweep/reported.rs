@@ -66,7 +66,7 @@ fn view(sweep: &Sweep) -> Result<View> {
     let choice = study.choice();
     let settings = [
         ("method", spec.method.name().to_owned()),
-        ("early_terminate", spec.pruner.name().to_owned()),
+        ("early_terminate", spec.early_terminate_name().to_owned()),
         ("seed", spec.seed.to_string()),
         ("fresh seeds", spec.seeds.len().to_string()),
         ("sweep file", spec.path.display().to_string()),

@@ -15,9 +15,12 @@ use gyeol_pipeline::{
     Prepared, available_memory,
     hub::HubOptions,
     recipe::Recipe,
-    sweep::{ActiveSweep, Driver, EarlyEnd, Ended, Launcher, Overrides, Sweep, Sweeps, Until, plan},
+    sweep::{ActiveSweep, Driver, Ended, Launcher, Overrides, Sweep, Sweeps, Until, plan},
 };
-use gyeol_tune::{pruners::State, sweep_file::Method};
+use gyeol_tune::{
+    pruners::State,
+    sweep_file::{EarlyTerminate, Method},
+};
 
 use super::{
     list,
@@ -80,8 +83,8 @@ pub(super) struct Args {
     method: Option<MethodWord>,
 
     /// Which trials end early, in the place of the file's early_terminate; halving pauses them, and goes on with the better
-    #[arg(long, value_name = "RULE", value_parser = early_end)]
-    early_terminate: Option<EarlyEnd>,
+    #[arg(long, value_name = "RULE", value_parser = rule)]
+    early_terminate: Option<Rule>,
 
     /// Keys the choice of values [default: the recipe's seed]
     #[arg(long, value_name = "N")]
@@ -149,8 +152,15 @@ fn budget(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
 }
 
-fn early_end(name: &str) -> Result<EarlyEnd, String> {
-    EarlyEnd::named(name).ok_or_else(|| format!("one of {}", EarlyEnd::NAMES.join(", ")))
+/// What `--early-terminate` names; `none` is a rule too.
+#[derive(Debug, Clone, Copy)]
+struct Rule(Option<EarlyTerminate>);
+
+fn rule(name: &str) -> Result<Rule, String> {
+    let types = EarlyTerminate::types();
+    let found = types.iter().find(|(known, _)| *known == name).map(|(_, rule)| Rule(Some(*rule)));
+    let names = || types.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+    found.or((name == "none").then_some(Rule(None))).ok_or_else(|| format!("one of none, {}", names()))
 }
 
 /// Runs the sweeps of the command line.
@@ -191,7 +201,7 @@ fn begin(args: &Args, late: bool, global: &Global, output: &Output) -> Result<Be
     let mut overrides = Overrides {
         metric: args.metric.clone(),
         method: args.method.map(|method| method.0),
-        early_end: args.early_terminate,
+        early_terminate: args.early_terminate.map(|rule| rule.0),
         seed: args.seed,
         finalists: args.finalists,
         seeds: args.fresh_seeds,

@@ -69,7 +69,7 @@ impl<'a> SweepDocument<'a> {
             metric: sweep.spec.metric.name(),
             goal: sweep.spec.metric.goal,
             method: sweep.spec.method,
-            early_terminate: sweep.spec.pruner.name(),
+            early_terminate: sweep.spec.early_terminate_name(),
             running: sweep.is_running()?,
             created: sweep.spec.created,
             trials: sweep.study.trials().iter().map(trial).collect(),
