@@ -160,7 +160,8 @@ mod tests {
     fn values_are_written_as_a_recipe_reads_them() {
         let written = |key, value| set(key, &value).unwrap();
         assert_eq!(written("train.warmup_steps", json!(150.0)), "train.warmup_steps=150");
-        assert_eq!(written("train.learning_rate", json!(1e-5)), "train.learning_rate=1e-5");
+        let rate = written("train.learning_rate", json!(3.1e-5));
+        assert_eq!(rate.strip_prefix("train.learning_rate=").map(str::parse), Some(Ok(3.1e-5)));
         assert_eq!(written("train.schedule", json!("cosine_with_restarts")), "train.schedule=\"cosine_restarts\"");
         assert_eq!(written("train.shuffle", json!(false)), "train.shuffle=false");
         assert_eq!(written("clean.stop_words", json!(["은", "\"는\""])), r#"clean.stop_words=["은", '"는"']"#);
