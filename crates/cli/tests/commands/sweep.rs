@@ -107,6 +107,9 @@ fn halving_pauses_trials_and_takes_up_the_better() {
     let report = project.0.gyeol(&["sweep", "report", "rates", "--html", "report.html"]);
     assert_eq!(report.code, Some(0), "{}", report.all());
     assert!(project.0.read("report.html").contains("rates-001"));
+    let slip = project.0.gyeol(&["sweep", "show", "rate"]);
+    assert_eq!(slip.code, Some(2), "{}", slip.all());
+    assert!(slip.stderr.contains("did you mean \"rates\"?"), "{}", slip.all());
     let list = project.0.gyeol(&["sweep", "ls"]);
     assert!(list.stdout.contains("rates-001") && list.stdout.contains("idle"), "{}", list.all());
 }
@@ -165,6 +168,11 @@ fn a_sweep_file_that_does_not_fit_is_told_with_its_place() {
     assert!(goal.contains("write goal: maximize"), "{goal}");
     let key = told(&SWEEP.replace("method:", "metod:"));
     assert!(key.contains("sweep.yaml:2"), "{key}");
+    let metric = told(&SWEEP.replace("eval/accuracy", "eval/acuracy"));
+    assert!(
+        metric.contains("no metric of classification") && metric.contains("did you mean \"accuracy\"?"),
+        "{metric}"
+    );
     assert!(!project.0.path().join(".gyeol/sweeps").exists());
 }
 

@@ -94,7 +94,8 @@ impl Sweeps {
             None => Err(SweepError::Unknown {
                 name: name.to_owned(),
                 root: self.root.clone(),
-                nearest: nearest(name, names.iter().map(String::as_str)).map(str::to_owned),
+                nearest: nearest(name, names.iter().flat_map(|known| [Some(known.as_str()), stem(known)]).flatten())
+                    .map(str::to_owned),
             }),
         }
     }

@@ -153,7 +153,11 @@ fn metric(file: &SweepFile, wanted: Option<&str>, prepared: &Prepared) -> Result
     let Some(metric) = fitting().find(|metric| metric.name() == name) else {
         let known: Vec<&str> = fitting().map(Metric::name).collect();
         let nearest = did_you_mean(nearest(name, known.iter().copied()));
-        return Err(format!("metric {given} is none of {} ({}){nearest}", prepared.task.name(), known.join(", ")));
+        return Err(format!(
+            "metric {given} is no metric of {}, whose are {}{nearest}",
+            prepared.task.name(),
+            known.join(", ")
+        ));
     };
     match goal {
         Some(goal) if goal != natural(metric) => {

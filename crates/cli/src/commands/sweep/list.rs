@@ -5,7 +5,10 @@ use comfy_table::{Cell, Color};
 use gyeol_pipeline::sweep::{Sweep, Sweeps};
 use gyeol_tune::pruners::State;
 
-use super::words::{self, SweepDocument};
+use super::{
+    report,
+    words::{self, SweepDocument},
+};
 use crate::{
     args::Global,
     clock,
@@ -118,7 +121,7 @@ fn trials(sweep: &Sweep, metric: &str) -> String {
         let planned = trial.planned.map_or_else(String::new, |planned| format!("/{planned}"));
         table.add_row([
             Cell::new(trial.number),
-            Cell::new(words::state(trial.state)).fg(colour),
+            Cell::new(report::state(trial.state)).fg(colour),
             Cell::new(score),
             Cell::new(format!("{}{planned}", trial.reports.len())),
             Cell::new(trial.steps),

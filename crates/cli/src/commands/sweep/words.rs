@@ -3,11 +3,11 @@
 use gyeol_pipeline::sweep::Sweep;
 use gyeol_tune::{
     Assignment, Value,
-    pruners::State,
     study::{Choice, Origin, Trial},
 };
 use serde::Serialize;
 
+use super::report;
 use crate::output;
 
 /// A sweep, for programs.
@@ -53,7 +53,7 @@ impl<'a> SweepDocument<'a> {
     pub(super) fn new(sweep: &'a Sweep) -> anyhow::Result<Self> {
         let trial = |trial: &'a Trial| TrialDocument {
             number: trial.number,
-            state: state(trial.state),
+            state: report::state(trial.state),
             origin: trial.origin,
             assignment: &trial.assignment,
             score: trial.score,
@@ -82,17 +82,6 @@ impl<'a> SweepDocument<'a> {
                 scores: choice.scores.clone(),
             }),
         })
-    }
-}
-
-/// The word for how a trial stands.
-pub(super) fn state(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Paused => "paused",
-        State::Finished => "finished",
-        State::Stopped => "stopped",
-        State::Failed => "failed",
     }
 }
 

@@ -7,7 +7,7 @@ mod view;
 
 pub(crate) use page::page;
 pub(crate) use summary::summary;
-pub(crate) use view::{Confirmed, Costs, Parameter, Row, Scale, View};
+pub(crate) use view::{Confirmed, Costs, Parameter, Row, Scale, View, state};
 
 #[cfg(test)]
 mod tests;
