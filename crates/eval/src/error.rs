@@ -118,6 +118,14 @@ pub enum EvalError {
         /// In what they differ.
         what: &'static str,
     },
+    /// A member of an ensemble that does not go with the others.
+    #[error("member {member}: {problem}")]
+    Member {
+        /// Its name.
+        member: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The predictions are of one task and the truth of another.
     #[error(
         "the predictions are of {predictions}, the labels of {truth}; check the label column, and that the \
@@ -203,6 +211,7 @@ impl EvalError {
             | Self::UnknownLabel { .. }
             | Self::NotLogits
             | Self::Unlike { .. }
+            | Self::Member { .. }
             | Self::TaskMismatch { .. }
             | Self::MetricNotForTask { .. }
             | Self::UnknownMetric { .. } => true,

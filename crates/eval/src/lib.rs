@@ -4,6 +4,7 @@
 //! Nothing here prints; the binary decides how a report looks.
 
 mod compare;
+pub mod ensemble;
 mod error;
 mod matching;
 pub mod metrics;

@@ -59,6 +59,14 @@ pub enum Error {
         /// Why not, and what to do.
         problem: String,
     },
+    /// An ensemble cannot be made, or used.
+    #[error("ensemble {ensemble}: {problem}")]
+    Ensemble {
+        /// Its name.
+        ensemble: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", path.display())]
     Io {
@@ -100,7 +108,7 @@ impl Error {
             Self::Sweep(error) => error.is_user_error(),
             Self::Checkpoint(error) => error.exit_code() == 2,
             Self::Train(error) => error.exit_code() == 2,
-            Self::Setting { .. } | Self::NoWeights(_) | Self::NoModel { .. } => true,
+            Self::Setting { .. } | Self::NoWeights(_) | Self::NoModel { .. } | Self::Ensemble { .. } => true,
             Self::Allocation(_) | Self::Io { .. } | Self::Interrupted => false,
             Self::Twice { first, .. } => first.is_user_error(),
         }

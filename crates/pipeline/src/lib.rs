@@ -13,6 +13,7 @@ mod course;
 pub mod demo;
 mod division;
 mod dry_run;
+pub mod ensemble;
 mod error;
 mod evaluate;
 mod fingerprints;
