@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aligned, Method};
+use super::{Aligned, Method, Stack, temperature};
 use crate::{EvalError, Metric, Outputs, Truth};
 
 /// A method with its fitted numbers. It is a function of a row: the same members' predictions of a row give the same
@@ -29,6 +29,8 @@ pub enum Rule {
         /// One a member, from 0, 1 together.
         weights: Vec<f64>,
     },
+    /// A linear model over the members' outputs.
+    Stacked(Stack),
 }
 
 impl Fitted {
@@ -37,7 +39,10 @@ impl Fitted {
     /// # Errors
     /// If the method or the metric is not for this task, or the truth not of these rows.
     pub fn new(method: Method, members: &Aligned, truth: Truth<'_>, metric: Metric) -> Result<Self, EvalError> {
-        let _ = (truth, metric);
+        if method == Method::Stacked {
+            let rule = Rule::Stacked(Stack::fit(members, truth, metric)?);
+            return Ok(Self { members: members.members().to_vec(), method, temperatures: Vec::new(), rule });
+        }
         let count = members.members().len();
         let rule = Rule::Mean { weights: vec![1.0 / count as f64; count] };
         Ok(Self { members: members.members().to_vec(), method, temperatures: Vec::new(), rule })
@@ -47,6 +52,7 @@ impl Fitted {
     pub fn weights(&self) -> Option<&[f64]> {
         match &self.rule {
             Rule::Mean { weights } => Some(weights),
+            Rule::Stacked(_) => None,
         }
     }
 
@@ -58,7 +64,11 @@ impl Fitted {
         if members.members() != self.members {
             return Err(EvalError::Unlike { what: "members" });
         }
-        let Rule::Mean { weights } = &self.rule;
+        let members = &*temperature::scaled_members(members, &self.temperatures);
+        let weights = match &self.rule {
+            Rule::Mean { weights } => weights,
+            Rule::Stacked(stack) => return Ok(members.outputs_from(stack.combine(members))),
+        };
         let mut sums = vec![0f64; members.rows() * members.width()];
         for (values, weight) in members.all().iter().zip(weights) {
             sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += weight * f64::from(value));

@@ -3,10 +3,26 @@
 //!
 //! Files, runs and models are not here: members come in as [`Predictions`](crate::Predictions).
 
+mod agreement;
 mod aligned;
+mod bootstrap;
+mod calibration;
+mod contribution;
+mod cross;
 mod fitted;
+#[cfg(test)]
+mod golden;
+mod logits;
 mod method;
+mod stack;
+pub mod temperature;
 
+pub use agreement::{Agreement, agreement};
 pub use aligned::Aligned;
+pub use bootstrap::{Bootstrap, Candidate, RESAMPLES, Versus, bootstrap};
+pub use calibration::calibration_error;
+pub use contribution::{Contribution, leave_one_out};
+pub use cross::{cross_fitted, fit};
 pub use fitted::{Fitted, Rule};
 pub use method::{Method, MethodKind};
+pub use stack::Stack;

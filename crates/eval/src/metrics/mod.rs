@@ -8,6 +8,7 @@ mod binary_log_loss;
 mod label_sets;
 mod log_loss;
 mod macro_f1;
+mod owned_truth;
 mod pearson;
 mod rmse;
 mod spearman;
@@ -24,6 +25,7 @@ pub use binary_log_loss::{binary_log_loss_from_logits, binary_log_loss_from_prob
 pub use label_sets::{LabelCounts, exact_match, macro_f1_of_sets, micro_f1};
 pub use log_loss::{log_loss_from_logits, log_loss_from_probabilities};
 pub use macro_f1::macro_f1;
+pub use owned_truth::OwnedTruth;
 pub use pearson::pearson;
 pub use rmse::rmse;
 pub use spearman::spearman;
