@@ -227,6 +227,26 @@ impl Predictions {
         Self { outputs: self.outputs.independent(), ..self }
     }
 
+    /// The same predictions under other ids' names and labels: `id_column`, and `labels` in the order of the columns.
+    ///
+    /// # Errors
+    /// [`EvalError::Length`] when there is not one label a column.
+    pub fn renamed(mut self, id_column: &str, renamed: Vec<String>) -> Result<Self, EvalError> {
+        let expected = self.outputs.labels().len();
+        if renamed.len() != expected {
+            return Err(EvalError::Length { what: "labels", expected, found: renamed.len() });
+        }
+        id_column.clone_into(&mut self.id_column);
+        match &mut self.outputs {
+            Outputs::Logits { labels, .. }
+            | Outputs::Probabilities { labels, .. }
+            | Outputs::IndependentLogits { labels, .. }
+            | Outputs::IndependentProbabilities { labels, .. } => *labels = renamed,
+            Outputs::Scores(_) => {}
+        }
+        Ok(self)
+    }
+
     /// Brings regression scores into `range` (lowest, highest); classes are left alone. NaN stays NaN.
     pub fn clamp_scores(&mut self, range: [f64; 2]) {
         if let Outputs::Scores(scores) = &mut self.outputs {

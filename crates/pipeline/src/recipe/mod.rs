@@ -162,6 +162,11 @@ impl Recipe {
     }
 }
 
+/// What is wrong with the name of a run, if anything is.
+pub(crate) fn check_run_name(name: &str) -> Result<(), String> {
+    check::check_name(name).map_err(|(_, problem)| problem)
+}
+
 /// The text of the recipe at `path`, and the directory its paths are taken from.
 fn open(path: &Path) -> Result<(String, PathBuf), RecipeError> {
     let unreadable = |source| RecipeError::Read { path: path.to_owned(), source };

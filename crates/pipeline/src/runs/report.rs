@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::course::Overfitting;
+use crate::ensemble::EnsembleReport;
 use crate::refit::RefitConfig;
 
 /// What came of a run; `gyeol train --json` prints the same document.
@@ -100,6 +101,9 @@ pub struct Report {
     /// The run that was fitted again on all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit_of: Option<RefitConfig>,
+    /// Of an ensemble: its method and its members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<Box<EnsembleReport>>,
     /// Rows of a pass, where memory was too short for the recipe's `train.batch_size`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,

@@ -229,6 +229,7 @@ impl Tuning<'_> {
             sampled: prepared.sampling.counts.clone(),
             folds: None,
             refit_of: prepared.recipe.refit.clone(),
+            ensemble: None,
             batch_size: smaller.map(|batch| batch.batch_size),
             accumulate: smaller.map(|batch| batch.accumulate),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),

@@ -8,12 +8,14 @@ mod multi_label;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gyeol_data::{Table, Targets};
+use gyeol_data::{Table, Targets, Task};
 use gyeol_engine::config::LossKind;
 use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::{Predictions, Report, Truth};
 use gyeol_pipeline::{
-    EvaluateOptions, Evaluated, Prepared, evaluate,
+    EvaluateOptions, Evaluated, Prepared,
+    ensemble::{EnsembleRecipe, Saved},
+    evaluate,
     recipe::Recipe,
     runs::{Run, SourceScores, fold_name},
 };
@@ -133,8 +135,19 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
     if !path.is_file() {
         return Ok(options);
     }
-    let Recipe { data, loss, .. } = Recipe::load(&path, &[])?;
-    options.independent = loss.kind == Some(LossKind::Bce);
+    let data = match Saved::read(beside)? {
+        Some(ensemble) => {
+            options.independent = ensemble.task == Task::MultiLabel;
+            let recipe = EnsembleRecipe::read(&path).and_then(|recipe| recipe.data);
+            let Some(data) = recipe else { return Ok(options) };
+            data
+        }
+        None => {
+            let Recipe { data, loss, .. } = Recipe::load(&path, &[])?;
+            options.independent = loss.kind == Some(LossKind::Bce);
+            data
+        }
+    };
     output.detail(&format!("columns as in {}", path.display()));
     if args.label.is_none() {
         options.label = data.label;
