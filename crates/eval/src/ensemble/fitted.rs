@@ -65,4 +65,25 @@ impl Fitted {
         }
         Ok(members.outputs_from(sums.into_iter().map(|sum| sum as f32).collect()))
     }
+
+    /// The same without the members `gone` (indices from 0), the weights of the others renormalised.
+    ///
+    /// # Errors
+    /// [`EvalError::Unlike`] if none is left, or those left had no weight.
+    pub fn without(&self, gone: &[usize]) -> Result<Self, EvalError> {
+        let stays = |at: &usize| !gone.contains(at);
+        let pick = |values: &[f64]| (0..values.len()).filter(stays).map(|at| values[at]).collect::<Vec<f64>>();
+        let Rule::Mean { weights } = &self.rule;
+        let left = pick(weights);
+        let sum: f64 = left.iter().sum();
+        if left.is_empty() || sum <= 0.0 {
+            return Err(EvalError::Unlike { what: "members: those left have no weight" });
+        }
+        Ok(Self {
+            members: (0..self.members.len()).filter(stays).map(|at| self.members[at].clone()).collect(),
+            method: self.method,
+            temperatures: pick(&self.temperatures),
+            rule: Rule::Mean { weights: left.into_iter().map(|weight| weight / sum).collect() },
+        })
+    }
 }
