@@ -4,6 +4,7 @@ mod bad_input;
 mod choice;
 mod clean;
 mod completions;
+mod ensemble_predict;
 mod evaluate;
 mod folds;
 mod freeze;
