@@ -50,12 +50,11 @@ pub use dry_run::{Estimate, estimate};
 pub use error::Error;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use fingerprints::code_version;
-pub use folds::{ModelDirectories, Predicted, model_directories, predict_mean};
 pub use masked_lm::{
     AdaptConfig, Adapted, Beginning, MOST_HELD_OUT, MaskedLmConfig, PretrainConfig, Pretraining, adapt, pretrain,
 };
 pub use memory::available_memory;
-pub use predict::{PredictOptions, Predictor, model_directory};
+pub use predict::{PredictOptions, Predicted, Predictor, Target, model_directory};
 pub use prepare::{Part, Prepared};
 pub use refit::{RefitConfig, RefitFrom, refit};
 pub use session::{Trained, Which};

@@ -1,13 +1,19 @@
 //! Predictions of a trained model, or of any checkpoint directory, for a table.
 
+mod cache;
+mod ensemble;
+mod parallel;
+mod rows;
 mod sentence;
+mod target;
+mod together;
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{Cleaner, Columns, Examples, KeyStyle, Table, Task, TextFormat, Tokeniser, labels_of};
+use gyeol_data::{Cleaner, Examples, Task, Tokeniser, labels_of};
 use gyeol_engine::config::HeadChoice;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{
@@ -17,28 +23,17 @@ use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets, ScoreScale};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::cleaning;
-use crate::prepare::{Sequences, check_length, check_vocabulary, go_on, tokenise, warn_of_empty};
+use crate::prepare::{Sequences, check_length, check_vocabulary, go_on, tokenise};
 use crate::runs::{Run, Runs, Status};
-use crate::train::id_column;
 use crate::{Arithmetic, Error, Watcher};
+use rows::{Rows, columns, read_table};
+
+pub use rows::PredictOptions;
+pub use target::Target;
+pub use together::Predicted;
 
 /// Most texts of one forward pass; their tokens bound it first, unless they are very short.
 const BATCH_SIZE: usize = 512;
-
-/// What the command line may say against the model's own settings.
-#[derive(Debug, Clone, Default)]
-pub struct PredictOptions {
-    /// The id column.
-    pub id: Option<String>,
-    /// The text column.
-    pub text: Option<String>,
-    /// The column of the second text.
-    pub text_pair: Option<String>,
-    /// Longest token sequence.
-    pub max_length: Option<usize>,
-    /// Whether only the raw outputs are wanted, which every head has; otherwise predictions are to be made of them.
-    pub logits: bool,
-}
 
 /// A checkpoint directory ready to predict with.
 #[derive(Debug)]
@@ -183,41 +178,40 @@ impl Predictor {
         options: &PredictOptions,
         watcher: &mut dyn Watcher,
     ) -> Result<Predictions, Error> {
-        if let (Head::Raw { problem_type, .. }, false) = (&self.head, options.logits) {
-            return Err(no_predictions(&self.dir, *problem_type, self.model.config().num_labels()));
-        }
-        let mut columns = self.columns(options)?;
-        let trained = self.settings.as_ref().map(|settings| settings.max_length);
-        let known = options.max_length.or(trained).or(self.max_length);
-        let length = known.unwrap_or(self.model.config().max_tokens());
-        check_length("--max-length", length, self.model.config())?;
+        self.check(options)?;
+        let columns = columns(self.settings.as_ref(), &self.dir, options)?;
         go_on(watcher)?;
-        self.note_new_names(watcher);
         watcher.phase("reading the table");
-        let table = if data == Path::new("-") {
-            Table::from_reader(input, TextFormat::Csv, "standard input")?
-        } else {
-            Table::read(data)?
-        };
+        let table = read_table(data, input)?;
         go_on(watcher)?;
-        if options.id.is_none()
-            && let Some(id) = columns.id.take_if(|id| !table.has(id))
-        {
-            let file = table.file();
-            watcher.note(&format!("{file}: no column \"{id}\" as in training; ids are made from the texts"));
-        }
-        let mut examples = Examples::from_table(&table, &columns)?;
+        let rows = Rows::pick(&table, columns, options, None, watcher)?;
         drop(table);
-        warn_of_empty(&examples, watcher);
+        let Rows { mut examples, id_column } = rows;
+        let outputs = self.outputs(&mut examples, options, watcher)?;
+        Ok(Predictions::new(id_column, examples.ids, outputs)?)
+    }
+
+    /// The outputs for the texts of `examples`, which are cleaned on the way.
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub(crate) fn outputs(
+        &mut self,
+        examples: &mut Examples,
+        options: &PredictOptions,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Outputs, Error> {
+        let length = self.check(options)?;
+        self.note_new_names(watcher);
         if let Some(cleaner) = self.settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
             watcher.phase("cleaning");
-            cleaning::clean(cleaner, &mut examples, watcher);
+            cleaning::clean(cleaner, examples, watcher);
             go_on(watcher)?;
         }
         watcher.phase("tokenising");
         let compares = matches!(self.head, Head::Similarity { .. });
         let sequences = if compares { Sequences::Apart } else { Sequences::Joined };
-        let tokens = tokenise(&self.tokeniser, &examples, sequences, length, None, watcher)?;
+        let tokens = tokenise(&self.tokeniser, examples, sequences, length, None, watcher)?;
         go_on(watcher)?;
         let rows: Vec<u32> = (0..examples.len() as u32).collect();
         watcher.predicting("predicting", rows.len());
@@ -232,7 +226,7 @@ impl Predictor {
         if let (Head::Similarity { range: Some(range) }, false) = (&self.head, options.logits) {
             values = ScoreScale::new(*range).scores(&values);
         }
-        let outputs = match &self.head {
+        Ok(match &self.head {
             Head::Classes(labels) | Head::Raw { names: labels, .. } => {
                 Outputs::Logits { labels: labels.clone(), values }
             }
@@ -240,18 +234,24 @@ impl Predictor {
             Head::Buckets(buckets) if options.logits => Outputs::Logits { labels: buckets.names(), values },
             Head::Buckets(buckets) => Outputs::Scores(buckets.scores(&values)),
             Head::Score | Head::Similarity { .. } => Outputs::Scores(values),
-        };
-        Ok(Predictions::new(id_column(columns.id.as_deref()), examples.ids, outputs)?)
+        })
     }
 
-    /// Lowest and highest score of a regression, if it was trained with one.
-    pub fn score_range(&self) -> Option<[f64; 2]> {
-        self.settings.as_ref()?.score_range
-    }
-
-    /// The labels' names for people, in the order of the outputs, if the model was trained with any.
-    pub fn label_names(&self) -> Option<&[String]> {
-        self.settings.as_ref()?.label_names.as_deref()
+    /// The longest token sequence, if the model can give what `options` ask for.
+    fn check(&self, options: &PredictOptions) -> Result<usize, Error> {
+        if let (Head::Raw { problem_type, .. }, false) = (&self.head, options.logits) {
+            return Err(no_predictions(&self.dir, *problem_type, self.model.config().num_labels()));
+        }
+        let own = self.settings.as_ref();
+        let text_pair = options.text_pair.as_ref().or_else(|| own?.text_pair.as_ref());
+        if let (Head::Similarity { .. }, None) = (&self.head, text_pair) {
+            let problem = format!("{} compares two texts; name the column of the second", self.dir.display());
+            return Err(Error::Setting { key: "--text-pair", problem });
+        }
+        let known = options.max_length.or(own.map(|own| own.max_length)).or(self.max_length);
+        let length = known.unwrap_or(self.model.config().max_tokens());
+        check_length("--max-length", length, self.model.config())?;
+        Ok(length)
     }
 
     /// Whether the raw outputs are nothing but numbers: neither logits of classes nor one score.
@@ -269,22 +269,6 @@ impl Predictor {
             let file = file.display();
             watcher.note(&format!("{file}: id2label has {problem}; outputs are called LABEL_0 to LABEL_{last}"));
         }
-    }
-
-    /// The columns to read: each that a flag names, else the model's own.
-    fn columns(&self, options: &PredictOptions) -> Result<Columns, Error> {
-        let own = self.settings.as_ref();
-        let Some(text) = options.text.clone().or_else(|| own.map(|own| own.text.clone())) else {
-            let problem = format!("{} does not say which column holds the texts; name it", self.dir.display());
-            return Err(Error::Setting { key: "--text", problem });
-        };
-        let text_pair = options.text_pair.clone().or_else(|| own?.text_pair.clone());
-        if let (Head::Similarity { .. }, None) = (&self.head, &text_pair) {
-            let problem = format!("{} compares two texts; name the column of the second", self.dir.display());
-            return Err(Error::Setting { key: "--text-pair", problem });
-        }
-        let id = options.id.clone().or_else(|| own?.id.clone());
-        Ok(Columns { id, text, text_pair, keys: KeyStyle::Flag, ..Columns::default() })
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 use anyhow::Result;
 use clap::ValueEnum;
 use gyeol_engine::{Isa, config};
-use gyeol_eval::{Form, Outputs, Predictions, Task};
-use gyeol_pipeline::{Arithmetic, PredictOptions, Predicted, model_directories, predict_mean, runs::Runs};
+use gyeol_eval::{Form, Outputs, Task};
+use gyeol_pipeline::{Arithmetic, PredictOptions, Predicted, Target, runs::Runs};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A run's name (with folds: the mean of their models), or a checkpoint directory
+    /// A run's name (with folds: the mean of their models), an ensemble's, or a checkpoint directory
     #[arg(value_name = "RUN_OR_DIR")]
     pub(crate) model: String,
 
@@ -59,6 +59,14 @@ pub(crate) struct Args {
     /// Number format of the operands of matrix products; sums are f32 in each
     #[arg(long, value_enum, default_value_t = Precision::Auto)]
     pub(crate) precision: Precision,
+
+    /// Go on without members of an ensemble that cannot predict, the weights of the others renormalised
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+
+    /// Compute what is kept from before anew, and keep nothing
+    #[arg(long)]
+    pub(crate) no_cache: bool,
 }
 
 /// [`config::Precision`] as on the command line.
@@ -77,7 +85,11 @@ Examples:
   gyeol predict kcbert-001 test.csv -o submission.csv
   gyeol predict .gyeol/runs/kcbert-001/model test.csv -o logits.csv --logits
   gyeol predict ./some-checkpoint pairs.csv -o out.csv --id id --text one --text-pair two
-  head -100 test.csv | gyeol predict kcbert-001 - -o -";
+  gyeol predict best-five test.csv -o out.csv --allow-missing    an ensemble, without what is gone
+  head -100 test.csv | gyeol predict kcbert-001 - -o -
+
+Predictions of a run for a table in a file are kept under the home directory, 1 GiB at most, and the same table is then not
+computed again.";
 
 /// Predicts and writes.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
@@ -89,7 +101,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
     }
     let arithmetic = Arithmetic::new(args.precision.into(), Isa::detect()?, "--precision")?;
-    let directories = model_directories(&args.model, &Runs::new(&global.home))?;
+    let target = Target::find(&args.model, &Runs::new(&global.home), args.allow_missing)?;
     let mut console = Console::new(output)?;
     let options = PredictOptions {
         id: args.id.clone(),
@@ -99,13 +111,13 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         logits: args.logits,
     };
     let data = (&*args.data, io::stdin().lock());
-    let Predicted { predictions, predictor, seconds } =
-        predict_mean(&directories, arithmetic, data, &options, &mut console)?;
+    let predicted = target.predict(arithmetic, data, &options, !args.no_cache, &mut console)?;
     console.finish();
+    let predictions = &predicted.predictions;
 
     let form = if args.logits { Form::Logits } else { Form::Predictions };
-    let names = LabelNames::new(predictions.outputs().labels(), predictor.label_names());
-    let summary = Summary::new(args, &predictions, predictor.is_raw(), arithmetic, seconds);
+    let names = LabelNames::new(predictions.outputs().labels(), predicted.label_names.as_deref());
+    let summary = Summary::new(args, &predicted, arithmetic);
     if to_stdout {
         let mut csv = Vec::new();
         predictions.write_to(&mut csv, form, "standard output")?;
@@ -134,7 +146,9 @@ struct Summary<'a> {
     isa: &'static str,
     /// What `--precision` came to: `bf16` or `f32`.
     precision: &'static str,
-    /// Reading and tokenising included, loading the model not.
+    /// How many models' outputs were kept from before, and not computed.
+    kept: usize,
+    /// Reading and tokenising included; loading a single model not.
     seconds: f64,
     samples_per_second: f64,
 }
@@ -147,7 +161,8 @@ struct Scores {
 }
 
 impl<'a> Summary<'a> {
-    fn new(args: &'a Args, predictions: &Predictions, raw: bool, arithmetic: Arithmetic, seconds: f64) -> Self {
+    fn new(args: &'a Args, predicted: &Predicted, arithmetic: Arithmetic) -> Self {
+        let Predicted { ref predictions, raw, seconds, kept, .. } = *predicted;
         let outputs = predictions.outputs();
         let labels = if raw { &[] } else { outputs.labels() };
         let mut counts = vec![0u64; labels.len()];
@@ -167,6 +182,7 @@ impl<'a> Summary<'a> {
             scores: Scores::of(outputs),
             isa: arithmetic.isa(),
             precision: arithmetic.precision(),
+            kept,
             seconds,
             samples_per_second: rows as f64 / seconds.max(f64::MIN_POSITIVE),
         }

@@ -5,6 +5,7 @@ mod choice;
 mod clean;
 mod completions;
 mod ensemble;
+mod ensemble_predict;
 mod evaluate;
 mod folds;
 mod freeze;

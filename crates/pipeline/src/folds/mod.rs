@@ -4,8 +4,6 @@
 //! A fold's run, `<run>-fold-<n>`, is one like any other, with its own recipe (`folds.only`), journal, report and model. The
 //! run they belong to keeps no weights. Rows are dealt in `division`.
 
-mod predict;
-
 use std::fs;
 use std::path::PathBuf;
 
@@ -21,8 +19,6 @@ use crate::session::{Claim, Session, Trained, batch_of, check_arithmetic};
 use crate::totals::rate;
 use crate::train::{by_name, source_scores, truth, tune, valid_sources};
 use crate::{Error, Watcher, class_shares, class_weights, process};
-
-pub use predict::{ModelDirectories, Predicted, model_directories, predict_mean};
 
 /// Trains every fold of `prepared` in the run that `claim` gives; folds that are finished stay as they are.
 pub(crate) fn train(
