@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gyeol_engine::config::{EvaluateEvery, Select, SwaConfig, TrainConfig};
 use gyeol_engine::{
-    Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trainer,
+    Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trained, Trainer,
 };
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
-    let parameters = model.table().len();
+    let parameters = model.models().iter().map(|model| model.table().len()).sum::<usize>();
     rayon::scope(|_| {
         Trainer {
             model: &mut model,
@@ -115,8 +115,8 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         .run(false, &mut clock)
     })?;
     let tokens_per_second = clock.speed();
-    let tokens = |rows: &[u32], of: &gyeol_data::Tokenised| -> u64 {
-        rows.iter().map(|&row| of.length(row as usize) as u64).sum()
+    let tokens = |rows: &[u32], of: &[gyeol_data::Tokenised]| -> u64 {
+        of.iter().flat_map(|of| rows.iter().map(|&row| of.length(row as usize) as u64)).sum()
     };
     let tokens_per_epoch = tokens(train.rows, train.tokens);
     let epochs = plan.steps as f64 / plan.steps_per_epoch as f64;
@@ -125,8 +125,9 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     // The validation rows are predicted once more at the end.
     let forward = valid_tokens * (plan.evaluations + 1) as f64 + test;
     let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
+    let moments: usize = model.models().iter().map(|model| model.moments_len(recipe.optimizer)).sum();
     let weights = (parameters * size_of::<f32>()) as u64;
-    let state = weights + (model.moments_len(recipe.optimizer) * size_of::<f32>()) as u64;
+    let state = weights + (moments * size_of::<f32>()) as u64;
     let state = if recipe.ema > 0.0 { state + weights } else { state };
     let swa = prepared.recipe.swa;
     // The best one is kept beside the latest.

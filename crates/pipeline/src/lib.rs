@@ -5,6 +5,7 @@
 
 mod appender;
 mod arithmetic;
+mod base;
 mod class_shares;
 mod class_weights;
 mod classes;
@@ -43,6 +44,7 @@ mod watch;
 use gyeol_tune::nearest;
 
 pub use arithmetic::Arithmetic;
+pub use base::Base;
 pub use cleaning::fitted_cleaner;
 pub use course::Overfitting;
 pub use division::Division;

@@ -101,9 +101,11 @@ impl Refit {
         Ok(Self { config: config.clone(), run, report, best })
     }
 
-    /// The model directory to start from instead of the base.
-    pub(crate) fn model(&self) -> Option<&Path> {
-        self.best.as_ref().map(|(model, _)| &**model)
+    /// The model directory to start from instead of the base at `index`.
+    pub(crate) fn model(&self, index: usize) -> Option<PathBuf> {
+        let (model, settings) = self.best.as_ref()?;
+        let members = settings.as_ref().and_then(|settings| settings.member_directories(model));
+        Some(members.and_then(|mut members| members.nth(index)).unwrap_or_else(|| model.clone()))
     }
 
     /// The classes of that model, if it tells classes apart.

@@ -12,6 +12,7 @@ mod freeze;
 mod heads;
 mod help;
 mod init;
+mod joint;
 mod losses;
 mod masked_lm;
 mod memory;

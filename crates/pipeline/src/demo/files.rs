@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(Table::read(&recipe.data.train).unwrap().rows(), TRAIN_ROWS);
         assert_eq!(Table::read(&files.test).unwrap().rows(), TEST_ROWS);
         assert_eq!(Table::read(&files.answers).unwrap().rows(), TEST_ROWS);
-        let base = Path::new(&recipe.model.base);
+        let base = Path::new(&recipe.model.bases()[0]);
         let (tokeniser, config) = (Tokeniser::open(base).unwrap(), EncoderConfig::read(base).unwrap());
         assert_eq!(tokeniser.vocab_size(), config.vocab_size);
         assert!(Weights::open(base).unwrap().is_some());

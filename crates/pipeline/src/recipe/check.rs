@@ -6,6 +6,7 @@ use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
 use gyeol_engine::config::{LossKind, TrainConfig};
 
 use super::check_head::check_head;
+use super::check_model::check_model;
 use super::loss::check_loss;
 use super::{Recipe, optimisation};
 use crate::masked_lm::{Beginning, MaskedLmConfig};
@@ -31,7 +32,7 @@ impl Recipe {
         self.sample.as_ref().map_or(Ok(()), SampleConfig::validate).map_err(of_data)?;
         self.folds.as_ref().map_or(Ok(()), FoldsConfig::validate).map_err(of_data)?;
         self.check_metric()?;
-        self.check_model()?;
+        check_model(self)?;
         check_head(&self.head, &self.data)?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
@@ -60,16 +61,6 @@ impl Recipe {
         let fitting: Vec<_> = fitting.map(gyeol_eval::Metric::name).collect();
         let name = metric.name();
         Err(("metric".into(), format!("{name} is not a metric of {task}; use one of {}", fitting.join(", "))))
-    }
-
-    fn check_model(&self) -> Result<(), Problem> {
-        let model = &self.model;
-        require("model.base", !model.base.is_empty(), "\"\"", "a checkpoint directory or a hub id")?;
-        require("model.max_length", model.max_length >= 3, model.max_length, "at least 3 (two of them are special)")?;
-        if let Some(dropout) = model.dropout {
-            require("model.dropout", (0.0..1.0).contains(&dropout), dropout, "from 0 to below 1")?;
-        }
-        Ok(())
     }
 }
 

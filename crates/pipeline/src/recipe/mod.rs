@@ -5,6 +5,7 @@
 
 mod check;
 mod check_head;
+mod check_model;
 mod difference;
 mod error;
 mod fields;
@@ -101,8 +102,8 @@ impl Recipe {
     /// Reads the recipe at `path` with each of `sets` (`key=value`, as in `train.learning_rate=3e-5`) laid over it.
     ///
     /// The value of a set is TOML; a bare word is a string. Relative paths of the file, and of the sets, are taken from
-    /// the recipe's directory and made absolute. `model.base` stays as it is unless it is a directory there, or is
-    /// written as a path.
+    /// the recipe's directory and made absolute. `model.base` and each of `model.members` stay as they are unless
+    /// they are directories there, or are written as paths.
     ///
     /// # Errors
     /// [`RecipeError`], with the line and column or the `--set`, for text that is no TOML, a key no recipe has, a
@@ -151,13 +152,15 @@ impl Recipe {
                 *text = path.to_owned();
             }
         }
-        let base = directory.join(&self.model.base);
-        let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());
-        // A path that cannot be written as text stays as it was; opening it then says what is wrong.
-        if (base.is_dir() || beside_models || hub::looks_like_a_path(&self.model.base))
-            && let Some(base) = base.to_str()
-        {
-            self.model.base = base.to_owned();
+        for name in self.model.base.iter_mut().chain(self.model.members.iter_mut().flatten()) {
+            let base = directory.join(&*name);
+            let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());
+            // A path that cannot be written as text stays as it was; opening it then says what is wrong.
+            if (base.is_dir() || beside_models || hub::looks_like_a_path(name))
+                && let Some(base) = base.to_str()
+            {
+                *name = base.to_owned();
+            }
         }
     }
 }

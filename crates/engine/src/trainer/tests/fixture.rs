@@ -15,8 +15,10 @@ use crate::config::EvaluateEvery;
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
+use crate::joint::Joint;
 use crate::kept::KeptRows;
 use crate::losses::{self, ClassTargets, Loss};
+use crate::model::Model;
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
@@ -272,8 +274,9 @@ impl Run {
 
     /// Trains a model of its own.
     pub(super) fn go(&self, resume: bool, script: &mut Script<'_>) -> Result<(Outcome, Model<Cpu>), TrainError> {
-        let mut model = self.model();
+        let mut model = Joint::from(self.model());
         let (tokens, targets) = rows();
+        let tokens = [tokens];
         let (valid, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 2);
         let set = |rows| TrainSet { tokens: &tokens, targets: &targets, rows };
         let Targets::Classes(classes) = targets.select(&train) else { unreachable!("rows have classes") };
@@ -284,8 +287,8 @@ impl Run {
             objective: FineTuning {
                 loss: &loss(),
                 train: set(&train),
-                kept: KeptRows::default(),
-                kept_valid: KeptRows::default(),
+                kept: vec![KeptRows::default()],
+                kept_valid: vec![KeptRows::default()],
                 balance: balance.as_ref(),
                 valid: self.validate.then_some(set(&valid)),
             },
@@ -298,7 +301,7 @@ impl Run {
             fingerprint: self.fingerprint.to_owned(),
         };
         let outcome = trainer.run(resume, script)?;
-        Ok((outcome, model))
+        Ok((outcome, model.into_members().remove(0)))
     }
 
     /// Trains, and looks at what is left.
