@@ -5,6 +5,7 @@
 
 mod appender;
 mod arithmetic;
+mod boost;
 mod class_shares;
 mod class_weights;
 mod classes;
@@ -25,6 +26,7 @@ mod loss;
 mod masked_lm;
 mod memory;
 mod observer;
+mod parts;
 mod predict;
 mod prepare;
 mod process;
@@ -43,6 +45,7 @@ mod watch;
 use gyeol_tune::nearest;
 
 pub use arithmetic::Arithmetic;
+pub use boost::BoostConfig;
 pub use cleaning::fitted_cleaner;
 pub use course::Overfitting;
 pub use division::Division;

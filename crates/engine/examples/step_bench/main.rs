@@ -107,6 +107,7 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         objective: FineTuning {
             loss: &Loss::CrossEntropy(ClassTargets::default()),
             train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
+            row_weights: None,
             balance: None,
             valid: None,
             kept: KeptRows::default(),

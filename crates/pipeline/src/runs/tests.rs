@@ -202,7 +202,7 @@ fn the_run_of_a_fold_is_named_for_its_parent_and_is_not_counted_among_its_runs()
     let (_dir, runs) = home();
     runs.create("kcbert", RECIPE).unwrap();
     assert!(runs.find("kcbert-001-fold-2").unwrap().is_none());
-    runs.create_fold("kcbert-001", 2, RECIPE).unwrap();
+    runs.create_named(&fold_name("kcbert-001", 2), RECIPE).unwrap();
     let fold = runs.find("kcbert-001-fold-2").unwrap().unwrap();
     assert_eq!(fold.fold_of(), Some(("kcbert-001", 2)));
     assert_eq!(runs.open("kcbert-001").unwrap().fold_of(), None);
