@@ -134,8 +134,8 @@ fn rows_of_weight_one_train_to_the_bits_of_rows_without_weights_and_others_do_no
         run.end(false, &mut Script::silent())
     };
     let plain = end(None);
-    assert!(end(Some(vec![1.0; ROWS])) == plain);
-    let mut weights = vec![1.0; ROWS];
+    assert!(end(Some(vec![1.0; ROWS as usize])) == plain);
+    let mut weights = vec![1.0; ROWS as usize];
     weights[0] = 4.0;
     assert!(end(Some(weights)) != plain);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::tests::{RECIPE, home, report, started};
-use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Runs, Sink};
+use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Runs, Sink, fold_name};
 
 /// Remembers what it is told.
 #[derive(Debug, Default)]
