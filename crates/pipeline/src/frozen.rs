@@ -19,6 +19,7 @@ pub(crate) fn fine_tuning<'a>(prepared: &'a Prepared, fit: &Fit, watcher: &mut d
     let mut objective = FineTuning {
         loss: &prepared.loss,
         train,
+        row_weights: prepared.row_weights.as_deref(),
         balance: prepared.sampling.balance.as_ref(),
         valid,
         kept: no_rows(prepared.bases.len()),

@@ -6,6 +6,7 @@
 mod appender;
 mod arithmetic;
 mod base;
+mod boost;
 mod class_shares;
 mod class_weights;
 mod classes;
@@ -26,6 +27,7 @@ mod loss;
 mod masked_lm;
 mod memory;
 mod observer;
+mod parts;
 mod predict;
 mod prepare;
 mod process;
@@ -45,6 +47,7 @@ use gyeol_tune::nearest;
 
 pub use arithmetic::Arithmetic;
 pub use base::Base;
+pub use boost::BoostConfig;
 pub use cleaning::fitted_cleaner;
 pub use course::Overfitting;
 pub use division::Division;

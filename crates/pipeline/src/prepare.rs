@@ -13,6 +13,7 @@ use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::base::{Base, Purpose};
+use crate::boost;
 use crate::cleaning;
 use crate::division::{Divided, Division, Labelled};
 use crate::hub::HubOptions;
@@ -75,6 +76,8 @@ pub struct Prepared {
     pub(crate) adapts: Vec<u32>,
     /// How those that train were chosen, and are drawn.
     pub(crate) sampling: Sampling,
+    /// How much each row of the training table counts; `None`: alike. A round of `[boost]` has them from the rounds before.
+    pub(crate) row_weights: Option<Vec<f32>>,
     /// The run that is fitted again, on all rows.
     pub(crate) refit: Option<Refit>,
     /// Where the base model came from, for the folds.
@@ -121,6 +124,7 @@ impl Prepared {
         go_on(watcher)?;
         let refit = recipe.refit.as_ref().map(|refit| Refit::open(refit, home)).transpose()?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
+        boost::check_task(&recipe, task)?;
         let metric = resolve_metric(&mut recipe, task)?;
         let labels = match refit.as_ref().and_then(Refit::labels) {
             Some(labels) => Some(labels),
@@ -232,6 +236,7 @@ impl Prepared {
             folds,
             adapts,
             sampling,
+            row_weights: None,
             refit,
             hub: hub.clone(),
             unit_targets,

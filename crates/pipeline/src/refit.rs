@@ -48,6 +48,12 @@ pub fn refit(mut recipe: Recipe, run: &str, from: RefitFrom, runs: &Runs) -> Res
     if report.score.is_none() {
         return Err(wrong(format!("{} was not validated, so none of its steps is known to be best", run.name())));
     }
+    if report.boost.is_some() {
+        return Err(wrong(format!(
+            "{} has a model for each round, and no one best step; name one without [boost]",
+            run.name()
+        )));
+    }
     let planned = |run: &Run| -> Result<u64, Error> {
         let started = run.journal()?.events.into_iter().find_map(|event| match event.kind {
             EventKind::Started { total_steps, .. } => Some(total_steps),

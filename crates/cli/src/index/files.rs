@@ -24,6 +24,7 @@ pub(crate) fn files(run: &Run) -> Result<Vec<FileRow>> {
         (run.events_path(), "what happened, a JSON object a line"),
         (run.report_path(), "what came of it"),
         (run.valid_path(), "predictions of the validation rows"),
+        (run.train_path(), "predictions of the training rows, which weigh them for the next round"),
         (run.test_path(), "predictions of data.test"),
         (run.model_dir(), "the model, for gyeol and transformers"),
         (run.checkpoints_dir(), "kept checkpoints and the state to resume from"),

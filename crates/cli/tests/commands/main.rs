@@ -1,6 +1,7 @@
 //! Whole commands: the built binary in a directory of its own, its two streams and its exit code.
 
 mod bad_input;
+mod boost;
 mod choice;
 mod clean;
 mod completions;

@@ -108,6 +108,7 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         objective: FineTuning {
             loss: &Loss::CrossEntropy(ClassTargets::default()),
             train: TrainSet { tokens: std::slice::from_ref(&rows.tokens), targets: &targets, rows: &rows.order },
+            row_weights: None,
             balance: None,
             valid: None,
             kept: vec![KeptRows::default()],

@@ -30,6 +30,8 @@ pub struct FineTuning<'a> {
     pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
+    /// How much each row of the table of `train` counts, from 0; `None`: alike. Every window needs one above 0.
+    pub row_weights: Option<&'a [f32]>,
     /// How an epoch draws them; `None`: each once.
     pub balance: Option<&'a Balance>,
     /// The rows to evaluate on.
@@ -38,6 +40,30 @@ pub struct FineTuning<'a> {
     pub kept: Vec<KeptRows>,
     /// The same of the rows to evaluate on.
     pub kept_valid: Vec<KeptRows>,
+}
+
+impl FineTuning<'_> {
+    /// What the losses of `rows` are divided by for their mean.
+    fn total_weight(&self, rows: &[u32]) -> f64 {
+        let targets = self.train.targets.select(rows);
+        match self.weights(rows) {
+            Some(weights) => self.loss.total_weight_of(&targets, &weights),
+            None => self.loss.total_weight(&targets),
+        }
+    }
+
+    /// The losses of `rows` together, and the gradient of their outputs of `weight` times that sum.
+    fn loss_of(&self, rows: &[u32], outputs: &[f32], weight: f64) -> (f64, Vec<f32>) {
+        let targets = self.train.targets.select(rows);
+        match self.weights(rows) {
+            Some(weights) => losses::weighted_loss(self.loss, outputs, &targets, &weights, weight),
+            None => losses::loss(self.loss, outputs, &targets, weight),
+        }
+    }
+
+    fn weights(&self, rows: &[u32]) -> Option<Vec<f32>> {
+        self.row_weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect())
+    }
 }
 
 impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
@@ -55,13 +81,13 @@ impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
 
     /// What a row weighs does not depend on how the window falls into batches.
     fn accumulate(&mut self, model: &mut Joint<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
-        let weight = 1.0 / self.loss.total_weight(&self.train.targets.select(window.rows));
+        let weight = 1.0 / self.total_weight(window.rows);
         let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
             let batches: Vec<Batch> = self.train.tokens.iter().map(|tokens| tokens.batch(rows)).collect();
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
             let (outputs, reused) = model.forward(&batches, &mut self.kept, stream)?;
-            let (loss, gradient) = losses::loss(self.loss, &outputs, &self.train.targets.select(rows), weight);
+            let (loss, gradient) = self.loss_of(rows, &outputs, weight);
             model.backward(&gradient);
             total += loss * weight;
             done.tokens += batches.iter().map(Batch::tokens).sum::<usize>();

@@ -3,6 +3,7 @@
 
 mod combine;
 mod read;
+mod votes;
 mod write;
 
 use gyeol_data::LabelSets;

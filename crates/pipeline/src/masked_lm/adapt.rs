@@ -199,6 +199,7 @@ fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
         guard: None,
         sample: None,
         folds: recipe.folds.as_ref().map(|_| FoldsConfig::default()),
+        boost: None,
         refit: None,
         model: ModelConfig { dropout: None, freeze_layers: FreezeLayers::default(), ..recipe.model.clone() },
         ..recipe.clone()

@@ -9,6 +9,7 @@ use super::check_head::check_head;
 use super::check_model::check_model;
 use super::loss::check_loss;
 use super::{Recipe, optimisation};
+use crate::boost;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -37,6 +38,7 @@ impl Recipe {
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
         check_loss(&self.loss, self.task()).map_err(|(key, problem)| (key.into(), problem))?;
+        boost::check(self, self.task()).map_err(|(key, problem)| (key.into(), problem))?;
         if let Some(refit) = &self.refit {
             require("refit.steps", refit.steps >= 1, refit.steps, "at least 1")?;
             require("refit.total_steps", refit.total_steps >= refit.steps, refit.total_steps, "at least refit.steps")?;

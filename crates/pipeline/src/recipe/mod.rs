@@ -34,6 +34,7 @@ pub(crate) use loss::check_loss;
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 
+use crate::boost::BoostConfig;
 use crate::hub;
 use crate::masked_lm::{AdaptConfig, OWN};
 use crate::refit::RefitConfig;
@@ -86,6 +87,9 @@ pub struct Recipe {
     /// `[folds]`: a model for each fold of the labelled rows; absent: one split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<FoldsConfig>,
+    /// `[boost]`: models one after the other, each on rows weighted by the errors of those before; absent: one model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boost: Option<BoostConfig>,
     /// `[refit]`, as `--refit` writes it: all labelled rows, for the steps another run found best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<RefitConfig>,
@@ -135,6 +139,11 @@ impl Recipe {
     /// As [`Recipe::to_toml`].
     pub fn fingerprint(&self) -> Result<String, RecipeError> {
         Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(self.to_toml()?.as_bytes())))
+    }
+
+    /// Whether its run has rounds, and is not one of them.
+    pub(crate) fn is_boosted(&self) -> bool {
+        self.boost.as_ref().is_some_and(|boost| boost.round.is_none())
     }
 
     fn resolve_paths(&mut self, directory: &Path) {

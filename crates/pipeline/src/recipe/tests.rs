@@ -125,7 +125,7 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
         "--set learning_rate=1: unknown key \"learning_rate\"; did you mean \"train.learning_rate\"?"
     );
     assert!(refusal(&["nonsense=1"]).contains(
-        "(there are name, seed, metric, guard, data, clean, model, head, adapt, train, loss, swa, sample, folds, refit, tuned)"
+        "(there are name, seed, metric, guard, data, clean, model, head, adapt, train, loss, swa, sample, folds, boost, refit, tuned)"
     ));
     assert!(refusal_of_text("[trian]\nepochs = 3\n").ends_with("did you mean \"train\"?"));
 }

@@ -12,6 +12,7 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::{Averaged, Joint, KeptCheckpoint, Loss, Outcome};
 use gyeol_eval::{Form, Metric, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::boost;
 use crate::course::{Overfitting, best_of_all};
 use crate::division::Division;
 use crate::fingerprints::code_version;
@@ -28,7 +29,8 @@ use model::{base_model, write_model};
 
 pub(crate) use model::{describe_tokens, load_base};
 
-/// Trains `prepared` in the run of `runs` that `which` means; with `[folds]` a run for each fold besides.
+/// Trains `prepared` in the run of `runs` that `which` means; with `[folds]` a run for each fold besides, with `[boost]` one for
+/// each round.
 ///
 /// # Errors
 /// Whatever goes wrong on the way; the run directory then says so too, and can go on from its last state.
@@ -51,6 +53,7 @@ pub fn train(prepared: &Prepared, runs: &Runs, which: Which<'_>, watcher: &mut d
     };
     match prepared.division {
         Division::Folds => folds::train(prepared, adapted.as_ref(), claim, runs, watcher),
+        _ if prepared.recipe.boost.is_some() => boost::train(prepared, adapted.as_ref(), claim, runs, watcher),
         _ => tune(prepared, adapted.as_ref(), claim.batch()?, || claim.take(), resume, watcher),
     }
 }
@@ -185,6 +188,12 @@ impl Tuning<'_> {
             let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
         }
+        if prepared.row_weights.is_some() {
+            let train = &prepared.train;
+            let outputs = predict("predicting training rows", &train.tokens, &train.rows, &mut *self.session.watcher)?;
+            let predictions = predictions(prepared, id_column, train.ids(), outputs)?;
+            predictions.write(&self.session.run.run().train_path(), Form::Predictions)?;
+        }
         self.tell_of_guard(outcome)?;
         let class_shares = scored.as_ref().map(class_shares::of).unwrap_or_default();
         if let Some(message) = class_shares::weights_against_accuracy(prepared, &class_shares) {
@@ -231,6 +240,7 @@ impl Tuning<'_> {
             adapted_by: self.adapted.map(|report| report.run.clone()),
             sampled: prepared.sampling.counts.clone(),
             folds: None,
+            boost: None,
             refit_of: prepared.recipe.refit.clone(),
             ensemble: None,
             batch_size: smaller.map(|batch| batch.batch_size),
@@ -287,7 +297,7 @@ fn averaged_metric(prepared: &Prepared, outcome: &Outcome) -> Option<(String, Op
 }
 
 /// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser, what adapted
-/// the base, and the arithmetic.
+/// the base, what the rows weigh, and the arithmetic.
 fn run_fingerprint(prepared: &Prepared, adapted: Option<&Report>) -> Result<String, Error> {
     let mut parts = vec![prepared.recipe.fingerprint()?, prepared.data_fingerprint()];
     parts.extend(prepared.bases.iter().map(|base| base.tokeniser.fingerprint().to_owned()));
@@ -295,6 +305,10 @@ fn run_fingerprint(prepared: &Prepared, adapted: Option<&Report>) -> Result<Stri
     // The recipe names a table of emoticons, but does not hold it.
     parts.extend(prepared.cleaner.as_ref().map(Cleaner::fingerprint));
     parts.extend(adapted.map(|report| report.recipe_fingerprint.clone()));
+    parts.extend(prepared.row_weights.as_ref().map(|weights| {
+        let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+    }));
     Ok(gyeol_data::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 

@@ -17,7 +17,7 @@ use gyeol_pipeline::{
     ensemble::{EnsembleRecipe, Saved},
     evaluate,
     recipe::Recipe,
-    runs::{Run, SourceScores, fold_name},
+    runs::{Run, SourceScores, fold_name, round_name},
 };
 use serde::Serialize;
 
@@ -83,13 +83,19 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     output.text(&text)
 }
 
-/// What the model of the run in `directory` was trained with: its own, or of a run with folds the first of them.
+/// What the model of the run in `directory` was trained with: its own, or of a run with folds or
+/// rounds the first of them.
 fn settings_of(directory: &Path) -> Result<Option<GyeolJson>> {
     if let Some(settings) = GyeolJson::read(&directory.join("model"))? {
         return Ok(Some(settings));
     }
     let Some(name) = directory.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    Ok(GyeolJson::read(&directory.with_file_name(fold_name(name, 1)).join("model"))?)
+    for part in [fold_name(name, 1), round_name(name, 1)] {
+        if let Some(settings) = GyeolJson::read(&directory.with_file_name(part).join("model"))? {
+            return Ok(Some(settings));
+        }
+    }
+    Ok(None)
 }
 
 /// The table by class of a run's validation rows; `None` for a regression, or where nothing was held out.

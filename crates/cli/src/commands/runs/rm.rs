@@ -31,8 +31,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-The runs of folds are runs of their own: the run they belong to goes without them, unless they
-are named too.
+The runs of folds and rounds are runs of their own: the run they belong to goes without them,
+unless they are named too.
 
 Examples:
   gyeol runs rm kcbert-001
@@ -106,19 +106,23 @@ fn look(run: &Run, checkpoints: bool) -> Result<Freed> {
     Ok(Freed { run: run.name().to_owned(), bytes: of(run.dir())?.unwrap_or(0), words })
 }
 
-/// Tells what a run and its folds are to each other, where one goes and the other stays.
+/// Tells what a run and its folds or rounds are to each other, where one goes and the other stays.
 fn warn_of_family(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> Result<()> {
     let stays = |name: &str| !named.iter().any(|other| other.name() == name);
-    match run.fold_of() {
+    match run.part_of() {
         Some((parent, _)) if stays(parent) && runs.find(parent)?.is_some() => {
             output.warning(&format!("{parent} predicts with the model of {}", run.name()));
         }
         _ => {
-            let folds = run.report().ok().flatten().and_then(|report| report.folds);
+            let (folds, boost) =
+                run.report().ok().flatten().map_or((None, None), |report| (report.folds, report.boost));
             let folds = folds.map_or_else(Vec::new, |folds| folds.runs).into_iter().map(|fold| fold.run);
-            let left: Vec<String> = folds.filter(|fold| stays(fold)).collect();
-            if !left.is_empty() {
-                output.warning(&format!("its folds stay, unless they are named too: {}", left.join(" ")));
+            let rounds = boost.map_or_else(Vec::new, |boost| boost.rounds).into_iter().map(|round| round.run);
+            for (what, parts) in [("folds", folds.collect::<Vec<_>>()), ("rounds", rounds.collect())] {
+                let left: Vec<String> = parts.into_iter().filter(|part| stays(part)).collect();
+                if !left.is_empty() {
+                    output.warning(&format!("its {what} stay, unless they are named too: {}", left.join(" ")));
+                }
             }
         }
     }

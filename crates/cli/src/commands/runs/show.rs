@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::cells::{ago, colour, score, steps, took};
 use crate::{
+    commands::train::tell_boost,
     index::{self, FileRow},
     output::{self, Output, title},
 };
@@ -43,6 +44,8 @@ struct Details<'a> {
     files: &'a [FileRow],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     folds: &'a [RunSummary],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rounds: &'a [RunSummary],
 }
 
 /// What stands beside the journal.
@@ -64,7 +67,8 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     let report = run.report()?;
     let files = index::files(run)?;
     let about = About { notes: run.notes()?, made_for: run.made_for()?, alive: alive(run, runs, summary.status) };
-    let folds = folds(runs, run)?;
+    let folds = parts(runs, run, Run::fold_of)?;
+    let rounds = parts(runs, run, Run::round_of)?;
     let warnings = journal.warnings();
     let evaluations: Vec<&EventKind> = journal.events.iter().map(|event| &event.kind).filter(is_evaluation).collect();
     let error = match (summary.status, journal.events.iter().rev().find_map(failure)) {
@@ -83,14 +87,20 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
             about: &about,
             files: &files,
             folds: &folds,
+            rounds: &rounds,
         });
     }
     let mut text = heading(run, &summary, report.as_ref(), error, &about);
     if !evaluations.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Evaluations"), evaluation_table(&evaluations)));
     }
-    if !folds.is_empty() {
-        text.push_str(&format!("\n\n{}\n{}", title("Folds"), fold_table(&folds)));
+    for (what, parts) in [("Folds", &folds), ("Rounds", &rounds)] {
+        if !parts.is_empty() {
+            text.push_str(&format!("\n\n{}\n{}", title(what), part_table(parts)));
+        }
+    }
+    if let Some((boost, metric)) = report.as_ref().and_then(|report| Some((report.boost.as_ref()?, &report.metric))) {
+        text.push_str(&format!("\n\n{}\n{}", title("Boosting"), tell_boost(metric, boost)));
     }
     if !warnings.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Warnings"), warnings.join("\n")));
@@ -141,6 +151,7 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
         rows.extend(spread.map(|(mean, deviation)| ("folds", format!("mean {mean:.4} ± {deviation:.4}"))));
     }
     rows.extend(run.fold_of().map(|(parent, fold)| ("fold", format!("{fold} of {parent}"))));
+    rows.extend(run.round_of().map(|(parent, round)| ("round", format!("{round} of {parent}"))));
     if let Some(refit) = report.and_then(|report| report.refit_of.as_ref()) {
         rows.push(("refit", format!("of {}, {} of {} steps", refit.run, refit.steps, refit.total_steps)));
     }
@@ -208,30 +219,30 @@ fn evaluation_table(evaluations: &[&EventKind]) -> String {
     output::render(&table)
 }
 
-/// The runs of the folds of `run`, as far as there are any, by number.
-fn folds(runs: &Runs, run: &Run) -> Result<Vec<RunSummary>> {
-    let mut folds: Vec<(u32, Run)> = runs
+/// The runs of the folds, or rounds, of `run`, as far as there are any, by number; `of` says whose one is, and which.
+fn parts(runs: &Runs, run: &Run, of: fn(&Run) -> Option<(&str, u32)>) -> Result<Vec<RunSummary>> {
+    let mut parts: Vec<(u32, Run)> = runs
         .list()?
         .into_iter()
         .filter_map(|other| {
-            let fold = other.fold_of().filter(|(parent, _)| *parent == run.name())?.1;
-            Some((fold, other))
+            let number = of(&other).filter(|(parent, _)| *parent == run.name())?.1;
+            Some((number, other))
         })
         .collect();
-    folds.sort_unstable_by_key(|(fold, _)| *fold);
-    Ok(folds.iter().map(|(_, run)| run.summary()).collect::<Result<_, _>>()?)
+    parts.sort_unstable_by_key(|(number, _)| *number);
+    Ok(parts.iter().map(|(_, run)| run.summary()).collect::<Result<_, _>>()?)
 }
 
-fn fold_table(folds: &[RunSummary]) -> String {
+fn part_table(parts: &[RunSummary]) -> String {
     let mut table = output::table(&["run", "status", "score", "steps", "took"], &[2, 3]);
-    for fold in folds {
-        let (status, score) = (Cell::new(fold.status).fg(colour(&fold.status.to_string())), score(fold.score));
+    for part in parts {
+        let (status, score) = (Cell::new(part.status).fg(colour(&part.status.to_string())), score(part.score));
         table.add_row([
-            Cell::new(&fold.name),
+            Cell::new(&part.name),
             status,
             Cell::new(score),
-            Cell::new(steps(fold.steps, fold.total_steps)),
-            Cell::new(took(fold.seconds)),
+            Cell::new(steps(part.steps, part.total_steps)),
+            Cell::new(took(part.seconds)),
         ]);
     }
     output::render(&table)

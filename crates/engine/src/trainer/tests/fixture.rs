@@ -186,6 +186,8 @@ pub(super) struct Run {
     pub(super) dropout: f32,
     pub(super) validate: bool,
     pub(super) balance: bool,
+    /// Of all rows, those to evaluate on too.
+    pub(super) row_weights: Option<Vec<f32>>,
     pub(super) stop_after: Option<u64>,
     pub(super) fingerprint: &'static str,
     pub(super) swa: SwaConfig,
@@ -221,6 +223,7 @@ impl Run {
             dropout: 0.1,
             validate: true,
             balance: false,
+            row_weights: None,
             stop_after: None,
             fingerprint: "this run",
             swa: SwaConfig::default(),
@@ -289,6 +292,7 @@ impl Run {
                 train: set(&train),
                 kept: vec![KeptRows::default()],
                 kept_valid: vec![KeptRows::default()],
+                row_weights: self.row_weights.as_deref(),
                 balance: balance.as_ref(),
                 valid: self.validate.then_some(set(&valid)),
             },
@@ -312,7 +316,8 @@ impl Run {
         End { outcome, weights, first_moments, second_moments, checkpoints: files(&self.checkpoints()) }
     }
 
-    /// The same training written out by hand: rows in the order of the file, no evaluation.
+    /// The same training written out by hand: rows in the order of the file, no evaluation; those that weigh nothing are left
+    /// out, all others weigh the same.
     pub(super) fn by_hand(&self) -> Model<Cpu> {
         let (tokens, targets) = rows();
         let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
@@ -320,11 +325,13 @@ impl Run {
         let (mut step, mut pass) = (0, 0);
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
+                let weighs = |row: &&u32| self.row_weights.as_ref().is_none_or(|weights| weights[**row as usize] > 0.0);
+                let window: Vec<u32> = window.iter().filter(weighs).copied().collect();
                 for rows in window.chunks(3) {
                     let kept = &mut KeptRows::default();
                     let (outputs, _) =
                         model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
-                    let share = 1.0 / loss().total_weight(&targets.select(window));
+                    let share = 1.0 / loss().total_weight(&targets.select(&window));
                     let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;
