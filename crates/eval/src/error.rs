@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{Metric, Task};
+use crate::{Metric, Task, ensemble::MethodKind};
 
 /// An error of reading, writing, matching or scoring predictions.
 ///
@@ -162,6 +162,40 @@ pub enum EvalError {
         /// The task.
         task: Task,
     },
+    /// A way to combine members that says nothing about this task.
+    #[error("ensemble method `{method}` does not apply to {task}; choose one of: {}", method_names(*task))]
+    MethodNotForTask {
+        /// The method.
+        method: MethodKind,
+        /// The task.
+        task: Task,
+    },
+    /// A method's setting that is out of its range.
+    #[error("ensemble method `{method}`: {setting} is {value}; it has to be {expected}")]
+    MethodSetting {
+        /// The method.
+        method: MethodKind,
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// The numbers of a fitted ensemble are none that fitting gives: a file was damaged, or edited.
+    #[error("the ensemble cannot be used: {problem}; fit it again")]
+    Fitted {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An ensemble that cannot do without the members that are missing.
+    #[error(
+        "the ensemble cannot do without the missing members: {problem}; bring them back, or fit it again without them"
+    )]
+    Without {
+        /// Why not.
+        problem: &'static str,
+    },
     /// No metric has this name.
     #[error("no metric is called \"{name}\" ({}){}", names(Metric::ALL), did_you_mean(*suggestion))]
     UnknownMetric {
@@ -234,6 +268,10 @@ impl EvalError {
             | Self::Damaged { .. }
             | Self::TaskMismatch { .. }
             | Self::MetricNotForTask { .. }
+            | Self::MethodNotForTask { .. }
+            | Self::MethodSetting { .. }
+            | Self::Fitted { .. }
+            | Self::Without { .. }
             | Self::UnknownMetric { .. } => true,
         }
     }
@@ -246,6 +284,11 @@ impl EvalError {
 
 fn names(metrics: impl IntoIterator<Item = Metric>) -> String {
     metrics.into_iter().map(Metric::name).collect::<Vec<_>>().join(", ")
+}
+
+fn method_names(task: Task) -> String {
+    let applying = MethodKind::ALL.into_iter().filter(|method| method.applies_to(task));
+    applying.map(MethodKind::name).collect::<Vec<_>>().join(", ")
 }
 
 fn did_you_mean(suggestion: Option<Metric>) -> String {

@@ -23,6 +23,8 @@ use crate::{EvalError, Outputs, Task};
 pub use accuracy::accuracy;
 pub use binary_log_loss::{binary_log_loss_from_logits, binary_log_loss_from_probabilities};
 pub use label_sets::{LabelCounts, exact_match, macro_f1_of_sets, micro_f1};
+pub(crate) use label_sets::{macro_average, micro_average};
+pub(crate) use log_loss::negative_log;
 pub use log_loss::{log_loss_from_logits, log_loss_from_probabilities};
 pub use macro_f1::macro_f1;
 pub use owned_truth::OwnedTruth;

@@ -48,7 +48,7 @@ pub enum Outputs {
 }
 
 /// From this probability on a row is given an independent label.
-const GIVEN_FROM: f32 = 0.5;
+pub(crate) const GIVEN_FROM: f32 = 0.5;
 
 impl Outputs {
     /// The task these outputs answer.
@@ -170,7 +170,7 @@ fn softmax(row: &[f32]) -> impl Iterator<Item = f32> + '_ {
 }
 
 /// Index of the first of the largest values, NaN counting as smaller than anything.
-fn argmax(row: &[f32]) -> usize {
+pub(crate) fn argmax(row: &[f32]) -> usize {
     let rank = |index: usize| if row[index].is_nan() { f32::NEG_INFINITY } else { row[index] };
     (1..row.len()).fold(0, |best, index| if rank(index) > rank(best) { index } else { best })
 }
