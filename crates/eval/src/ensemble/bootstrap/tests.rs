@@ -1,3 +1,5 @@
+//! The bootstrap against SciPy, and against metrics of rows laid out.
+
 use gyeol_data::Task;
 use proptest::prelude::*;
 

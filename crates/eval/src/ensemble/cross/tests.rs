@@ -1,3 +1,5 @@
+//! What makes cross-fitted predictions honest, as properties of every method, and what is refused.
+
 use gyeol_data::{LabelSets, Task};
 use proptest::prelude::*;
 

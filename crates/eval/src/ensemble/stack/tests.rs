@@ -1,3 +1,5 @@
+//! Stacking against scikit-learn and SciPy, the choice of the penalty, and odd tables.
+
 use std::collections::BTreeSet;
 
 use gyeol_data::Task;
