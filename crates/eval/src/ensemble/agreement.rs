@@ -1,5 +1,6 @@
 //! How alike members are: a member that errs where the others err adds nothing to them, however good it is.
 
+use gyeol_data::{LabelSets, Task};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub fn agreement(members: &Aligned, truth: Truth<'_>) -> Result<Agreement, EvalE
 /// What a member predicts.
 enum Predicted {
     Classes(Vec<u32>),
-    Sets(gyeol_data::LabelSets),
+    Sets(LabelSets),
     Scores(Vec<f32>),
 }
 
@@ -43,9 +44,9 @@ impl Predicted {
     fn of(members: &Aligned, member: usize) -> Self {
         let outputs = members.outputs(member);
         match members.task() {
-            gyeol_data::Task::Classification => Self::Classes(outputs.argmax()),
-            gyeol_data::Task::MultiLabel => Self::Sets(outputs.label_sets()),
-            gyeol_data::Task::Regression => Self::Scores(outputs.values().to_vec()),
+            Task::Classification => Self::Classes(outputs.argmax()),
+            Task::MultiLabel => Self::Sets(outputs.label_sets()),
+            Task::Regression => Self::Scores(outputs.values().to_vec()),
         }
     }
 
@@ -82,4 +83,43 @@ fn symmetric(count: usize, value: impl Fn(usize, usize) -> Option<f64> + Sync) -
     let lower: Vec<Vec<Option<f64>>> =
         (0..count).into_par_iter().map(|one| (0..=one).map(|other| value(one, other)).collect()).collect();
     (0..count).map(|one| (0..count).map(|other| lower[one.max(other)][one.min(other)]).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ensemble::golden::{aligned, check_all, golden, sets};
+
+    fn numbers(matrix: &[Vec<Option<f64>>]) -> Vec<Vec<f64>> {
+        matrix.iter().map(|row| row.iter().map(|value| value.expect("defined")).collect()).collect()
+    }
+
+    #[test]
+    fn classes_and_scores_are_numpys() {
+        let classes = golden().classes;
+        let members = aligned(Task::Classification, 4, &classes.members);
+        let found = agreement(&members, Truth::Classes(&classes.truth)).unwrap();
+        check_all("agreement", &numbers(&found.agreement), &classes.agreement, 1e-12);
+        check_all("errors", &numbers(&found.error_correlation), &classes.error_correlation, 1e-12);
+        let scores = golden().scores;
+        let members = aligned(Task::Regression, 1, &scores.members);
+        let found = agreement(&members, Truth::Scores(&scores.truth)).unwrap();
+        check_all("agreement", &numbers(&found.agreement), &scores.agreement, 1e-12);
+        check_all("errors", &numbers(&found.error_correlation), &scores.error_correlation, 1e-6);
+    }
+
+    #[test]
+    fn label_sets_agree_as_a_whole() {
+        let members = aligned(Task::MultiLabel, 2, &[vec![0.9, 0.1, 0.2, 0.8], vec![0.8, 0.2, 0.9, 0.8]]);
+        let found = agreement(&members, Truth::Sets(&sets(2, &[vec![0], vec![1]]))).unwrap();
+        assert_eq!(found.agreement, [[Some(1.0), Some(0.5)], [Some(0.5), Some(1.0)]]);
+        // The first is never wrong, so nothing goes along with its errors.
+        assert_eq!(found.error_correlation, [[None, None], [None, Some(1.0)]]);
+    }
+
+    #[test]
+    fn a_truth_of_other_rows_is_refused() {
+        let members = aligned(Task::Regression, 1, &[vec![1.0, 2.0]]);
+        assert!(agreement(&members, Truth::Scores(&[1.0])).is_err());
+    }
 }

@@ -97,7 +97,8 @@ impl Decisions {
     }
 }
 
-/// A sum of squares that is less than this share of what rounding could have left of it is of equal numbers.
+/// Squared deviations that sum to less than this share of the squares they are taken from are what rounding leaves of numbers that
+/// are all equal.
 const ROUNDING: f64 = 1e-12;
 
 /// What Pearson's correlation is made of. Numbers are taken from their means over all rows, so that sums of squares keep their digits.

@@ -1,3 +1,5 @@
+//! Stacking against scikit-learn and SciPy, the choice of the penalty, and odd tables.
+
 use std::collections::BTreeSet;
 
 use gyeol_data::Task;
@@ -108,7 +110,7 @@ fn one_row_and_members_that_do_not_vary_leave_equal_weights() {
 
 #[test]
 fn a_row_without_any_label_and_a_class_without_any_row_are_fitted_too() {
-    let members = aligned(Task::Classification, 3, &[vec![0.5, 0.3, 0.2].repeat(6), vec![0.2, 0.6, 0.2].repeat(6)]);
+    let members = aligned(Task::Classification, 3, &[[0.5, 0.3, 0.2].repeat(6), [0.2, 0.6, 0.2].repeat(6)]);
     let stack = Stack::fit(&members, Truth::Classes(&[0, 1, 0, 1, 0, 1]), Metric::LogLoss).unwrap();
     stack.check(2, 3).unwrap();
     assert!(
