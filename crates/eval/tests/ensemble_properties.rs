@@ -136,7 +136,7 @@ fn near(one: &[f32], other: &[f32]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn the_order_of_rows_changes_nothing(problem in problems(), choice in 0usize..4, seed in any::<u64>()) {
