@@ -126,6 +126,23 @@ pub enum EvalError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Folds that nothing can be cross-validated over.
+    #[error("cannot cross-validate: {problem}")]
+    Folds {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// Temperatures were asked for where there are no probabilities.
+    #[error("temperatures are for classes: a regression has scores, and no probabilities to calibrate")]
+    NoProbabilities,
+    /// Fitted numbers of an ensemble, read from a file, are not those of its members and classes.
+    #[error("the {what} of the ensemble is damaged: {problem}; make the ensemble again")]
+    Damaged {
+        /// Which numbers.
+        what: &'static str,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// The predictions are of one task and the truth of another.
     #[error(
         "the predictions are of {predictions}, the labels of {truth}; check the label column, and that the \
@@ -246,6 +263,9 @@ impl EvalError {
             | Self::NotLogits
             | Self::Unlike { .. }
             | Self::Member { .. }
+            | Self::Folds { .. }
+            | Self::NoProbabilities
+            | Self::Damaged { .. }
             | Self::TaskMismatch { .. }
             | Self::MetricNotForTask { .. }
             | Self::MethodNotForTask { .. }

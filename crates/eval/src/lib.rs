@@ -16,7 +16,7 @@ pub use compare::{Difference, Interval, Summary, paired, welch};
 pub use error::{EvalError, FieldError};
 pub use gyeol_data::Task;
 pub use matching::{Matched, class_indices, class_sets, match_ids};
-pub use metrics::{Metric, MetricValues, Truth};
+pub use metrics::{Metric, MetricValues, OwnedTruth, Truth};
 pub use predictions::{Form, Outputs, Predictions};
 pub use report::{
     ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, LabelError, MultiLabelReport,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use gyeol_data::LabelSets;
 
 use super::{
-    Aligned, Method, Rule, buckets,
+    Aligned, Method, Rule, Stack, buckets,
     fit_target::Target,
     greedy,
     mean::arithmetic,
@@ -51,7 +51,7 @@ pub(super) fn fit(method: Method, members: &Aligned, truth: Truth<'_>, metric: M
         Method::Weighted | Method::Sharpened { .. } | Method::Greedy { .. } | Method::Simplex => {
             Rule::Mean { weights: fit_weights(method, members, truth, metric) }
         }
-        Method::Stacked => return Err(EvalError::MethodNotForTask { method: method.kind(), task: members.task() }),
+        Method::Stacked => Rule::Stacked(Stack::fit(members, truth, metric)?),
     })
 }
 

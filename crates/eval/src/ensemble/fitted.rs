@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aligned, Method, Quantiles, Ranks,
+    Aligned, Method, Quantiles, Ranks, Stack,
     buckets::{self, Scale},
     fit, mean, rank,
     simplex::single,
-    vote,
+    temperature, vote,
 };
 use crate::{EvalError, Metric, Outputs, Task, Truth};
 
@@ -69,6 +69,8 @@ pub enum Rule {
         /// In how many equal parts the range is cut.
         buckets: usize,
     },
+    /// A linear model over the members' outputs.
+    Stacked(Stack),
 }
 
 impl Fitted {
@@ -85,7 +87,7 @@ impl Fitted {
 
     /// The members' weights, where it has one number for each.
     pub fn weights(&self) -> Option<&[f64]> {
-        Some(self.rule.weights())
+        self.rule.weights()
     }
 
     /// The combined predictions of the rows of `members`, which are those it was fitted with.
@@ -103,6 +105,7 @@ impl Fitted {
             Rule::Buckets { weights, range, buckets } => {
                 single(&buckets::count(members, weights, scale(*range, *buckets)).scores)
             }
+            Rule::Stacked(stack) => stack.combine(members),
         };
         Ok(members.outputs_from(values))
     }
@@ -119,7 +122,7 @@ impl Fitted {
             Rule::Buckets { weights, range, buckets } => {
                 Some(buckets::count(&members, weights, scale(*range, *buckets)).ties)
             }
-            Rule::Mean { .. } | Rule::Geometric { .. } | Rule::Rank { .. } => None,
+            Rule::Mean { .. } | Rule::Geometric { .. } | Rule::Rank { .. } | Rule::Stacked(_) => None,
         })
     }
 
@@ -145,7 +148,9 @@ impl Fitted {
         if let Rule::Rank { ranks, .. } = &mut rest.rule {
             *ranks = kept(ranks, gone);
         }
-        let weights = rest.rule.weights_mut();
+        let Some(weights) = rest.rule.weights_mut() else {
+            return Err(EvalError::Without { problem: "a linear model needs the outputs of all" });
+        };
         *weights = kept(weights, gone);
         let sum: f64 = weights.iter().sum();
         if sum <= 0.0 {
@@ -162,16 +167,18 @@ impl Fitted {
     /// [`EvalError::Fitted`], with what is wrong.
     pub fn check(&self) -> Result<(), EvalError> {
         let wrong = |problem: String| Err(EvalError::Fitted { problem });
-        let (count, weights) = (self.members.len(), self.rule.weights());
-        if weights.len() != count {
-            return wrong(format!("it has {} weights for {count} members", weights.len()));
-        }
-        if let Some(weight) = weights.iter().find(|weight| !(0.0..=1.0 + TOLERANCE).contains(*weight)) {
-            return wrong(format!("a weight is {weight}"));
-        }
-        let sum: f64 = weights.iter().sum();
-        if (sum - 1.0).abs() > TOLERANCE {
-            return wrong(format!("its weights come to {sum}, not 1"));
+        let count = self.members.len();
+        if let Some(weights) = self.rule.weights() {
+            if weights.len() != count {
+                return wrong(format!("it has {} weights for {count} members", weights.len()));
+            }
+            if let Some(weight) = weights.iter().find(|weight| !(0.0..=1.0 + TOLERANCE).contains(*weight)) {
+                return wrong(format!("a weight is {weight}"));
+            }
+            let sum: f64 = weights.iter().sum();
+            if (sum - 1.0).abs() > TOLERANCE {
+                return wrong(format!("its weights come to {sum}, not 1"));
+            }
         }
         if !self.temperatures.is_empty() && self.temperatures.len() != count {
             return wrong(format!("it has {} temperatures for {count} members", self.temperatures.len()));
@@ -180,6 +187,8 @@ impl Fitted {
             return wrong(format!("a temperature is {temperature}"));
         }
         match &self.rule {
+            // Against the rows it is to combine, where it is used.
+            Rule::Stacked(_) => Ok(()),
             Rule::Mean { .. } | Rule::Geometric { .. } | Rule::Hard { .. } => Ok(()),
             Rule::Rank { ranks, .. } if ranks.len() != count => {
                 wrong(format!("it has the ranks of {} members, not of {count}", ranks.len()))
@@ -204,39 +213,40 @@ impl Fitted {
         if !self.rule.applies_to(members.task()) {
             return Err(EvalError::Unlike { what: "task" });
         }
-        // The one place where members' logits are divided by their temperatures.
-        if !self.temperatures.is_empty() {
-            return Err(EvalError::Fitted { problem: "its members have temperatures".to_owned() });
+        if let Rule::Stacked(stack) = &self.rule {
+            stack.check(members.members().len(), members.width())?;
         }
-        Ok(Cow::Borrowed(members))
+        Ok(temperature::scaled_members(members, &self.temperatures))
     }
 }
 
 impl Rule {
-    fn weights(&self) -> &[f64] {
+    fn weights(&self) -> Option<&[f64]> {
         match self {
             Self::Mean { weights }
             | Self::Geometric { weights }
             | Self::Hard { weights }
             | Self::Rank { weights, .. }
-            | Self::Buckets { weights, .. } => weights,
+            | Self::Buckets { weights, .. } => Some(weights),
+            Self::Stacked(_) => None,
         }
     }
 
-    fn weights_mut(&mut self) -> &mut Vec<f64> {
+    fn weights_mut(&mut self) -> Option<&mut Vec<f64>> {
         match self {
             Self::Mean { weights }
             | Self::Geometric { weights }
             | Self::Hard { weights }
             | Self::Rank { weights, .. }
-            | Self::Buckets { weights, .. } => weights,
+            | Self::Buckets { weights, .. } => Some(weights),
+            Self::Stacked(_) => None,
         }
     }
 
     /// Whether predictions of `task` can be combined so.
     fn applies_to(&self, task: Task) -> bool {
         match self {
-            Self::Mean { .. } => true,
+            Self::Mean { .. } | Self::Stacked(_) => true,
             Self::Geometric { .. } | Self::Hard { .. } => task != Task::Regression,
             Self::Rank { .. } | Self::Buckets { .. } => task == Task::Regression,
         }
