@@ -13,11 +13,12 @@ use super::{
 /// The first amount that is moved, and the last.
 const AMOUNTS: [f64; 2] = [0.5, 1.0 / 2048.0];
 
-/// How often all pairs are tried with one amount, at the most.
+/// How often all pairs are tried with one amount before it shrinks, at the most.
 const PASSES: usize = 4;
 
-/// How often the amounts are gone through, at the most: again only if the last time bettered something.
-const ROUNDS: usize = 3;
+/// How many moves are judged in climbing from one start, and again in climbing on from the best end: bounds of the work, which
+/// few members do not come to. A pass over all pairs of twenty members has 380.
+const MOVES: [usize; 2] = [4_000, 12_000];
 
 /// At the most so many weights are tried before any are moved.
 const LATTICE: usize = 2000;
@@ -26,8 +27,7 @@ const LATTICE: usize = 2000;
 /// fraction, as fine as [`LATTICE`] allows (for three members 1/61, for twenty 1/3). The lattice finds what climbing alone does
 /// not: between the steps of an F1 lie better ones that no small move leads to.
 ///
-/// `values` are the members' numbers. A pass costs a judgement for each two members, the first having weight; from each start there
-/// are [`ROUNDS`] × [`PASSES`] × 11 passes at the most, and about a third of that as a rule.
+/// `values` are the members' numbers.
 pub(super) fn search(values: &[&[f32]], target: &Target<'_>, mut starts: Vec<Vec<f64>>) -> Vec<f64> {
     let mut points = lattice(values.len());
     let best = target.best(points.len(), |point, start, out| {
@@ -35,9 +35,9 @@ pub(super) fn search(values: &[&[f32]], target: &Target<'_>, mut starts: Vec<Vec
         out.iter_mut().zip(arithmetic(&values, &points[point])).for_each(|(out, value)| *out = value as f32);
     });
     starts.extend(best.map(|(point, _)| points.swap_remove(point)));
-    let found = starts.into_iter().map(|start| climb(values, target, start));
+    let found = starts.into_iter().map(|start| climb(values, target, start, MOVES[0]));
     let best = found.reduce(|one, other| if target.better(other.1, one.1) { other } else { one });
-    best.map_or_else(Vec::new, |(weights, _)| normalised(weights))
+    best.map_or_else(Vec::new, |(weights, _)| normalised(climb(values, target, weights, MOVES[1]).0))
 }
 
 /// All weights of `members` members that are multiples of `1 / parts`, `parts` being as large as [`LATTICE`] allows, but at least 1.
@@ -73,10 +73,14 @@ fn distribute(parts: usize, member: usize, counts: &mut [usize], visit: &mut imp
     }
 }
 
-/// Weights that no move betters, from `weights` on, and how good they are.
-fn climb(values: &[&[f32]], target: &Target<'_>, mut weights: Vec<f64>) -> (Vec<f64>, Quality) {
-    let mut best = target.quality(&single(&arithmetic(values, &weights)));
-    for _ in 0..ROUNDS {
+/// Weights that no move betters, from `weights` on, and how good they are; or the best so far after some `moves`.
+///
+/// All amounts are gone through again as long as the last time bettered something.
+fn climb(values: &[&[f32]], target: &Target<'_>, mut weights: Vec<f64>, moves: usize) -> (Vec<f64>, Quality) {
+    let mut sum = arithmetic(values, &weights);
+    let mut best = target.quality(&single(&sum));
+    let mut judged = 0;
+    loop {
         let before = best;
         let mut amount = AMOUNTS[0];
         while amount >= AMOUNTS[1] {
@@ -87,19 +91,17 @@ fn climb(values: &[&[f32]], target: &Target<'_>, mut weights: Vec<f64>) -> (Vec<
                     if taken == 0.0 {
                         continue;
                     }
-                    let mut left = weights.clone();
-                    left[from] -= taken;
-                    let sum = arithmetic(values, &left);
-                    let others: Vec<usize> = (0..values.len()).filter(|&member| member != from).collect();
-                    let found = target.best(others.len(), |candidate, start, out| {
-                        let values = &values[others[candidate]][start..start + out.len()];
-                        for ((out, sum), &value) in out.iter_mut().zip(&sum[start..]).zip(values) {
-                            *out = (sum + taken * f64::from(value)) as f32;
-                        }
-                    });
-                    if let Some((candidate, found)) = found.filter(|(_, found)| target.better(*found, best)) {
-                        left[others[candidate]] += taken;
-                        (best, weights, moved) = (found, left, true);
+                    if judged >= moves {
+                        return (weights, best);
+                    }
+                    judged += values.len() - 1;
+                    if let Some((to, quality)) = best_move(values, target, &sum, from, taken)
+                        && target.better(quality, best)
+                    {
+                        weights[from] -= taken;
+                        weights[to] += taken;
+                        sum = arithmetic(values, &weights);
+                        (best, moved) = (quality, true);
                     }
                 }
                 if !moved {
@@ -109,10 +111,22 @@ fn climb(values: &[&[f32]], target: &Target<'_>, mut weights: Vec<f64>) -> (Vec<
             amount /= 2.0;
         }
         if !target.better(best, before) {
-            break;
+            return (weights, best);
         }
     }
-    (weights, best)
+}
+
+/// To which other member `taken` of the weight of `from` is best moved, and how good that is. `sum` is the mean before.
+fn best_move(values: &[&[f32]], target: &Target<'_>, sum: &[f64], from: usize, taken: f64) -> Option<(usize, Quality)> {
+    let others: Vec<usize> = (0..values.len()).filter(|&member| member != from).collect();
+    let found = target.best(others.len(), |candidate, start, out| {
+        let part = start..start + out.len();
+        let (gains, loses) = (&values[others[candidate]][part.clone()], &values[from][part.clone()]);
+        for (((out, sum), &gains), &loses) in out.iter_mut().zip(&sum[part]).zip(gains).zip(loses) {
+            *out = (sum + taken * (f64::from(gains) - f64::from(loses))) as f32;
+        }
+    });
+    found.map(|(candidate, quality)| (others[candidate], quality))
 }
 
 /// As predictions are kept: in single precision.
