@@ -182,12 +182,6 @@ pub enum EvalError {
         /// What it may be.
         expected: &'static str,
     },
-    /// The numbers of a fitted ensemble are none that fitting gives: a file was damaged, or edited.
-    #[error("the ensemble cannot be used: {problem}; fit it again")]
-    Fitted {
-        /// What is wrong with it.
-        problem: String,
-    },
     /// An ensemble that cannot do without the members that are missing.
     #[error(
         "the ensemble cannot do without the missing members: {problem}; bring them back, or fit it again without them"
@@ -270,7 +264,6 @@ impl EvalError {
             | Self::MetricNotForTask { .. }
             | Self::MethodNotForTask { .. }
             | Self::MethodSetting { .. }
-            | Self::Fitted { .. }
             | Self::Without { .. }
             | Self::UnknownMetric { .. } => true,
         }

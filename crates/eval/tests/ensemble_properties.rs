@@ -136,7 +136,7 @@ fn near(one: &[f32], other: &[f32]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn the_order_of_rows_changes_nothing(problem in problems(), choice in 0usize..4, seed in any::<u64>()) {
@@ -324,5 +324,8 @@ fn other_members_than_it_was_fitted_with_are_refused() {
 fn a_damaged_file_is_named_as_such() {
     let text = r#"{"members":["a","b","c"],"method":{"kind":"soft"},"rule":{"kind":"mean","weights":[0.5,0.5]}}"#;
     let error = serde_json::from_str::<Fitted>(text).unwrap().combine(&small().members()).unwrap_err();
-    assert_eq!(error.to_string(), "the ensemble cannot be used: it has 2 weights for 3 members; fit it again");
+    assert_eq!(
+        error.to_string(),
+        "the rule of the ensemble is damaged: it has 2 weights for 3 members; make the ensemble again"
+    );
 }

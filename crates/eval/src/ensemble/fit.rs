@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use gyeol_data::LabelSets;
-
 use super::{
     Aligned, Method, Rule, Stack, buckets,
     fit_target::Target,
@@ -65,8 +63,8 @@ fn fit_weights(method: Method, members: &Aligned, truth: Truth<'_>, metric: Metr
     let truth = if in_order {
         truth
     } else {
-        ordered = Rows::of(truth, &rows);
-        ordered.truth()
+        ordered = truth.select(&rows);
+        ordered.borrow()
     };
     let mut order: Vec<usize> = (0..members.members().len()).collect();
     order.sort_by_key(|&member| &members.members()[member]);
@@ -115,34 +113,5 @@ fn scores(truth: Truth<'_>) -> &[f32] {
     match truth {
         Truth::Scores(scores) => scores,
         Truth::Classes(_) | Truth::Sets(_) => &[],
-    }
-}
-
-/// The truth of some rows.
-enum Rows {
-    Classes(Vec<u32>),
-    Sets(LabelSets),
-    Scores(Vec<f32>),
-}
-
-impl Rows {
-    fn of(truth: Truth<'_>, rows: &[usize]) -> Self {
-        match truth {
-            Truth::Classes(classes) => Self::Classes(rows.iter().map(|&row| classes[row]).collect()),
-            Truth::Scores(scores) => Self::Scores(rows.iter().map(|&row| scores[row]).collect()),
-            Truth::Sets(sets) => {
-                let mut picked = LabelSets::new(sets.classes());
-                rows.iter().for_each(|&row| picked.push(sets.row(row).iter().copied()));
-                Self::Sets(picked)
-            }
-        }
-    }
-
-    fn truth(&self) -> Truth<'_> {
-        match self {
-            Self::Classes(classes) => Truth::Classes(classes),
-            Self::Sets(sets) => Truth::Sets(sets),
-            Self::Scores(scores) => Truth::Scores(scores),
-        }
     }
 }

@@ -164,9 +164,9 @@ impl Fitted {
     /// that are none, distributions out of order.
     ///
     /// # Errors
-    /// [`EvalError::Fitted`], with what is wrong.
+    /// [`EvalError::Damaged`], with what is wrong.
     pub fn check(&self) -> Result<(), EvalError> {
-        let wrong = |problem: String| Err(EvalError::Fitted { problem });
+        let wrong = |problem: String| Err(EvalError::Damaged { what: "rule", problem });
         let count = self.members.len();
         if let Some(weights) = self.rule.weights() {
             if weights.len() != count {

@@ -1,12 +1,10 @@
 //! Means of the members' numbers: of probabilities or scores, and of logits.
 
-use super::Aligned;
+use super::{
+    Aligned,
+    logits::{logits, sigmoid, softmax},
+};
 use crate::Task;
-
-/// The geometric mean takes probabilities nearer to 0 than this for this, and labels' probabilities nearer to 1 likewise: else
-/// one member that rounds to 0 would overrule all the others. It is the distance of 1 to the next larger number in single
-/// precision, beyond which predictions do not tell how sure a member was.
-const FLOOR: f64 = f32::EPSILON as f64;
 
 /// The weighted mean of `values` (a member each, all of one length), summed in double precision in the members' order. A
 /// member without weight plays no part, not even with a NaN.
@@ -18,34 +16,22 @@ pub(super) fn arithmetic<T: AsRef<[f32]>>(values: &[T], weights: &[f64]) -> Vec<
     sums
 }
 
-/// The softmax of the weighted mean of log-probabilities; of independent labels the sigmoid of the mean logit.
+/// The softmax of the weighted mean of logits; of independent labels the sigmoid. Probabilities have a floor (that of
+/// [`logits`]): else one member that rounds to 0 would overrule all the others.
 pub(super) fn geometric(members: &Aligned, weights: &[f64]) -> Vec<f64> {
-    let log: fn(f64) -> f64 = match members.task() {
-        Task::MultiLabel => logit,
-        Task::Classification | Task::Regression => |probability| probability.max(FLOOR).ln(),
-    };
-    let mut sums = vec![0f64; members.rows() * members.width()];
+    let (task, width) = (members.task(), members.width());
+    let mut sums = vec![0f64; members.rows() * width];
     for (values, &weight) in members.all().iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
-        for (sum, &value) in sums.iter_mut().zip(values) {
-            // `max` and `clamp` would hide a NaN.
-            *sum += if value.is_nan() { f64::NAN } else { weight * log(f64::from(value)) };
+        for ((sum, logit), value) in sums.iter_mut().zip(logits(values, task, width)).zip(values) {
+            // The floor hides a NaN.
+            *sum += if value.is_nan() { f64::NAN } else { weight * logit };
         }
     }
-    match members.task() {
-        Task::MultiLabel => sums.iter_mut().for_each(|sum| *sum = 1.0 / (1.0 + (-*sum).exp())),
-        Task::Classification | Task::Regression => sums.chunks_exact_mut(members.width()).for_each(softmax),
+    match task {
+        Task::MultiLabel => sums.iter_mut().for_each(|sum| *sum = sigmoid(*sum)),
+        Task::Classification | Task::Regression => sums.chunks_exact_mut(width).for_each(|row| {
+            softmax(row);
+        }),
     }
     sums
-}
-
-fn logit(probability: f64) -> f64 {
-    let probability = probability.clamp(FLOOR, 1.0 - FLOOR);
-    (probability / (1.0 - probability)).ln()
-}
-
-/// No logarithm is above 0 here, nor below that of the floor, so no exponential overflows or vanishes.
-fn softmax(row: &mut [f64]) {
-    row.iter_mut().for_each(|log| *log = log.exp());
-    let sum: f64 = row.iter().sum();
-    row.iter_mut().for_each(|value| *value /= sum);
 }
