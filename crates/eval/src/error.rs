@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{Metric, Task};
+use crate::{Metric, Task, submission::SubmissionError};
 
 /// An error of reading, writing, matching or scoring predictions.
 ///
@@ -66,6 +66,17 @@ pub enum EvalError {
         /// The row; 0 when it is the header.
         row: usize,
     },
+    /// Bytes that are neither UTF-8 nor CP949.
+    #[error("{} line {line}: neither UTF-8 nor CP949 (EUC-KR); save the file as UTF-8", file.display())]
+    Encoding {
+        /// The file.
+        file: PathBuf,
+        /// The line of the first byte that is not UTF-8.
+        line: u64,
+    },
+    /// A submission cannot be made.
+    #[error(transparent)]
+    Submission(Box<SubmissionError>),
     /// A field holds what its column cannot.
     #[error(transparent)]
     Field(Box<FieldError>),
@@ -195,6 +206,12 @@ pub struct FieldError {
     pub expected: String,
 }
 
+impl From<SubmissionError> for EvalError {
+    fn from(error: SubmissionError) -> Self {
+        Self::Submission(Box::new(error))
+    }
+}
+
 impl EvalError {
     /// Whether the input is at fault (a wrong file, name or column) rather than the machine or this program.
     pub fn is_user_error(&self) -> bool {
@@ -205,6 +222,8 @@ impl EvalError {
             | Self::NoRows { .. }
             | Self::Ragged { .. }
             | Self::NotUtf8 { .. }
+            | Self::Encoding { .. }
+            | Self::Submission(_)
             | Self::Field(_)
             | Self::DuplicateId { .. }
             | Self::UnknownId { .. }

@@ -4,6 +4,7 @@
 //! Nothing here prints; the binary decides how a report looks.
 
 mod compare;
+mod encoding;
 pub mod ensemble;
 mod error;
 mod matching;
@@ -11,6 +12,7 @@ pub mod metrics;
 mod predictions;
 mod report;
 mod student_t;
+pub mod submission;
 
 pub use compare::{Difference, Interval, Summary, paired, welch};
 pub use error::{EvalError, FieldError};
