@@ -74,6 +74,16 @@ pub enum EvalError {
         /// The line of the first byte that is not UTF-8.
         line: u64,
     },
+    /// Predictions of another tool whose columns do not fit.
+    #[error("{}: {problem}; expected {wanted}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        problem: String,
+        /// What it might have had, as a noun phrase.
+        wanted: String,
+    },
     /// A submission cannot be made.
     #[error(transparent)]
     Submission(Box<SubmissionError>),
@@ -223,6 +233,7 @@ impl EvalError {
             | Self::Ragged { .. }
             | Self::NotUtf8 { .. }
             | Self::Encoding { .. }
+            | Self::Foreign { .. }
             | Self::Submission(_)
             | Self::Field(_)
             | Self::DuplicateId { .. }

@@ -19,7 +19,7 @@ pub use error::{EvalError, FieldError};
 pub use gyeol_data::Task;
 pub use matching::{Matched, class_indices, class_sets, match_ids};
 pub use metrics::{Metric, MetricValues, Truth};
-pub use predictions::{Form, Outputs, Predictions};
+pub use predictions::{Expected, Foreign, Form, Outputs, Predictions, Scale};
 pub use report::{
     ClassAverage, ClassRow, ClassificationReport, ConfidentError, Confusion, LabelError, MultiLabelReport,
     RegressionReport, Report, Residuals, ScoreError, SourceRow, evaluate,

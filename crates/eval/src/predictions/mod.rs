@@ -2,6 +2,7 @@
 //! `read.rs`, how those of several models become one in `combine.rs`; how good they are is for `metrics`.
 
 mod combine;
+mod foreign;
 mod read;
 mod write;
 
@@ -9,6 +10,7 @@ use gyeol_data::LabelSets;
 
 use crate::{EvalError, Task};
 
+pub use foreign::{Expected, Foreign, Scale};
 pub use write::Form;
 pub(crate) use write::joined;
 

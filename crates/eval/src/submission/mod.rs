@@ -6,6 +6,8 @@
 
 mod adjust;
 mod error;
+#[cfg(test)]
+mod golden;
 mod layout;
 mod raw;
 mod sample;
