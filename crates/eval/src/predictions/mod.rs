@@ -1,6 +1,7 @@
 //! A model's outputs row by row, and the classes and probabilities they imply. How they are filed is in `write.rs` and
 //! `read.rs`, how those of several models become one in `combine.rs`; how good they are is for `metrics`.
 
+mod arrange;
 mod combine;
 mod foreign;
 mod read;

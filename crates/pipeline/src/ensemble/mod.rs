@@ -2,6 +2,10 @@
 //!
 //! How predictions are combined is in `gyeol_eval::ensemble`.
 
+mod combine;
+mod dependants;
 mod saved;
 
+pub use combine::{combine_files, file_fingerprint};
+pub use dependants::ensembles_of;
 pub use saved::{PredictionsFile, Saved, SavedMember, Source};
