@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{Metric, Task, ensemble::MethodKind};
+use crate::{Metric, Task, ensemble::MethodKind, submission::SubmissionError};
 
 /// An error of reading, writing, matching or scoring predictions.
 ///
@@ -66,6 +66,27 @@ pub enum EvalError {
         /// The row; 0 when it is the header.
         row: usize,
     },
+    /// Bytes that are neither UTF-8 nor CP949.
+    #[error("{} line {line}: neither UTF-8 nor CP949 (EUC-KR); save the file as UTF-8", file.display())]
+    Encoding {
+        /// The file.
+        file: PathBuf,
+        /// The line of the first byte that is not UTF-8.
+        line: u64,
+    },
+    /// Predictions of another tool whose columns do not fit.
+    #[error("{}: {problem}; expected {wanted}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        problem: String,
+        /// What it might have had, as a noun phrase.
+        wanted: String,
+    },
+    /// A submission cannot be made.
+    #[error(transparent)]
+    Submission(Box<SubmissionError>),
     /// A field holds what its column cannot.
     #[error(transparent)]
     Field(Box<FieldError>),
@@ -240,6 +261,12 @@ pub struct FieldError {
     pub expected: String,
 }
 
+impl From<SubmissionError> for EvalError {
+    fn from(error: SubmissionError) -> Self {
+        Self::Submission(Box::new(error))
+    }
+}
+
 impl EvalError {
     /// Whether the input is at fault (a wrong file, name or column) rather than the machine or this program.
     pub fn is_user_error(&self) -> bool {
@@ -250,6 +277,9 @@ impl EvalError {
             | Self::NoRows { .. }
             | Self::Ragged { .. }
             | Self::NotUtf8 { .. }
+            | Self::Encoding { .. }
+            | Self::Foreign { .. }
+            | Self::Submission(_)
             | Self::Field(_)
             | Self::DuplicateId { .. }
             | Self::UnknownId { .. }

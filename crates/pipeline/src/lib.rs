@@ -37,6 +37,7 @@ pub mod runs;
 mod sampling;
 mod save_policy;
 mod session;
+pub mod submission;
 pub mod sweep;
 mod totals;
 mod train;

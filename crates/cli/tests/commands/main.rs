@@ -31,6 +31,7 @@ mod refit;
 mod resume;
 mod runs;
 mod sample;
+mod submissions;
 mod support;
 #[cfg(unix)]
 mod sweep;

@@ -1,7 +1,9 @@
 //! A model's outputs row by row, and the classes and probabilities they imply. How they are filed is in `write.rs` and
 //! `read.rs`, how those of several models become one in `combine.rs`; how good they are is for `metrics`.
 
+mod arrange;
 mod combine;
+mod foreign;
 mod read;
 mod votes;
 mod write;
@@ -10,6 +12,7 @@ use gyeol_data::LabelSets;
 
 use crate::{EvalError, Task};
 
+pub use foreign::{Expected, Foreign, Scale};
 pub use write::Form;
 pub(crate) use write::joined;
 

@@ -2,7 +2,9 @@
 //!
 //! How predictions are combined is in `gyeol_eval::ensemble`.
 
+mod combine;
 mod compare;
+mod dependants;
 mod gather;
 mod labelled;
 mod member;
@@ -10,7 +12,9 @@ mod recipe;
 mod run;
 mod saved;
 
+pub use combine::{combine_files, file_fingerprint};
 pub use compare::{Chosen, Compared, Comparing, Standing, alike, choose, compare};
+pub use dependants::ensembles_of;
 pub use gather::{Gathered, Gathering};
 pub use labelled::TruthTable;
 pub use member::Missing;

@@ -108,7 +108,12 @@ fn notes_are_read_back_as_written_and_damaged_ones_are_an_error() {
     let (_dir, runs) = home();
     let run = runs.create("kcbert", RECIPE).unwrap().run().clone();
     assert_eq!(run.notes().unwrap(), Notes::default());
-    let notes = Notes { note: Some("두 줄\n\"메모\"".into()), tags: ["b".to_owned(), "a".to_owned()].into() };
+    let notes = Notes {
+        note: Some("두 줄\n\"메모\"".into()),
+        tags: ["b".to_owned(), "a".to_owned()].into(),
+        public: Some(0.8278),
+        private: None,
+    };
     run.write_notes(&notes).unwrap();
     assert_eq!(run.notes().unwrap(), notes);
     std::fs::write(run.dir().join("notes.toml"), "tags = 3").unwrap();

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use anyhow::{Context as _, Result};
-use gyeol_pipeline::runs::{Run, RunError, Runs, Status};
+use gyeol_pipeline::{
+    ensemble::ensembles_of,
+    runs::{Run, RunError, Runs, Status},
+};
 use gyeol_store::Store;
 use serde::Serialize;
 
@@ -32,7 +35,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 The runs of folds and rounds are runs of their own: the run they belong to goes without them,
-unless they are named too.
+unless they are named too. Of a run that is a member of an ensemble, a warning names the ensemble.
 
 Examples:
   gyeol runs rm kcbert-001
@@ -65,6 +68,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     }
     for run in named.iter().filter(|_| !args.checkpoints) {
         warn_of_family(run, &named, runs, output)?;
+        warn_of_ensembles(run, &named, runs, output)?;
     }
     if !args.yes {
         confirm(&format!("remove this, {total} in all?"))?;
@@ -125,6 +129,17 @@ fn warn_of_family(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> Res
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Names the ensembles that stay and are made of a run that goes.
+fn warn_of_ensembles(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> Result<()> {
+    let mut ensembles = ensembles_of(runs, run.name())?;
+    ensembles.retain(|ensemble| !named.iter().any(|other| other.name() == ensemble));
+    if !ensembles.is_empty() {
+        let words = "they can no longer predict, nor can their submissions be made again";
+        output.warning(&format!("{} is a member of {}: without it {words}", run.name(), ensembles.join(", ")));
     }
     Ok(())
 }

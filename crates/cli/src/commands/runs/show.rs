@@ -1,4 +1,6 @@
-//! `gyeol runs show RUN`: one run, from its directory.
+//! `gyeol runs show RUN`: one run, from its directory. What an ensemble is made of, and what was handed in, is in `made_of`.
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::Cell;
@@ -9,7 +11,10 @@ use gyeol_pipeline::{
 use gyeol_store::Store;
 use serde::Serialize;
 
-use super::cells::{ago, colour, score, steps, took};
+use super::{
+    cells::{ago, colour, score, steps, took},
+    made_of::{self, MadeOf},
+};
 use crate::{
     commands::train::tell_boost,
     index::{self, FileRow},
@@ -22,12 +27,17 @@ use crate::{
 pub(super) struct Args {
     /// The run's name, as `gyeol runs ls` lists it
     run: String,
+
+    /// Make the run's submission again, from its members' predictions and the sample, and write it here
+    #[arg(long, value_name = "OUT")]
+    submission: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   gyeol runs show kcbert-001
-  gyeol runs show kcbert-001 --json | jq .report.metrics";
+  gyeol runs show kcbert-001 --json | jq .report.metrics
+  gyeol runs show best-001 --submission again.csv";
 
 /// Everything `runs show --json` tells.
 #[derive(Serialize)]
@@ -41,6 +51,8 @@ struct Details<'a> {
     error: Option<&'a str>,
     #[serde(flatten)]
     about: &'a About,
+    #[serde(flatten)]
+    made_of: &'a MadeOf,
     files: &'a [FileRow],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     folds: &'a [RunSummary],
@@ -62,6 +74,10 @@ struct About {
 /// Shows a run.
 pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     let run = &runs.open(&args.run)?;
+    if let Some(path) = &args.submission {
+        return made_of::rebuild(run, path, output);
+    }
+    let made_of = MadeOf::read(run)?;
     let summary = run.summary()?;
     let journal = run.journal()?;
     let report = run.report()?;
@@ -85,12 +101,16 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
             warnings,
             error,
             about: &about,
+            made_of: &made_of,
             files: &files,
             folds: &folds,
             rounds: &rounds,
         });
     }
-    let mut text = heading(run, &summary, report.as_ref(), error, &about);
+    let mut text = heading(run, &summary, report.as_ref(), error, &about, &made_of);
+    if let Some(members) = made_of.member_table() {
+        text.push_str(&format!("\n\n{}\n{members}", title("Members")));
+    }
     if !evaluations.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Evaluations"), evaluation_table(&evaluations)));
     }
@@ -124,7 +144,14 @@ fn alive(run: &Run, runs: &Runs, status: Status) -> Option<f64> {
     Store::open(runs.home()).ok()?.run(run.name()).ok()??.heartbeat
 }
 
-fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Option<&str>, about: &About) -> String {
+fn heading(
+    run: &Run,
+    summary: &RunSummary,
+    report: Option<&Report>,
+    error: Option<&str>,
+    about: &About,
+    made_of: &MadeOf,
+) -> String {
     let metric = summary.metric.as_deref().unwrap_or("score");
     let mut rows = vec![("status", summary.status.to_string())];
     rows.extend(error.map(|error| ("error", error.to_owned())));
@@ -166,7 +193,10 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
     rows.extend(sweep.as_ref().zip(*trial).map(|(sweep, trial)| ("trial", format!("{trial} of {sweep}"))));
     rows.extend(job.map(|job| ("job", job.to_string())));
     rows.extend(report.map(|report| ("made from", fingerprints(report))));
-    let Notes { note, tags } = &about.notes;
+    rows.extend(made_of.rows());
+    let Notes { note, tags, public, private } = &about.notes;
+    rows.extend(public.map(|score| ("public", score.to_string())));
+    rows.extend(private.map(|score| ("private", score.to_string())));
     rows.extend(note.clone().map(|note| ("note", note)));
     if !tags.is_empty() {
         rows.push(("tags", tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ")));
