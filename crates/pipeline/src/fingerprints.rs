@@ -52,11 +52,6 @@ impl Prepared {
     }
 }
 
-/// Hash of the bytes of a file: 32 hexadecimal digits.
-pub(crate) fn bytes_fingerprint(bytes: &[u8]) -> String {
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
-}
-
 /// Hash of a checkpoint's configuration and weights, whatever files they are in.
 pub(crate) fn weights_fingerprint(dir: &Path) -> Result<String, Error> {
     let io = |path: &Path, action| {

@@ -222,7 +222,7 @@ fn members_that_do_not_go_together_are_refused() {
         assert_eq!(ran.code, Some(2), "{}", ran.all());
         assert!(ran.stderr.contains(said), "{}", ran.all());
     };
-    check(ensemble(&project, &["one-001"]), "an ensemble has two or more");
+    check(ensemble(&project, &["one-001"]), "there have to be 2 or more");
     check(ensemble(&project, &["one-001", "one-001"]), "\"one-001\" is named twice");
     check(ensemble(&project, &["one-001", "two-01"]), "did you mean");
     check(ensemble(&project, &["one-001", "two-001", "--metric", "pearson"]), "metric `pearson` does not apply");

@@ -1,14 +1,15 @@
 //! Members read and laid side by side, with the truth of the rows that all of them predicted without having trained on.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::Path;
 
 use gyeol_data::{LabelMap, LabelSets, Targets, Task, folds, labels_of};
-use gyeol_eval::{EvalError, Metric, Predictions, ensemble::Aligned};
+use gyeol_eval::{EvalError, Expected, Foreign, Metric, Predictions, Scale, ensemble::Aligned};
 
 use super::labelled::{LabelTable, LabelTables, TruthTable, renamed};
 use super::member::{Member, Missing, is_multi_label, resolve};
-use super::{PredictionsFile, SavedMember, Source};
-use crate::fingerprints::bytes_fingerprint;
+use super::{PredictionsFile, SavedMember, Source, file_fingerprint};
 use crate::prepare::go_on;
 use crate::runs::Runs;
 use crate::{Error, Watcher, classes};
@@ -24,6 +25,8 @@ pub struct Gathering<'a> {
     pub metric: Option<Metric>,
     /// Whether members that cannot be used are left out.
     pub allow_missing: bool,
+    /// How many members there have to be, at least.
+    pub least: usize,
     /// Folds of cross-validated scores.
     pub folds: u32,
     /// Deals the rows into folds.
@@ -101,8 +104,9 @@ impl Gathered {
                 Err(error) => leave_out(&member.name, error, watcher)?,
             }
         }
-        if read.len() < 2 {
-            let problem = format!("{} of the members named can be used; an ensemble has two or more", read.len());
+        if read.len() < gathering.least {
+            let least = gathering.least;
+            let problem = format!("{} of the members named can be used; there have to be {least} or more", read.len());
             return Err(Error::Setting { key: "MEMBER", problem });
         }
         let rows = common_rows(&read, first, watcher)?;
@@ -254,16 +258,29 @@ impl Like {
 
     fn predictions(
         &self,
-        path: &std::path::Path,
+        path: &Path,
         member: &Member,
-        _watcher: &mut dyn Watcher,
+        watcher: &mut dyn Watcher,
     ) -> Result<(Predictions, PredictionsFile), Error> {
-        let bytes =
-            std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), action: "read", source })?;
-        let _ = member;
-        let predictions = Predictions::read_from(&bytes[..], path)?;
+        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), action: "read", source })?;
+        let predictions = match member.source {
+            Source::Run(_) => Predictions::read_from(&bytes[..], path)?,
+            Source::Foreign => {
+                let Self { id_column, labels, names, task } = self;
+                let expected = Expected { id_column, labels, names: names.as_deref(), task: *task };
+                let Foreign { predictions, scale, ignored } = Foreign::from_bytes(&bytes, path, &expected)?;
+                let name = path.display();
+                if scale == Scale::Logits {
+                    watcher.note(&format!("{name}: its numbers are taken for logits"));
+                }
+                if !ignored.is_empty() {
+                    watcher.note(&format!("{name}: columns passed over: {}", ignored.join(", ")));
+                }
+                predictions
+            }
+        };
         let predictions = if self.task == Task::MultiLabel { predictions.independent() } else { predictions };
-        Ok((predictions, PredictionsFile { path: path.to_owned(), fingerprint: bytes_fingerprint(&bytes) }))
+        Ok((predictions, PredictionsFile { path: path.to_owned(), fingerprint: file_fingerprint(&bytes) }))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! How predictions are combined is in `gyeol_eval::ensemble`.
 
+mod adjust;
 mod combine;
 mod compare;
 mod dependants;
@@ -12,6 +13,7 @@ mod recipe;
 mod run;
 mod saved;
 
+pub use adjust::{Adjusted, adjust};
 pub use combine::{combine_files, file_fingerprint};
 pub use compare::{Chosen, Compared, Comparing, Standing, alike, choose, compare};
 pub use dependants::ensembles_of;

@@ -4,8 +4,8 @@ use gyeol_eval::{Form, Predictions, ensemble::Method};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::{EnsembleConfig, EnsembleRecipe};
-use super::{Chosen, Compared, Gathered, Saved, Standing};
-use crate::fingerprints::{bytes_fingerprint, code_version};
+use super::{Chosen, Compared, Gathered, Saved, Standing, file_fingerprint};
+use crate::fingerprints::code_version;
 use crate::recipe::check_run_name;
 use crate::runs::{ActiveRun, EventKind, Report, Run, Runs};
 use crate::train::{by_name, source_scores, truth};
@@ -142,7 +142,7 @@ impl Ensemble<'_> {
             }
             Called::Numbered(stem) => runs.create(stem, &toml)?,
         };
-        match self.fill(&mut run, bytes_fingerprint(toml.as_bytes()), at) {
+        match self.fill(&mut run, file_fingerprint(toml.as_bytes()), at) {
             Ok(()) => Ok(run.run().clone()),
             Err(error) => {
                 run.record(EventKind::Failed { error: error.to_string() })?;

@@ -2,7 +2,7 @@
 
 use gyeol_pipeline::ensemble::{Gathered, Standing};
 
-use super::Document;
+use super::{Document, submission::Told};
 use crate::output::{self, one_line, title};
 
 /// Members in a matrix; more than these would not fit a line.
@@ -13,6 +13,7 @@ pub(super) fn document(document: &Document<'_>, gathered: &Gathered) -> String {
     let mut sections = vec![standings(document), members(document)];
     sections.extend(matrix("Agreement", &document.agreement.agreement, document));
     sections.extend(matrix("Correlation of errors", &document.agreement.error_correlation, document));
+    sections.extend(document.submission.map(|told| submission(told, document)));
     sections.push(ending(document, gathered));
     sections.join("\n\n")
 }
@@ -80,6 +81,27 @@ fn matrix(heading: &str, values: &[Vec<Option<f64>>], document: &Document<'_>) -
         table.add_row([numbers[at].clone(), name.clone()].into_iter().chain(cells));
     }
     Some(format!("{}\n{}", title(heading), output::render(&table)))
+}
+
+/// The predicted classes beside those of the labelled rows, what an adjustment is worth, and the day's count.
+fn submission(told: &Told, document: &Document<'_>) -> String {
+    let mut parts = vec![title("Submission")];
+    if let Some(shares) = &told.shares {
+        let mut table = output::table(&["class", "predicted", "labelled rows"], &[1, 2]);
+        for class in &shares.classes {
+            let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+            table.add_row([one_line(&class.label), percent(class.predicted), percent(class.training)]);
+        }
+        parts.push(output::render(&table));
+    }
+    if let Some((kind, score)) = told.adjusted {
+        let before = document.compared.methods.iter().find(|standing| standing.name == document.method);
+        let (metric, before) = (document.metric.name(), number(before.and_then(|standing| standing.score)));
+        parts.push(format!("adjusted by {kind}: {metric} {}, {before} without, both cross-validated", number(score)));
+    }
+    let (today, quota) = told.today;
+    parts.push(format!("today {today}{}", quota.map_or_else(String::new, |quota| format!(" of {quota}"))));
+    parts.join("\n")
 }
 
 /// What was written, and what could be.

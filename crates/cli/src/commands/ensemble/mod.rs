@@ -3,6 +3,7 @@
 //! What is computed is in `gyeol_pipeline::ensemble`; how it is laid out for a terminal is in `layout`.
 
 mod layout;
+mod submission;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use gyeol_pipeline::ensemble::{
     Called, Compared, Comparing, Ensemble, Gathered, Gathering, TruthTable, alike, check_name, choose, compare,
 };
 use serde::Serialize;
+use submission::{Adjust, Made, Told};
 
 use crate::{
     args::Global,
@@ -77,9 +79,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     pub(crate) save: Option<String>,
 
-    /// Write the predictions of the members' test table
+    /// Write the predictions of the members' test table; with --submission, the submission
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Fill in this sample submission, with its columns, order and conventions, and write that to OUT; kept as a run, with a place
+    /// in `gyeol runs submissions`
+    #[arg(long, value_name = "SAMPLE", requires = "output")]
+    pub(crate) submission: Option<PathBuf>,
+
+    /// With --submission, bring predictions nearer to the distribution of the truth, fitted to out-of-fold rows
+    #[arg(long, value_enum, requires = "submission")]
+    pub(crate) adjust: Option<Adjust>,
 
     /// Folds of the cross-validated scores
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1000))]
@@ -139,6 +150,7 @@ Examples:
   gyeol ensemble kcbert-001 roberta-001 electra-001 --method greedy --save best-three
   gyeol ensemble best-three trees=oof.csv,test.csv -o test_predictions.csv
   gyeol predict best-three new.csv -o out.csv
+  gyeol ensemble kcbert-001 roberta-001 --submission sample_submission.csv -o submission.csv
 
 Weights, stackers and temperatures are fitted to rows that the members did not train on: validation rows, or out-of-fold
 rows of runs with [folds]. The scores told of them are cross-validated. Rows are matched by id, never by position.";
@@ -163,6 +175,8 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         truth: truth.as_ref(),
         metric: args.metric,
         allow_missing: args.allow_missing,
+        // A single model is handed in by the same way.
+        least: if args.submission.is_some() { 1 } else { 2 },
         folds: args.folds,
         seed: args.seed,
     };
@@ -175,7 +189,15 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         let words = format!("--method: {} is not for {task}; choose one of: {}", kind.name(), others.join(", "));
         return Err(Mistake::new(words).into());
     }
-    let kinds: Vec<MethodKind> = MethodKind::ALL.into_iter().filter(|kind| kind.applies_to(task)).collect();
+    if let Some(Adjust(adjust)) = args.adjust
+        && adjust.task() != task
+    {
+        return Err(Mistake::new(format!("--adjust: {} is not for {task}", adjust.name())).into());
+    }
+    let several = gathered.valid.members().len() > 1;
+    // Of one member each of them is the member.
+    let kinds: Vec<MethodKind> =
+        MethodKind::ALL.into_iter().filter(|other| other.applies_to(task) && (several || *other == kind)).collect();
     let methods: Vec<Method> = kinds.iter().map(|&kind| method(kind, args)).collect();
     let comparing =
         Comparing { methods: &methods, calibrate: args.calibrate, resamples: args.resamples as usize, seed: args.seed };
@@ -201,10 +223,27 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         let hint = "name a test table in their recipes (data.test), or save the ensemble and predict with it";
         return Err(Mistake::new(words).hint(hint).into());
     }
-    if let (Some(path), Some(test)) = (&args.output, &test) {
-        test.write(path, Form::Predictions)?;
+    let made = match (&args.submission, &test) {
+        (Some(sample), Some(test)) => {
+            let valid = (&compared.outputs[at], compared.methods[at].score);
+            Some(Made::new(sample, &gathered, valid, test, args.adjust.map(|Adjust(kind)| kind), &runs)?)
+        }
+        _ => None,
+    };
+    let called = match (&args.save, &made) {
+        (Some(name), _) => Some(Called::Named(name)),
+        (None, Some(_)) => Some(Called::Numbered("submission")),
+        (None, None) => None,
+    };
+    let saved = called.map(|called| ensemble.write(&runs, called)).transpose()?;
+    match (&made, &saved, &args.output, &test) {
+        (Some(made), Some(run), Some(path), _) => {
+            made.write(run.dir(), path)?;
+            made.warn(output);
+        }
+        (None, _, Some(path), Some(test)) => test.write(path, Form::Predictions)?,
+        _ => {}
     }
-    let saved = args.save.as_deref().map(|name| ensemble.write(&runs, Called::Named(name))).transpose()?;
     let document = Document {
         metric: gathered.metric,
         rows: gathered.valid.rows(),
@@ -218,6 +257,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         left_out: gathered.missing.iter().map(|missing| missing.name.as_str()).collect(),
         saved: saved.as_ref().map(|run| run.name()),
         output: args.output.as_deref(),
+        submission: made.as_ref().map(|made| &made.told),
     };
     if output.is_json() {
         return output.json(&document);
@@ -261,4 +301,6 @@ struct Document<'a> {
     saved: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a std::path::Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<&'a Told>,
 }

@@ -117,7 +117,7 @@ impl Adjustment {
         kind: AdjustmentKind,
         outputs: &Outputs,
         truth: Truth<'_>,
-        folds: &[usize],
+        folds: &[u32],
     ) -> Result<Outputs, EvalError> {
         if folds.len() != outputs.rows() {
             return Err(EvalError::Length { what: "folds", expected: outputs.rows(), found: folds.len() });
@@ -125,7 +125,7 @@ impl Adjustment {
         if truth.len() != outputs.rows() {
             return Err(EvalError::Length { what: "truth", expected: outputs.rows(), found: truth.len() });
         }
-        let mut numbers: Vec<usize> = folds.to_vec();
+        let mut numbers: Vec<u32> = folds.to_vec();
         numbers.sort_unstable();
         numbers.dedup();
         if numbers.len() < 2 {

@@ -62,7 +62,7 @@ fn a_class_that_no_row_has_is_not_predicted_and_right_shares_need_no_factors() {
 fn a_cross_fitted_row_does_not_depend_on_its_own_truth() {
     let predictions: Vec<f32> = (0..60).map(|row| (row * 37 % 60) as f32 / 10.0).collect();
     let truth: Vec<f32> = predictions.iter().map(|x| x * x / 6.0).collect();
-    let folds: Vec<usize> = (0..60).map(|row| row % 5 + 1).collect();
+    let folds: Vec<u32> = (0..60).map(|row| row % 5 + 1).collect();
     let outputs = Outputs::Scores(predictions);
     for kind in [AdjustmentKind::Quantile, AdjustmentKind::Isotonic] {
         let of = |truth: &[f32]| Adjustment::cross_fitted(kind, &outputs, Truth::Scores(truth), &folds).unwrap();
@@ -75,7 +75,7 @@ fn a_cross_fitted_row_does_not_depend_on_its_own_truth() {
         assert!(error(&of(&truth)) < 0.2 * error(&outputs), "{}", error(&of(&truth)));
     }
     let (outputs, truth) = lopsided(500, 3);
-    let folds: Vec<usize> = (0..500).map(|row| row % 5).collect();
+    let folds: Vec<u32> = (0..500).map(|row| row % 5).collect();
     let crossed = Adjustment::cross_fitted(AdjustmentKind::Prior, &outputs, Truth::Classes(&truth), &folds).unwrap();
     assert!(accuracy(&crossed, &truth) > accuracy(&outputs, &truth));
 }
