@@ -18,7 +18,7 @@ const PASSES: usize = 4;
 
 /// How many moves are judged in climbing from one start, and again in climbing on from the best end: bounds of the work, which
 /// few members do not come to. A pass over all pairs of twenty members has 380.
-const MOVES: [usize; 2] = [4_000, 12_000];
+const MOVES: [usize; 2] = [2_000, 6_000];
 
 /// At the most so many weights are tried before any are moved.
 const LATTICE: usize = 2000;
