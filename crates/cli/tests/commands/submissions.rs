@@ -21,8 +21,8 @@ use crate::support::{Ran, Sandbox};
 /// A sample of a kind that Korean competitions hand out: CP949 behind a UTF-8 mark, quoted ids, another order.
 const SAMPLE: &str = "\"아이디\",감정\r\n\"c\",긍정\r\n\"a\",긍정\r\n\"b\",긍정\r\n";
 
-/// Midnight between the 22nd and the 23rd of November 2026 in Greenwich.
-const MIDNIGHT: f64 = 1_795_392_000.0;
+/// Midnight between the 22nd and the 23rd of November 2025 in Greenwich.
+const MIDNIGHT: f64 = 1_763_856_000.0;
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
@@ -183,7 +183,7 @@ fn a_member_that_changed_or_went_is_named() {
 fn removing_a_member_names_its_ensembles() {
     let sandbox = home(MIDNIGHT);
     let refused = gyeol(&sandbox, &["runs", "rm", "a-001"]);
-    let warning = "a-001 is a member of best-001: without it they can no longer predict";
+    let warning = "a-001 is a member of best-001: without it, no more predictions of these";
     assert_eq!((refused.code, refused.stderr.contains(warning)), (Some(2), true), "{}", refused.all());
     assert!(!gyeol(&sandbox, &["runs", "rm", "b-001", "--yes"]).stderr.contains("member of"));
     let both = gyeol(&sandbox, &["runs", "rm", "a-001", "best-001", "--yes"]);

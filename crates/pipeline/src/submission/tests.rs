@@ -1,3 +1,5 @@
+//! Submissions kept, listed and made again.
+
 use std::{fs, path::Path};
 
 use gyeol_eval::{

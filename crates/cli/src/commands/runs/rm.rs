@@ -138,8 +138,8 @@ fn warn_of_ensembles(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> 
     let mut ensembles = ensembles_of(runs, run.name())?;
     ensembles.retain(|ensemble| !named.iter().any(|other| other.name() == ensemble));
     if !ensembles.is_empty() {
-        let words = "they can no longer predict, nor can their submissions be made again";
-        output.warning(&format!("{} is a member of {}: without it {words}", run.name(), ensembles.join(", ")));
+        let words = "without it, no more predictions of these, and their submissions cannot be made again";
+        output.warning(&format!("{} is a member of {}: {words}", run.name(), ensembles.join(", ")));
     }
     Ok(())
 }

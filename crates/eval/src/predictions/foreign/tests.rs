@@ -1,3 +1,5 @@
+//! Files of other tools, and what is wrong with some.
+
 use super::*;
 
 fn strings(values: &[&str]) -> Vec<String> {

@@ -1,3 +1,5 @@
+//! What adjustments do to shares and scores, and that they are functions of a row fitted on other rows.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Samples of all conventions, filled in.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Ensembles from the files of their members.
+
 use std::{fs, path::Path};
 
 use gyeol_eval::{
