@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 #[cfg(unix)]
 use crate::commands::queue;
 use crate::commands::{
-    adapt, clean, completions, demo, evaluate, init, predict, pretrain, profile, runs, sweep, train,
+    adapt, clean, completions, demo, ensemble, evaluate, init, predict, pretrain, profile, runs, sweep, train,
 };
 
 /// Fine-tune encoders from a table of texts and labels, on a CPU, and know which change helped.
@@ -31,6 +31,7 @@ Examples:
   gyeol train recipe.toml                            fine-tune, validate, keep the best
   gyeol predict kcbert-001 test.csv -o out.csv       a run's predictions for another table
   gyeol evaluate out.csv answers.csv                 how good they are, and where they go wrong
+  gyeol ensemble kcbert-001 electra-001              predictions of several as one
   gyeol runs ls                                      the runs so far
   gyeol sweep run sweep.yaml recipe.toml             search for better values of its keys
   gyeol queue add -- train recipe.toml               have it run when there is room
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Score predictions against the labels of a table
     Evaluate(evaluate::Args),
+    /// Combine predictions of several models, with proof of what that is worth
+    Ensemble(ensemble::Args),
     /// The experiment store: list, show, export, note and remove runs
     Runs(runs::Args),
     /// Search for the best values of a recipe's keys

@@ -84,7 +84,7 @@ impl Watcher for Controlled {
     }
 
     fn training(&mut self, run: &Run, plan: &TrainPlan, from: u64) {
-        self.own = run.name() == self.run || run.fold_of().is_some_and(|(parent, _)| parent == self.run);
+        self.own = run.name() == self.run || run.part_of().is_some_and(|(parent, _)| parent == self.run);
         self.steps_per_epoch = plan.steps_per_epoch.max(1);
         if !self.own {
             return self.console.training(run, plan, from);

@@ -1,20 +1,29 @@
 //! The parts of a recipe the engine reads: `[model]`, `[head]`, `[train]` and `[loss]`.
 
 mod head;
+mod join;
 mod loss;
 
 use gyeol_kernels::{Isa, Operands, PIN_VARIABLE};
 use serde::{Deserialize, Serialize};
 
 pub use head::{HeadActivation, HeadChoice, HeadConfig, Pooling};
+pub use join::Join;
 pub use loss::{ClassWeights, LossConfig, LossKind};
 
 /// `[model]`: which checkpoint to start from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Checkpoint directory, or a hub id.
-    pub base: String,
+    /// Checkpoint directory, or a hub id; this or `members`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Two or more of them, each with its tokeniser, trained together in the place of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
+    /// How the outputs of several become those of a row; absent: their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
     /// Where the weights come from.
     #[serde(default)]
     pub init: Init,
@@ -31,6 +40,14 @@ pub struct ModelConfig {
     /// How the embeddings of tokens start that cleaning adds.
     #[serde(default)]
     pub new_tokens: TokenStart,
+}
+
+impl ModelConfig {
+    /// The bases: one, or the members.
+    pub fn bases(&self) -> &[String] {
+        let members = self.members.as_deref().unwrap_or_default();
+        self.base.as_ref().map_or(members, std::slice::from_ref)
+    }
 }
 
 /// How the embedding of a new token starts.

@@ -1,10 +1,11 @@
 //! The whole model against transformers: outputs, loss, every gradient, and weights after ten AdamW steps, for tiny
 //! checkpoints of each architecture made by `tests/golden/make.py`; and the fast kernels against their scalar twins. Masked
-//! language models are in `masked_lm`, heads over pooled tokens in `heads`, the other optimisers in `optimisers`, averages of
-//! weights in `averages`.
+//! language models are in `masked_lm`, heads over pooled tokens in `heads`, models trained together in `joint`, the other
+//! optimisers in `optimisers`, averages of weights in `averages`.
 
 mod averages;
 mod heads;
+mod joint;
 mod masked_lm;
 mod optimisers;
 

@@ -9,6 +9,7 @@ pub mod device;
 mod golden;
 mod heads;
 pub mod hf;
+mod joint;
 mod kept;
 mod layers;
 mod load;
@@ -28,6 +29,7 @@ mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};
 pub use heads::{HeadKind, MlpShape};
+pub use joint::{Joint, Trained};
 pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use losses::{ClassTargets, Loss, ScoreBuckets, ScoreScale};

@@ -42,6 +42,11 @@ impl DropoutStream {
         Self { key: mix(mix(seed) ^ pass) }
     }
 
+    /// The stream of the model of this index among those trained together: the first has that of a model alone.
+    pub(crate) fn of_member(self, index: usize) -> Self {
+        if index == 0 { self } else { Self { key: mix(self.key ^ mix(index as u64)) } }
+    }
+
     /// The dropout of one site of one layer; `None` where `p` is 0.
     pub(crate) fn site(self, layer: usize, site: Site, p: f32) -> Option<Dropout> {
         Dropout::new(p, mix(self.key ^ ((layer as u64) << 8 | site as u64)))

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{Metric, Task};
+use crate::{Metric, Task, ensemble::MethodKind, submission::SubmissionError};
 
 /// An error of reading, writing, matching or scoring predictions.
 ///
@@ -66,6 +66,27 @@ pub enum EvalError {
         /// The row; 0 when it is the header.
         row: usize,
     },
+    /// Bytes that are neither UTF-8 nor CP949.
+    #[error("{} line {line}: neither UTF-8 nor CP949 (EUC-KR); save the file as UTF-8", file.display())]
+    Encoding {
+        /// The file.
+        file: PathBuf,
+        /// The line of the first byte that is not UTF-8.
+        line: u64,
+    },
+    /// Predictions of another tool whose columns do not fit.
+    #[error("{}: {problem}; expected {wanted}", file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        problem: String,
+        /// What it might have had, as a noun phrase.
+        wanted: String,
+    },
+    /// A submission cannot be made.
+    #[error(transparent)]
+    Submission(Box<SubmissionError>),
     /// A field holds what its column cannot.
     #[error(transparent)]
     Field(Box<FieldError>),
@@ -126,6 +147,23 @@ pub enum EvalError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Folds that nothing can be cross-validated over.
+    #[error("cannot cross-validate: {problem}")]
+    Folds {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// Temperatures were asked for where there are no probabilities.
+    #[error("temperatures are for classes: a regression has scores, and no probabilities to calibrate")]
+    NoProbabilities,
+    /// Fitted numbers of an ensemble, read from a file, are not those of its members and classes.
+    #[error("the {what} of the ensemble is damaged: {problem}; make the ensemble again")]
+    Damaged {
+        /// Which numbers.
+        what: &'static str,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// The predictions are of one task and the truth of another.
     #[error(
         "the predictions are of {predictions}, the labels of {truth}; check the label column, and that the \
@@ -144,6 +182,34 @@ pub enum EvalError {
         metric: Metric,
         /// The task.
         task: Task,
+    },
+    /// A way to combine members that says nothing about this task.
+    #[error("ensemble method `{method}` does not apply to {task}; choose one of: {}", method_names(*task))]
+    MethodNotForTask {
+        /// The method.
+        method: MethodKind,
+        /// The task.
+        task: Task,
+    },
+    /// A method's setting that is out of its range.
+    #[error("ensemble method `{method}`: {setting} is {value}; it has to be {expected}")]
+    MethodSetting {
+        /// The method.
+        method: MethodKind,
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// An ensemble that cannot do without the members that are missing.
+    #[error(
+        "the ensemble cannot do without the missing members: {problem}; bring them back, or fit it again without them"
+    )]
+    Without {
+        /// Why not.
+        problem: &'static str,
     },
     /// No metric has this name.
     #[error("no metric is called \"{name}\" ({}){}", names(Metric::ALL), did_you_mean(*suggestion))]
@@ -195,6 +261,12 @@ pub struct FieldError {
     pub expected: String,
 }
 
+impl From<SubmissionError> for EvalError {
+    fn from(error: SubmissionError) -> Self {
+        Self::Submission(Box::new(error))
+    }
+}
+
 impl EvalError {
     /// Whether the input is at fault (a wrong file, name or column) rather than the machine or this program.
     pub fn is_user_error(&self) -> bool {
@@ -205,6 +277,9 @@ impl EvalError {
             | Self::NoRows { .. }
             | Self::Ragged { .. }
             | Self::NotUtf8 { .. }
+            | Self::Encoding { .. }
+            | Self::Foreign { .. }
+            | Self::Submission(_)
             | Self::Field(_)
             | Self::DuplicateId { .. }
             | Self::UnknownId { .. }
@@ -212,8 +287,14 @@ impl EvalError {
             | Self::NotLogits
             | Self::Unlike { .. }
             | Self::Member { .. }
+            | Self::Folds { .. }
+            | Self::NoProbabilities
+            | Self::Damaged { .. }
             | Self::TaskMismatch { .. }
             | Self::MetricNotForTask { .. }
+            | Self::MethodNotForTask { .. }
+            | Self::MethodSetting { .. }
+            | Self::Without { .. }
             | Self::UnknownMetric { .. } => true,
         }
     }
@@ -226,6 +307,11 @@ impl EvalError {
 
 fn names(metrics: impl IntoIterator<Item = Metric>) -> String {
     metrics.into_iter().map(Metric::name).collect::<Vec<_>>().join(", ")
+}
+
+fn method_names(task: Task) -> String {
+    let applying = MethodKind::ALL.into_iter().filter(|method| method.applies_to(task));
+    applying.map(MethodKind::name).collect::<Vec<_>>().join(", ")
 }
 
 fn did_you_mean(suggestion: Option<Metric>) -> String {

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use gyeol_engine::config::{EvaluateEvery, Select, SwaConfig, TrainConfig};
 use gyeol_engine::{
-    Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trainer,
+    Action, Evaluation, FineTuning, Observer, Score, StepReport, TrainPaths, TrainPlan, TrainSet, Trained, Trainer,
 };
 use serde::Serialize;
 
+use crate::boost;
 use crate::division::Division;
 use crate::masked_lm::Adaptation;
 use crate::prepare::Prepared;
@@ -24,7 +25,7 @@ const FORWARD_SHARE: f64 = 1.0 / 3.0;
 /// What a run would take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Runs: one, or with `[folds]` one a fold. Rows, steps and evaluations are those of one (the first), time and disk of
+    /// Runs: one, or with `[folds]` one a fold, with `[boost]` one a round if none of them ends it. Rows, steps and evaluations are those of one (the first), time and disk of
     /// all.
     pub runs: u32,
     /// Rows to train on.
@@ -74,6 +75,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
             None => watcher.warning(&format!("{} comes first and is not in this estimate", adaptation.describe()?)),
         }
     }
+    boost::refuse_round(&prepared.recipe)?;
     let fit = memory::fit(prepared, None)?;
     fit.warning.iter().for_each(|text| watcher.warning(text));
     watcher.phase("loading weights");
@@ -81,7 +83,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let (schedule, stop_after) = prepared.schedule();
     let recipe = &fit.batch.of_config(schedule);
     let runs = prepared.folds.iter().max().filter(|_| prepared.division == Division::Folds).map_or(1, |last| last + 1);
-    let fold = if runs > 1 { Some(prepared.fold(0)?) } else { None };
+    let fold = if prepared.division == Division::Folds { Some(prepared.fold(0)?) } else { None };
     let (train, valid) = match &fold {
         Some((train, valid)) => {
             let set = |rows| TrainSet { rows, ..prepared.train_set() };
@@ -98,7 +100,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
     let mut clock = Clock { began: Instant::now(), seconds: Vec::new(), tokens: Vec::new() };
     // Nothing is saved without an observer that asks for it, and without validation rows there are no checkpoints.
     let nowhere = std::path::PathBuf::new();
-    let parameters = model.table().len();
+    let parameters = model.models().iter().map(|model| model.table().len()).sum::<usize>();
     rayon::scope(|_| {
         Trainer {
             model: &mut model,
@@ -115,18 +117,23 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         .run(false, &mut clock)
     })?;
     let tokens_per_second = clock.speed();
-    let tokens = |rows: &[u32], of: &gyeol_data::Tokenised| -> u64 {
-        rows.iter().map(|&row| of.length(row as usize) as u64).sum()
+    let tokens = |rows: &[u32], of: &[gyeol_data::Tokenised]| -> u64 {
+        of.iter().flat_map(|of| rows.iter().map(|&row| of.length(row as usize) as u64)).sum()
     };
     let tokens_per_epoch = tokens(train.rows, train.tokens);
     let epochs = plan.steps as f64 / plan.steps_per_epoch as f64;
     let valid_tokens = valid.map_or(0, |valid| tokens(valid.rows, valid.tokens)) as f64;
     let test = prepared.test.as_ref().map_or(0, |test| tokens(&test.rows, &test.tokens)) as f64;
+    let boost = prepared.recipe.boost.as_ref();
+    // Its errors decide what the rows weigh in the next round.
+    let errors = boost.map_or(0, |_| tokens_per_epoch) as f64;
+    let runs = boost.map_or(runs, |boost| boost.rounds);
     // The validation rows are predicted once more at the end.
-    let forward = valid_tokens * (plan.evaluations + 1) as f64 + test;
+    let forward = valid_tokens * (plan.evaluations + 1) as f64 + test + errors;
     let seconds = (tokens_per_epoch as f64 * epochs + forward * FORWARD_SHARE) / tokens_per_second;
+    let moments: usize = model.models().iter().map(|model| model.moments_len(recipe.optimizer)).sum();
     let weights = (parameters * size_of::<f32>()) as u64;
-    let state = weights + (model.moments_len(recipe.optimizer) * size_of::<f32>()) as u64;
+    let state = weights + (moments * size_of::<f32>()) as u64;
     let state = if recipe.ema > 0.0 { state + weights } else { state };
     let swa = prepared.recipe.swa;
     // The best one is kept beside the latest.
@@ -149,7 +156,7 @@ pub fn estimate(prepared: &Prepared, runs: &Runs, watcher: &mut dyn Watcher) -> 
         available_bytes: fit.available,
         batch_size: recipe.batch_size,
         accumulate: recipe.accumulate,
-        // A fold that is done keeps its model alone.
+        // A fold, or a round, that is done keeps its model alone.
         disk_bytes: weights * (u64::from(runs) + checkpoints) + 2 * state,
     })
 }

@@ -67,6 +67,9 @@ pub enum Error {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// A submission cannot be kept, or made again.
+    #[error("submission: {0}")]
+    Submission(String),
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", path.display())]
     Io {
@@ -108,7 +111,11 @@ impl Error {
             Self::Sweep(error) => error.is_user_error(),
             Self::Checkpoint(error) => error.exit_code() == 2,
             Self::Train(error) => error.exit_code() == 2,
-            Self::Setting { .. } | Self::NoWeights(_) | Self::NoModel { .. } | Self::Ensemble { .. } => true,
+            Self::Setting { .. }
+            | Self::NoWeights(_)
+            | Self::NoModel { .. }
+            | Self::Ensemble { .. }
+            | Self::Submission(_) => true,
             Self::Allocation(_) | Self::Io { .. } | Self::Interrupted => false,
             Self::Twice { first, .. } => first.is_user_error(),
         }

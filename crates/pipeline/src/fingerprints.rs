@@ -34,12 +34,17 @@ impl Prepared {
         self.cleaner.as_ref().map(Cleaner::fingerprint)
     }
 
-    /// Fingerprint of the base model as the recipe names it: its configuration, weights and tokeniser. Reads the weights.
+    /// Fingerprint of the base model as the recipe names it, or of all members: configuration, weights and tokeniser. Reads the
+    /// weights.
     ///
     /// # Errors
     /// If a file of the base cannot be read.
     pub fn base_fingerprint(&self) -> Result<String, Error> {
-        Ok(fingerprint(&[&weights_fingerprint(&self.base)?, &self.base_tokeniser]))
+        let mut parts = Vec::new();
+        for base in &self.bases {
+            parts.extend([weights_fingerprint(&base.dir)?, base.own_tokeniser.clone()]);
+        }
+        Ok(fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {

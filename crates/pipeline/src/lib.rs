@@ -5,6 +5,8 @@
 
 mod appender;
 mod arithmetic;
+mod base;
+mod boost;
 mod class_shares;
 mod class_weights;
 mod classes;
@@ -25,6 +27,7 @@ mod loss;
 mod masked_lm;
 mod memory;
 mod observer;
+mod parts;
 mod predict;
 mod prepare;
 mod process;
@@ -34,6 +37,7 @@ pub mod runs;
 mod sampling;
 mod save_policy;
 mod session;
+pub mod submission;
 pub mod sweep;
 mod totals;
 mod train;
@@ -43,6 +47,8 @@ mod watch;
 use gyeol_tune::nearest;
 
 pub use arithmetic::Arithmetic;
+pub use base::Base;
+pub use boost::BoostConfig;
 pub use cleaning::fitted_cleaner;
 pub use course::Overfitting;
 pub use division::Division;

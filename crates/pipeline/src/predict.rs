@@ -2,6 +2,7 @@
 
 mod cache;
 mod ensemble;
+mod joint;
 mod parallel;
 mod rows;
 mod sentence;
@@ -19,10 +20,11 @@ use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{
     EncoderConfig, GYEOL_JSON, GyeolJson, HfError, ProblemType, SentenceDirectory, Weights, recover_directory,
 };
-use gyeol_engine::{HeadKind, KeptRows, Model, ScoreBuckets, ScoreScale};
+use gyeol_engine::{HeadKind, Joint, Model, ScoreBuckets, ScoreScale, Trained};
 use gyeol_eval::{Outputs, Predictions};
 
 use crate::cleaning;
+use crate::frozen::no_rows;
 use crate::prepare::{Sequences, check_length, check_vocabulary, go_on, tokenise};
 use crate::runs::{Run, Runs, Status};
 use crate::{Arithmetic, Error, Watcher};
@@ -39,8 +41,9 @@ const BATCH_SIZE: usize = 512;
 #[derive(Debug)]
 pub struct Predictor {
     dir: PathBuf,
-    model: Model<Cpu>,
-    tokeniser: Tokeniser,
+    model: Joint<Cpu>,
+    /// That of each model which predicts together with others; of one alone, its own.
+    tokenisers: Vec<Tokeniser>,
     /// What the model was trained with; `None` for a checkpoint that was not written here.
     settings: Option<GyeolJson>,
     /// Longest token sequence, where a directory of sentence-transformers says it.
@@ -127,43 +130,11 @@ impl Predictor {
     /// If it is no checkpoint with a head, or its parts do not fit.
     pub fn open(dir: &Path, arithmetic: Arithmetic) -> Result<Self, Error> {
         let settings = GyeolJson::read(dir)?;
-        let modules = SentenceDirectory::read(dir)?;
-        let encoder = modules.as_ref().map_or(dir, |modules| modules.encoder.as_path());
-        let config = EncoderConfig::read(encoder)?;
-        let tokeniser = Tokeniser::open(encoder)?;
-        check_vocabulary("model", &config, &tokeniser, &dir.display().to_string())?;
-        if let Some(cleaner) = settings.as_ref().and_then(|settings| settings.clean.as_ref()) {
-            check_tokens(cleaner, &tokeniser, dir)?;
+        if let Some(settings) = settings.as_ref().filter(|settings| settings.joint.is_some()) {
+            return joint::open(dir, settings, arithmetic);
         }
-        let outputs = config.num_labels();
-        let (kind, head) = match (&modules, &settings) {
-            (Some(modules), settings) => sentence::head(&modules.layers, settings.as_ref(), &config, dir)?,
-            (None, Some(settings)) if settings.head != HeadChoice::Default => {
-                let hint = format!("{GYEOL_JSON} says that the head is in it; copy the whole directory");
-                return Err(HfError::Missing { path: dir.join("modules.json"), hint }.into());
-            }
-            (None, Some(settings)) => {
-                (HeadKind::Classification { outputs }, own_head(settings, outputs, "config.json: id2label", dir)?)
-            }
-            (None, None) => (HeadKind::Classification { outputs }, foreign_head(&config)),
-        };
-        let weights = match &modules {
-            Some(modules) => modules.weights()?,
-            None => Weights::open(dir)?,
-        };
-        let weights = weights.ok_or_else(|| Error::NoWeights(encoder.to_owned()))?;
-        // Foreign directories may name more tokens than there are positions.
-        let most = config.max_tokens();
-        let max_length = modules.as_ref().and_then(|modules| modules.layers.max_length).map(|length| length.min(most));
-        let mut model = Model::new(arithmetic.device(), config, kind, false)?;
-        let report = model.load(&weights, encoder, 0)?;
-        if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
-            let problem = format!(
-                "it has no trained head ({tensor} is missing or of another size); `gyeol train` makes one, with it as model.base"
-            );
-            return Err(Error::NoModel { path: dir.to_owned(), problem });
-        }
-        Ok(Self { dir: dir.to_owned(), model, tokeniser, settings, max_length, head })
+        let Member { model, tokeniser, max_length, head } = Member::open(dir, settings.as_ref(), arithmetic)?;
+        Ok(Self { dir: dir.to_owned(), model: model.into(), tokenisers: vec![tokeniser], settings, max_length, head })
     }
 
     /// Predictions for the table `data` (`-`: CSV from `input`), in its order.
@@ -211,13 +182,16 @@ impl Predictor {
         watcher.phase("tokenising");
         let compares = matches!(self.head, Head::Similarity { .. });
         let sequences = if compares { Sequences::Apart } else { Sequences::Joined };
-        let tokens = tokenise(&self.tokeniser, examples, sequences, length, None, watcher)?;
-        go_on(watcher)?;
+        let mut tokens = Vec::with_capacity(self.tokenisers.len());
+        for tokeniser in &self.tokenisers {
+            tokens.push(tokenise(tokeniser, examples, sequences, length, None, watcher)?);
+            go_on(watcher)?;
+        }
         let rows: Vec<u32> = (0..examples.len() as u32).collect();
         watcher.predicting("predicting", rows.len());
         let model = &mut self.model;
         let outputs = rayon::scope(|_| {
-            model.predict(&tokens, &rows, BATCH_SIZE, &mut KeptRows::default(), |done| {
+            model.predict(&tokens, &rows, BATCH_SIZE, &mut no_rows(tokens.len()), |done| {
                 watcher.predicted(done);
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
@@ -240,7 +214,7 @@ impl Predictor {
     /// The longest token sequence, if the model can give what `options` ask for.
     fn check(&self, options: &PredictOptions) -> Result<usize, Error> {
         if let (Head::Raw { problem_type, .. }, false) = (&self.head, options.logits) {
-            return Err(no_predictions(&self.dir, *problem_type, self.model.config().num_labels()));
+            return Err(no_predictions(&self.dir, *problem_type, self.config().num_labels()));
         }
         let own = self.settings.as_ref();
         let text_pair = options.text_pair.as_ref().or_else(|| own?.text_pair.as_ref());
@@ -249,9 +223,15 @@ impl Predictor {
             return Err(Error::Setting { key: "--text-pair", problem });
         }
         let known = options.max_length.or(own.map(|own| own.max_length)).or(self.max_length);
-        let length = known.unwrap_or(self.model.config().max_tokens());
-        check_length("--max-length", length, self.model.config())?;
+        let configs = || self.model.models().iter().map(Model::config);
+        let length = known.or_else(|| configs().map(|config| config.max_tokens()).min()).unwrap_or_default();
+        configs().try_for_each(|config| check_length("--max-length", length, config))?;
         Ok(length)
+    }
+
+    /// The configuration of the model; of several, that of the first.
+    fn config(&self) -> &EncoderConfig {
+        self.model.models()[0].config()
     }
 
     /// Whether the raw outputs are nothing but numbers: neither logits of classes nor one score.
@@ -263,12 +243,63 @@ impl Predictor {
     fn note_new_names(&self, watcher: &mut dyn Watcher) {
         if let (None, Head::Classes(names) | Head::Labels(names) | Head::Raw { names, .. }) =
             (&self.settings, &self.head)
-            && let Some(problem) = unusable(&self.model.config().labels, matches!(self.head, Head::Labels(_)))
+            && let Some(problem) = unusable(&self.config().labels, matches!(self.head, Head::Labels(_)))
         {
             let (file, last) = (self.dir.join("config.json"), names.len() - 1);
             let file = file.display();
             watcher.note(&format!("{file}: id2label has {problem}; outputs are called LABEL_0 to LABEL_{last}"));
         }
+    }
+}
+
+/// One model of a predictor.
+struct Member {
+    model: Model<Cpu>,
+    tokeniser: Tokeniser,
+    max_length: Option<usize>,
+    head: Head,
+}
+
+impl Member {
+    /// The checkpoint directory `dir`, trained with `settings` if it was trained here.
+    fn open(dir: &Path, settings: Option<&GyeolJson>, arithmetic: Arithmetic) -> Result<Self, Error> {
+        let modules = SentenceDirectory::read(dir)?;
+        let encoder = modules.as_ref().map_or(dir, |modules| modules.encoder.as_path());
+        let config = EncoderConfig::read(encoder)?;
+        let tokeniser = Tokeniser::open(encoder)?;
+        check_vocabulary("model", &config, &tokeniser, &dir.display().to_string())?;
+        if let Some(cleaner) = settings.and_then(|settings| settings.clean.as_ref()) {
+            check_tokens(cleaner, &tokeniser, dir)?;
+        }
+        let outputs = config.num_labels();
+        let (kind, head) = match (&modules, settings) {
+            (Some(modules), settings) => sentence::head(&modules.layers, settings, &config, dir)?,
+            (None, Some(settings)) if settings.head != HeadChoice::Default => {
+                let hint = format!("{GYEOL_JSON} says that the head is in it; copy the whole directory");
+                return Err(HfError::Missing { path: dir.join("modules.json"), hint }.into());
+            }
+            (None, Some(settings)) => {
+                (HeadKind::Classification { outputs }, own_head(settings, outputs, "config.json: id2label", dir)?)
+            }
+            (None, None) => (HeadKind::Classification { outputs }, foreign_head(&config)),
+        };
+        let weights = match &modules {
+            Some(modules) => modules.weights()?,
+            None => Weights::open(dir)?,
+        };
+        let weights = weights.ok_or_else(|| Error::NoWeights(encoder.to_owned()))?;
+        // Foreign directories may name more tokens than there are positions.
+        let most = config.max_tokens();
+        let max_length = modules.as_ref().and_then(|modules| modules.layers.max_length).map(|length| length.min(most));
+        let mut model = Model::new(arithmetic.device(), config, kind, false)?;
+        let report = model.load(&weights, encoder, 0)?;
+        if let Some(tensor) = report.initialised.first().or(report.resized.first().map(|(name, _)| name)) {
+            let problem = format!(
+                "it has no trained head ({tensor} is missing or of another size); `gyeol train` makes one, with it as model.base"
+            );
+            return Err(Error::NoModel { path: dir.to_owned(), problem });
+        }
+        Ok(Self { model, tokeniser, max_length, head })
     }
 }
 

@@ -1,21 +1,22 @@
 //! Everything before the first step: the base model found, tables read, labels mapped, rows split and tokenised, and
 //! every setting checked against them, so that a run that starts does not fail for something knowable.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gyeol_data::{
     CacheOutcome, Cleaner, Columns, Examples, LabelMap, Table, Targets, Task, Tokenised, Tokeniser, data_fingerprint,
     fingerprint, holds_label_sets, infer_task, text_fingerprint,
 };
-use gyeol_engine::config::{ClassWeights, Init, LossKind};
-use gyeol_engine::hf::{EncoderConfig, ProblemType, SentenceDirectory};
-use gyeol_engine::{HeadKind, Isa, Loss, NewTokens, ScoreBuckets, ScoreScale, TrainSet};
+use gyeol_engine::config::{ClassWeights, LossKind};
+use gyeol_engine::hf::{EncoderConfig, ProblemType};
+use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainSet};
 use gyeol_eval::Metric;
 
+use crate::base::{Base, Purpose};
+use crate::boost;
 use crate::cleaning;
 use crate::division::{Divided, Division, Labelled};
-use crate::head;
-use crate::hub::{self, HubOptions};
+use crate::hub::HubOptions;
 use crate::recipe::Recipe;
 use crate::refit::Refit;
 use crate::sampling::Sampling;
@@ -27,8 +28,8 @@ use crate::{Arithmetic, Error, Watcher, classes, loss, tuned};
 pub struct Part {
     /// Ids, cleaned texts and labels.
     pub examples: Examples,
-    /// Tokens of every row.
-    pub tokens: Tokenised,
+    /// Tokens of every row, as each base reads it.
+    pub tokens: Vec<Tokenised>,
     /// Targets of every row; empty for a table without labels.
     pub targets: Targets,
     /// The rows used, ascending.
@@ -53,20 +54,10 @@ pub struct Prepared {
     pub recipe: Recipe,
     /// What its precision comes to.
     pub arithmetic: Arithmetic,
-    /// The base model's directory.
-    pub base: PathBuf,
-    /// Its configuration, with the recipe's dropout.
-    pub config: EncoderConfig,
-    /// The head on it.
-    pub head: HeadKind,
-    /// How many of its lower layers are kept as they are.
-    pub frozen: usize,
-    /// Its tokeniser, with the special tokens of the cleaning.
-    pub tokeniser: Tokeniser,
+    /// The base model, or the members that are trained together, in the recipe's order.
+    pub bases: Vec<Base>,
     /// What is done to texts, fitted on the training rows; `None` without `[clean]`.
     pub cleaner: Option<Cleaner>,
-    /// The tokens of the tokeniser that the base model does not have.
-    pub new_tokens: NewTokens,
     /// The task.
     pub task: Task,
     /// The one declared metric.
@@ -85,6 +76,8 @@ pub struct Prepared {
     pub(crate) adapts: Vec<u32>,
     /// How those that train were chosen, and are drawn.
     pub(crate) sampling: Sampling,
+    /// How much each row of the training table counts; `None`: alike. A round of `[boost]` has them from the rounds before.
+    pub(crate) row_weights: Option<Vec<f32>>,
     /// The run that is fitted again, on all rows.
     pub(crate) refit: Option<Refit>,
     /// Where the base model came from, for the folds.
@@ -101,8 +94,6 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// Of the tables as they were read.
     pub(crate) data_fingerprint: String,
-    /// Fingerprint of the base model's own tokeniser.
-    pub(crate) base_tokeniser: String,
 }
 
 impl Prepared {
@@ -133,6 +124,7 @@ impl Prepared {
         go_on(watcher)?;
         let refit = recipe.refit.as_ref().map(|refit| Refit::open(refit, home)).transpose()?;
         let task = resolve_task(&mut recipe, &train, watcher)?;
+        boost::check_task(&recipe, task)?;
         let metric = resolve_metric(&mut recipe, task)?;
         let labels = match refit.as_ref().and_then(Refit::labels) {
             Some(labels) => Some(labels),
@@ -190,34 +182,16 @@ impl Prepared {
         };
 
         watcher.phase("opening the base model");
-        let options = HubOptions { weights: recipe.model.init == Init::Pretrained, ..hub.clone() };
-        let base = match refit.as_ref().and_then(Refit::model) {
-            Some(model) => model.to_owned(),
-            None => hub::resolve(&recipe.model.base, &options)?,
-        };
-        let (base, base_pooling) = SentenceDirectory::encoder_of(&base)?;
-        let mut config = EncoderConfig::read(&base)?;
-        if let Some(p) = recipe.model.dropout {
-            config.set_dropout(p);
-        }
-        let frozen = resolve_frozen(&recipe, &config)?;
         let outputs = outputs(labels.as_ref(), &loss);
-        let setting = head::Setting { task, outputs, base_pooling, frozen };
-        let head = head::resolve(&mut recipe.head, &mut config, setting)?;
-        let (sequences, unit_targets) = match (&head, recipe.data.score_range) {
+        let purpose = Purpose { task, outputs, cleaner: cleaner.as_ref(), refit: refit.as_ref(), hub };
+        let bases = Base::open_all(&mut recipe, purpose)?;
+        let (sequences, unit_targets) = match (&bases[0].head, recipe.data.score_range) {
             (HeadKind::BiEncoder { .. }, Some(range)) => {
                 (Sequences::Apart, Some(ScoreScale::new(range).scaled(&train_targets)))
             }
             _ => (Sequences::Joined, None),
         };
-        let tokeniser = Tokeniser::open(&base)?;
-        check_fit(&recipe, &config, &tokeniser)?;
-        let base_tokeniser = tokeniser.fingerprint().to_owned();
-        let (tokeniser, new_tokens) = match &cleaner {
-            Some(cleaner) => cleaning::add_tokens(cleaner, tokeniser, &mut config, recipe.model.new_tokens)?,
-            None => (tokeniser, NewTokens::default()),
-        };
-        if frozen > 0 && !new_tokens.tokens.is_empty() {
+        if bases.iter().any(Base::freezes_new_tokens) {
             watcher.note("model.freeze_layers keeps the embeddings as they are: new special tokens stay as they start");
         }
         go_on(watcher)?;
@@ -226,8 +200,11 @@ impl Prepared {
         let cache = home.join("cache").join("tokens");
         let length = recipe.model.max_length;
         let mut part = |examples: Examples, targets: Targets, rows: Vec<u32>| -> Result<Part, Error> {
-            let tokens = tokenise(&tokeniser, &examples, sequences, length, Some(&cache), watcher)?;
-            go_on(watcher)?;
+            let mut tokens = Vec::with_capacity(bases.len());
+            for Base { tokeniser, .. } in &bases {
+                tokens.push(tokenise(tokeniser, &examples, sequences, length, Some(&cache), watcher)?);
+                go_on(watcher)?;
+            }
             Ok(Part { examples, tokens, targets, rows })
         };
         let valid = match (valid, valid_targets) {
@@ -248,13 +225,8 @@ impl Prepared {
         let prepared = Self {
             recipe,
             arithmetic,
-            base,
-            config,
-            head,
-            frozen,
-            tokeniser,
+            bases,
             cleaner,
-            new_tokens,
             task,
             metric,
             loss,
@@ -264,6 +236,7 @@ impl Prepared {
             folds,
             adapts,
             sampling,
+            row_weights: None,
             refit,
             hub: hub.clone(),
             unit_targets,
@@ -272,7 +245,6 @@ impl Prepared {
             test,
             warnings: Vec::new(),
             data_fingerprint,
-            base_tokeniser,
         };
         if let Some(refit) = &prepared.refit {
             refit.check(&prepared, watcher)?;
@@ -294,7 +266,7 @@ impl Prepared {
 
     /// The scale of the outputs, where they are cosines.
     pub(crate) fn score_scale(&self) -> Option<ScoreScale> {
-        match self.head {
+        match self.bases[0].head {
             HeadKind::BiEncoder { .. } => self.recipe.data.score_range.map(ScoreScale::new),
             _ => None,
         }
@@ -510,17 +482,6 @@ fn resolve_metric(recipe: &mut Recipe, task: Task) -> Result<Metric, Error> {
     }
     recipe.metric = Some(metric);
     Ok(metric)
-}
-
-fn resolve_frozen(recipe: &Recipe, config: &EncoderConfig) -> Result<usize, Error> {
-    let frozen = recipe.model.freeze_layers.of(config.layers);
-    frozen.map_err(|error| Error::Setting { key: "model.freeze_layers", problem: error.to_string() })
-}
-
-/// Whether tokeniser, length and encoder go together.
-fn check_fit(recipe: &Recipe, config: &EncoderConfig, tokeniser: &Tokeniser) -> Result<(), Error> {
-    check_vocabulary("model.base", config, tokeniser, &recipe.model.base)?;
-    check_length("model.max_length", recipe.model.max_length, config)
 }
 
 /// A token without an embedding row cannot be computed.

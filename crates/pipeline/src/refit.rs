@@ -48,6 +48,12 @@ pub fn refit(mut recipe: Recipe, run: &str, from: RefitFrom, runs: &Runs) -> Res
     if report.score.is_none() {
         return Err(wrong(format!("{} was not validated, so none of its steps is known to be best", run.name())));
     }
+    if report.boost.is_some() {
+        return Err(wrong(format!(
+            "{} has a model for each round, and no one best step; name one without [boost]",
+            run.name()
+        )));
+    }
     let planned = |run: &Run| -> Result<u64, Error> {
         let started = run.journal()?.events.into_iter().find_map(|event| match event.kind {
             EventKind::Started { total_steps, .. } => Some(total_steps),
@@ -101,9 +107,11 @@ impl Refit {
         Ok(Self { config: config.clone(), run, report, best })
     }
 
-    /// The model directory to start from instead of the base.
-    pub(crate) fn model(&self) -> Option<&Path> {
-        self.best.as_ref().map(|(model, _)| &**model)
+    /// The model directory to start from instead of the base at `index`.
+    pub(crate) fn model(&self, index: usize) -> Option<PathBuf> {
+        let (model, settings) = self.best.as_ref()?;
+        let members = settings.as_ref().and_then(|settings| settings.member_directories(model));
+        Some(members.and_then(|mut members| members.nth(index)).unwrap_or_else(|| model.clone()))
     }
 
     /// The classes of that model, if it tells classes apart.

@@ -3,7 +3,7 @@
 use gyeol_engine::config::{SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::recover_directory;
-use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trainer};
+use gyeol_engine::{Model, Objective, Outcome, StopReason, TrainPaths, TrainPlan, Trained as Trainable, Trainer};
 
 use crate::memory::BatchShape;
 use crate::observer::{RunObserver, Scorer};
@@ -206,9 +206,12 @@ pub(crate) enum Fitted {
     Interrupted { step: u64, saved: u64 },
 }
 
-impl<O: Objective<Cpu>> Job<'_, O> {
-    /// The plan, with the steps that will be taken.
-    fn plan(&self) -> TrainPlan {
+impl<O> Job<'_, O> {
+    /// The plan, with the steps that will be taken to train `M`.
+    fn plan<M>(&self) -> TrainPlan
+    where
+        O: Objective<M>,
+    {
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
         TrainPlan { steps: self.stop_after.map_or(plan.steps, |last| last.min(plan.steps)), ..plan }
     }
@@ -226,8 +229,8 @@ impl Session<'_> {
     }
 
     /// Says in the journal that the run begins, or goes on.
-    pub(crate) fn begin<O: Objective<Cpu>>(&mut self, job: &Job<'_, O>) -> Result<(), Error> {
-        let steps = job.plan().steps;
+    pub(crate) fn begin<M, O: Objective<M>>(&mut self, job: &Job<'_, O>) -> Result<(), Error> {
+        let steps = job.plan::<M>().steps;
         let checkpoints = self.run.run().checkpoints_dir();
         std::fs::create_dir_all(&checkpoints).map_err(|source| Error::Io {
             path: checkpoints.clone(),
@@ -260,18 +263,18 @@ impl Session<'_> {
     }
 
     /// Trains `model`, from the saved state where `resume` is set and there is one.
-    pub(crate) fn fit<O: Objective<Cpu>>(
+    pub(crate) fn fit<M: Trainable<Device = Cpu>, O: Objective<M>>(
         &mut self,
-        model: &mut Model<Cpu>,
+        model: &mut M,
         job: Job<'_, O>,
         scorer: &mut dyn Scorer,
         resume: bool,
     ) -> Result<Fitted, Error> {
-        let plan = job.plan();
+        let plan = job.plan::<M>();
         let checkpoints = self.run.run().checkpoints_dir();
-        let average = if job.config.ema > 0.0 { model.table().len() } else { 0 };
-        let state = model.table().len() + average + model.moments_len(job.config.optimizer);
-        let state_bytes = size_of::<f32>() * state;
+        let copies = if job.config.ema > 0.0 { 2 } else { 1 };
+        let state = |model: &Model<Cpu>| copies * model.table().len() + model.moments_len(job.config.optimizer);
+        let state_bytes = size_of::<f32>() * model.models().iter().map(state).sum::<usize>();
         let metrics = (job.metric, job.guard.map(|guard| guard.metric));
         let mut observer = RunObserver::new(&mut self.run, &mut *self.watcher, metrics, scorer, plan, state_bytes);
         let outcome = Trainer {

@@ -65,7 +65,7 @@ impl TunedConfig {
             changed.push("[clean]");
         }
         if self.base.is_some() && self.base != Some(prepared.base_fingerprint()?) {
-            changed.push("model.base");
+            changed.push(if prepared.bases.len() > 1 { "model.members" } else { "model.base" });
         }
         if self.adapt != prepared.recipe.adapt.as_ref().map(of_adaptation) {
             changed.push("[adapt]");

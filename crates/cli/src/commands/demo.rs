@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use gyeol_pipeline::demo;
 
-use super::{evaluate, predict, train};
+use super::{ensemble, evaluate, predict, train};
 use crate::{
     args::{Cli, Command, Global},
     exit::Interrupted,
@@ -34,13 +34,16 @@ Examples:
 /// Does what `gyeol demo` says: writes the files, then runs the commands it prints, as if they had been typed.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let files = demo::write(&args.out, args.seed)?;
-    output.note(&format!("wrote made-up reviews, a small Korean encoder and a recipe to {}", args.out.display()));
+    output.note(&format!("wrote made-up reviews, a small Korean encoder and two recipes to {}", args.out.display()));
     // A program reads one document: the evaluation.
     let on_the_way = if output.is_json() { output.muted() } else { *output };
-    let recipe = show(&files.recipe);
-    let run = train_step(&recipe, global, &on_the_way)?;
+    let first = train_step(&show(&files.recipe), global, &on_the_way)?;
+    let second = train_step(&show(&files.second), global, &on_the_way)?;
+    // No other demo trains a run of the first's name.
+    let both = format!("{first}-ensemble");
+    step(&["ensemble", &first, &second, "--save", &both], global, &on_the_way)?;
     let predictions = show(&args.out.join("predictions.csv"));
-    step(&["predict", &run, &show(&files.test), "-o", &predictions], global, &on_the_way)?;
+    step(&["predict", &both, &show(&files.test), "-o", &predictions], global, &on_the_way)?;
     let answers = show(&files.answers);
     step(&["evaluate", &predictions, &answers, "--id", "id", "--text", "review"], global, output)?;
     output.note("\nthe same on a table of yours: gyeol init TABLE, then gyeol train recipe.toml");
@@ -63,9 +66,10 @@ fn train_step(recipe: &str, global: &Global, output: &Output) -> Result<String> 
 /// Prints a command line and does what it says.
 fn step(words: &[&str], global: &Global, output: &Output) -> Result<()> {
     match parse(words, global, output)? {
+        Command::Ensemble(args) => ensemble::run(&args, global, output),
         Command::Predict(args) => predict::run(&args, global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),
-        _ => unreachable!("the demo predicts and evaluates"),
+        _ => unreachable!("the demo combines, predicts and evaluates"),
     }
 }
 

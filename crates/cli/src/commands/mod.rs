@@ -4,6 +4,7 @@ pub(crate) mod adapt;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod ensemble;
 pub(crate) mod evaluate;
 pub(crate) mod init;
 pub(crate) mod masked_lm;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli, output: &Output) -> Result<()> {
         Command::Pretrain(args) => pretrain::run(&args, &global, output),
         Command::Predict(args) => predict::run(&args, &global, output),
         Command::Evaluate(args) => evaluate::run(&args, output),
+        Command::Ensemble(args) => ensemble::run(&args, &global, output),
         Command::Runs(args) => runs::run(&args, &global, output),
         Command::Sweep(args) => sweep::run(&args, &global, output),
         #[cfg(unix)]

@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A run's name (with folds: the mean of their models), an ensemble's, or a checkpoint directory
+    /// A run's name (with folds: the mean of their models, with rounds: their votes), an ensemble's, or a checkpoint directory
     #[arg(value_name = "RUN_OR_DIR")]
     pub(crate) model: String,
 

@@ -11,7 +11,7 @@ use gyeol_pipeline::{
     hub::HubOptions,
     recipe::Recipe,
     refit,
-    runs::{AverageScore, FoldsReport, MadeFor, Report, Run, Runs},
+    runs::{AverageScore, BoostReport, BoostRound, FoldsReport, MadeFor, Report, Run, Runs},
     train,
 };
 use serde::Serialize;
@@ -96,9 +96,12 @@ Examples:
   gyeol train recipe.toml --resume
   gyeol train recipe.toml --seeds 1,2,3 --json
   gyeol train recipe.toml --set folds.k=5
+  gyeol train recipe.toml --set boost.rounds=3 --set train.epochs=1
   gyeol train recipe.toml --refit kcbert-001
 
-With [folds] the seed also decides which row is in which fold, so each seed of --seeds deals anew.";
+With [folds] the seed also decides which row is in which fold, so each seed of --seeds deals anew.
+With [boost] (rounds, learning_rate) models are trained one after the other, each on rows weighted
+by the errors of those before it on them (SAMME), and predict by their votes.";
 
 /// Does what `gyeol train` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
@@ -129,7 +132,7 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         if output.is_json() {
             output.json(&estimate)?
         } else {
-            output.text(&tell_estimate(&estimate))?
+            output.text(&tell_estimate(&estimate, prepared.recipe.boost.is_some()))?
         }
         return Ok(Vec::new());
     }
@@ -242,6 +245,9 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         let (metric, rows) = (&report.metric, report.valid_rows);
         lines.push(match (&report.folds, report.averaged_checkpoints) {
             (Some(_), _) => format!("{metric} {score:.4} out of fold, on {rows} rows"),
+            _ if report.boost.is_some() => {
+                format!("{metric} {score:.4} on {rows} validation rows, by votes of the rounds")
+            }
             (None, Some(count)) => format!(
                 "{metric} {score:.4} on {rows} validation rows, mean of the weights of the {count} {} checkpoints",
                 if prepared.recipe.swa.select == Select::Last { "latest" } else { "best" }
@@ -261,6 +267,9 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         if let Some(table) = evaluate::sources_table(&report.sources) {
             lines.extend([table, String::new()]);
         }
+    }
+    if let Some(boost) = &report.boost {
+        lines.extend([tell_boost(&report.metric, boost), String::new()]);
     }
     // Over all epochs, as the rate is.
     let rows = report.samples_per_second * report.train_seconds;
@@ -288,7 +297,7 @@ fn tell(prepared: &Prepared, run: &Run, report: &Report) -> Result<String> {
         lines.push(String::new());
     }
     let mut files = vec![("report", run.report_path())];
-    if report.folds.is_none() {
+    if report.folds.is_none() && report.boost.is_none() {
         files.insert(0, ("model", run.model_dir()));
     }
     if report.score.is_some() {
@@ -330,6 +339,19 @@ pub(crate) fn tell_folds(metric: &str, folds: &FoldsReport) -> String {
     text
 }
 
+/// The rounds, one a line: what each was wrong about, its vote, and what the votes came to with it.
+pub(crate) fn tell_boost(metric: &str, boost: &BoostReport) -> String {
+    let so_far = format!("{metric} so far");
+    let mut table = output::table(&["round", "weighted error", "alpha", metric, &so_far], &[1, 2, 3, 4]);
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+    for BoostRound { run, error, alpha, score, score_so_far, .. } in &boost.rounds {
+        table.add_row([run.clone(), number(Some(*error)), number(*alpha), number(*score), number(*score_so_far)]);
+    }
+    let mut text = output::render(&table);
+    text.extend(boost.ended.iter().map(|why| format!("\n{why}")));
+    text
+}
+
 /// What a person would do now.
 fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
     let mut lines = vec![format!("next: gyeol predict {name} TABLE -o predictions.csv")];
@@ -340,9 +362,12 @@ fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
     lines
 }
 
-fn tell_estimate(estimate: &Estimate) -> String {
+fn tell_estimate(estimate: &Estimate, boosted: bool) -> String {
     let runs = match estimate.runs {
         1 => "everything fits together; no run was made".to_owned(),
+        k if boosted => {
+            format!("everything fits together; no run was made. {k} rounds at most; rows and steps are those of one")
+        }
         k => format!("everything fits together; no run was made. {k} folds; rows and steps are those of one"),
     };
     let available = estimate.available_bytes.map_or_else(|| "an unknown amount".to_owned(), output::bytes);

@@ -24,7 +24,12 @@ pub(crate) fn files(run: &Run) -> Result<Vec<FileRow>> {
         (run.events_path(), "what happened, a JSON object a line"),
         (run.report_path(), "what came of it"),
         (run.valid_path(), "predictions of the validation rows"),
+        (run.train_path(), "predictions of the training rows, which weigh them for the next round"),
         (run.test_path(), "predictions of data.test"),
+        (run.dir().join("ensemble.json"), "the ensemble: members, and what is fitted"),
+        (run.dir().join("submission.csv"), "what was handed in"),
+        (run.dir().join("sample_submission.csv"), "the sample that it fills in"),
+        (run.dir().join("submission.json"), "what is known of it"),
         (run.model_dir(), "the model, for gyeol and transformers"),
         (run.checkpoints_dir(), "kept checkpoints and the state to resume from"),
     ];

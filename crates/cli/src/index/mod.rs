@@ -96,7 +96,7 @@ fn described(run: &Run, row: RunRow) -> RunRow {
         sweep: made_for.sweep,
         trial: made_for.trial,
         job: made_for.job,
-        fold_of: run.fold_of().map(|(parent, _)| parent.to_owned()),
+        fold_of: run.part_of().map(|(parent, _)| parent.to_owned()),
         note: notes.note,
         tags: notes.tags.into_iter().collect(),
         unreadable_report: recipe_problem.or(made_for_problem).or(notes_problem),

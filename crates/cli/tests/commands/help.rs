@@ -20,6 +20,7 @@ fn help_of_every_command_has_examples() {
         ("help_runs_export", vec!["runs", "export", "--help"]),
         ("help_runs_rebuild", vec!["runs", "rebuild", "--help"]),
         ("help_runs_note", vec!["runs", "note", "--help"]),
+        ("help_runs_submissions", vec!["runs", "submissions", "--help"]),
         ("help_runs_tag", vec!["runs", "tag", "--help"]),
         ("help_completions", vec!["completions", "--help"]),
     ] {

@@ -1,9 +1,11 @@
 //! Whole commands: the built binary in a directory of its own, its two streams and its exit code.
 
 mod bad_input;
+mod boost;
 mod choice;
 mod clean;
 mod completions;
+mod ensemble;
 mod ensemble_predict;
 mod evaluate;
 mod folds;
@@ -11,6 +13,7 @@ mod freeze;
 mod heads;
 mod help;
 mod init;
+mod joint;
 mod losses;
 mod masked_lm;
 mod memory;
@@ -28,6 +31,7 @@ mod refit;
 mod resume;
 mod runs;
 mod sample;
+mod submissions;
 mod support;
 #[cfg(unix)]
 mod sweep;

@@ -22,8 +22,8 @@ use gyeol_engine::config::{Precision, SwaConfig, TrainConfig};
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::EncoderConfig;
 use gyeol_engine::{
-    Action, ClassTargets, Evaluation, FineTuning, HeadKind, Isa, KeptRows, Loss, Model, Observer, Score, StepReport,
-    TrainError, TrainPaths, TrainSet, Trainer,
+    Action, ClassTargets, Evaluation, FineTuning, HeadKind, Isa, Joint, KeptRows, Loss, Model, Observer, Score,
+    StepReport, TrainError, TrainPaths, TrainSet, Trainer,
 };
 use gyeol_kernels::peak;
 use serde_json::json;
@@ -97,6 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Result<Vec<f64>, TrainError> {
     let mut model = Model::new(device, config.clone(), HeadKind::Classification { outputs: CLASSES as usize }, true)?;
     model.randomise(SEED);
+    let mut model = Joint::from(model);
     let targets = Targets::Classes((0..rows.tokens.len() as u32).map(|row| row % CLASSES).collect());
     // Without evaluations and a wish to save, nothing is ever written.
     let nowhere = || PathBuf::from("nowhere");
@@ -106,11 +107,12 @@ fn train(device: Cpu, config: &EncoderConfig, rows: &Rows, batch: usize) -> Resu
         config: &TrainConfig { epochs: 1, batch_size: batch, shuffle: false, ..TrainConfig::default() },
         objective: FineTuning {
             loss: &Loss::CrossEntropy(ClassTargets::default()),
-            train: TrainSet { tokens: &rows.tokens, targets: &targets, rows: &rows.order },
+            train: TrainSet { tokens: std::slice::from_ref(&rows.tokens), targets: &targets, rows: &rows.order },
+            row_weights: None,
             balance: None,
             valid: None,
-            kept: KeptRows::default(),
-            kept_valid: KeptRows::default(),
+            kept: vec![KeptRows::default()],
+            kept_valid: Vec::new(),
         },
         seed: SEED,
         stop_after: None,

@@ -301,6 +301,8 @@ pub trait Device: Send {
     fn zero_gradients(&mut self);
     /// Σ g² over all gradients.
     fn gradient_squares(&mut self) -> f64;
+    /// Clears the gradient of a parameter that is no linear weight and no table.
+    fn clear_gradient(&mut self, parameter: Param);
     /// Makes room for the average of the weights.
     fn allocate_average(&mut self) -> Result<(), AllocationError>;
     /// `average = decay · average + (1 − decay) · weights`.

@@ -62,6 +62,15 @@ impl SequenceHead {
         }
     }
 
+    /// The layer that gives the outputs, if one does.
+    pub(crate) fn last_layer(&self) -> Option<LinearParams> {
+        match self {
+            Self::Classification(head) => Some(head.out),
+            Self::Mlp(head) => Some(head.out),
+            Self::BiEncoder(_) => None,
+        }
+    }
+
     pub(crate) fn plan(&self, planner: &mut Planner, sequences: usize, training: bool) -> SequenceActs {
         match self {
             Self::Classification(head) => SequenceActs::Classification(head.plan(planner, sequences, training)),

@@ -4,11 +4,11 @@
 //! added without raising it, so keys unknown here are not errors; they are kept and written back. A model with cleaning
 //! has format 2: a version that does not know the key would predict texts its model has never seen the like of. A model over
 //! score buckets, one of label sets, and one with a head of its own in a directory of sentence-transformers have format 3: such
-//! a version would not know what their outputs are.
+//! a version would not know what their outputs are. Models that predict together have format 4.
 //!
 //! The cleaning is a key here and no file of its own, so that it cannot be lost on the way to another place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gyeol_data::{Cleaner, Task};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::HfError;
 use super::write::{read_json, write_json};
 use crate::ScoreBuckets;
-use crate::config::HeadChoice;
+use crate::config::{HeadChoice, Join};
 
 /// The name of the file in a model directory.
 pub const GYEOL_JSON: &str = "gyeol.json";
@@ -32,8 +32,23 @@ const FORMAT_WITH_CLEANING: u32 = 2;
 /// label sets, and of a head that `transformers` has no class for.
 const FORMAT_WITH_OUTPUTS: u32 = 3;
 
+/// The `format` of several models that predict together: a version that knows one alone finds none beside the file.
+const FORMAT_WITH_MEMBERS: u32 = 4;
+
 /// The highest `format` that is read.
-const NEWEST: u32 = FORMAT_WITH_OUTPUTS;
+const NEWEST: u32 = FORMAT_WITH_MEMBERS;
+
+/// The directory of the models that predict together, each in one of its own called by its number from 0.
+const MEMBERS: &str = "members";
+
+/// Models that were trained together and predict together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JointModels {
+    /// How many.
+    pub members: usize,
+    /// How their outputs become those of a row.
+    pub join: Join,
+}
 
 /// The settings a model was trained with and is to be used with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +85,9 @@ pub struct GyeolJson {
     /// Regression over score buckets: their centres, in the order of the outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_buckets: Option<ScoreBuckets>,
+    /// Where several models are one: then their checkpoints are in directories below this one, and none is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointModels>,
     /// What is done to texts before they are tokenised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clean: Option<Cleaner>,
@@ -94,6 +112,7 @@ impl GyeolJson {
             head: HeadChoice::Default,
             score_range: None,
             score_buckets: None,
+            joint: None,
             clean: None,
             other: Map::new(),
         }
@@ -117,6 +136,19 @@ impl GyeolJson {
         if head != HeadChoice::Default {
             self.format = self.format.max(FORMAT_WITH_OUTPUTS);
         }
+    }
+
+    /// Sets that several models are one, and the format that says so.
+    pub fn set_joint(&mut self, joint: JointModels) {
+        self.joint = Some(joint);
+        self.format = self.format.max(FORMAT_WITH_MEMBERS);
+    }
+
+    /// The directories of the models that are one in the directory `dir`, in their order; `None` where it is a checkpoint
+    /// itself.
+    pub fn member_directories(&self, dir: &Path) -> Option<impl Iterator<Item = PathBuf>> {
+        let (JointModels { members, .. }, dir) = (self.joint?, dir.join(MEMBERS));
+        Some((0..members).map(move |index| dir.join(index.to_string())))
     }
 
     /// Reads `gyeol.json` of the model directory `dir`; `None` for a directory that was not written here.

@@ -40,7 +40,7 @@ mod write;
 pub use self::atomic::{recover_directory, write_directory, write_file};
 pub use self::config::EncoderConfig;
 pub use self::error::HfError;
-pub use self::gyeol_json::{GYEOL_JSON, GyeolJson};
+pub use self::gyeol_json::{GYEOL_JSON, GyeolJson, JointModels};
 pub use self::kinds::{Activation, Family, ModelType, ProblemType, WeightPrecision};
 pub use self::located::TensorInfo;
 pub(crate) use self::sentence::dense_module;

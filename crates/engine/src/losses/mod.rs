@@ -14,12 +14,14 @@ mod scale;
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod weighted;
 
 use gyeol_data::Targets;
 
 pub use buckets::ScoreBuckets;
 pub use cross_entropy::ClassTargets;
 pub use scale::ScoreScale;
+pub(crate) use weighted::weighted_loss;
 
 /// What training minimises, with all its parameters.
 #[derive(Debug, Clone, PartialEq)]

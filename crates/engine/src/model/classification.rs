@@ -54,6 +54,13 @@ impl<D: Device> Model<D> {
         self.encode_backward(&acts, stream);
     }
 
+    /// Clears the gradient of the bias of the layer that gives the outputs, if one does: without one it does not move.
+    pub(crate) fn clear_output_bias_gradient(&mut self) {
+        if let Some(layer) = self.network.head.sequence().last_layer() {
+            self.device.clear_gradient(layer.bias);
+        }
+    }
+
     /// Places for the activations of a pass over `batch`.
     pub(super) fn plan_sequences(&self, planner: &mut Planner, batch: &Batch, training: bool) -> (Acts, SequenceActs) {
         let upper = self.frozen..self.network.blocks.len();

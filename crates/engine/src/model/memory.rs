@@ -25,6 +25,18 @@ impl Memory {
     }
 }
 
+impl std::iter::Sum for Memory {
+    /// That of models which are trained together.
+    fn sum<I: Iterator<Item = Self>>(models: I) -> Self {
+        models.fold(Self::default(), |sum, model| Self {
+            weights: sum.weights + model.weights,
+            gradients: sum.gradients + model.gradients,
+            moments: sum.moments + model.moments,
+            activations: sum.activations + model.activations,
+        })
+    }
+}
+
 const NUMBER: u64 = size_of::<f32>() as u64;
 
 impl<D: Device> Model<D> {

@@ -2,21 +2,21 @@
 
 use std::ops::ControlFlow;
 
-use gyeol_data::{Targets, Tokenised};
+use gyeol_data::{Batch, Targets, Tokenised};
 
 use super::{Accumulated, Objective, Window};
 use crate::device::{AllocationError, Device};
+use crate::joint::Joint;
 use crate::kept::KeptRows;
 use crate::losses::{self, Loss};
-use crate::model::Model;
 use crate::pass::DropoutStream;
 use crate::sampling::Balance;
 
 /// Rows of a tokenised table and what the model is to say about them.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainSet<'a> {
-    /// The tokens of the whole table.
-    pub tokens: &'a Tokenised,
+    /// The tokens of the whole table, as each member of the model reads it: one of a model alone.
+    pub tokens: &'a [Tokenised],
     /// The targets of the whole table.
     pub targets: &'a Targets,
     /// The rows that belong to the set, in the order of the file.
@@ -30,17 +30,43 @@ pub struct FineTuning<'a> {
     pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
+    /// How much each row of the table of `train` counts, from 0; `None`: alike. Every window needs one above 0.
+    pub row_weights: Option<&'a [f32]>,
     /// How an epoch draws them; `None`: each once.
     pub balance: Option<&'a Balance>,
     /// The rows to evaluate on.
     pub valid: Option<TrainSet<'a>>,
-    /// What frozen layers put out for the rows to fit.
-    pub kept: KeptRows,
+    /// What each member's frozen layers put out for the rows to fit.
+    pub kept: Vec<KeptRows>,
     /// The same of the rows to evaluate on.
-    pub kept_valid: KeptRows,
+    pub kept_valid: Vec<KeptRows>,
 }
 
-impl<D: Device> Objective<D> for FineTuning<'_> {
+impl FineTuning<'_> {
+    /// What the losses of `rows` are divided by for their mean.
+    fn total_weight(&self, rows: &[u32]) -> f64 {
+        let targets = self.train.targets.select(rows);
+        match self.weights(rows) {
+            Some(weights) => self.loss.total_weight_of(&targets, &weights),
+            None => self.loss.total_weight(&targets),
+        }
+    }
+
+    /// The losses of `rows` together, and the gradient of their outputs of `weight` times that sum.
+    fn loss_of(&self, rows: &[u32], outputs: &[f32], weight: f64) -> (f64, Vec<f32>) {
+        let targets = self.train.targets.select(rows);
+        match self.weights(rows) {
+            Some(weights) => losses::weighted_loss(self.loss, outputs, &targets, &weights, weight),
+            None => losses::loss(self.loss, outputs, &targets, weight),
+        }
+    }
+
+    fn weights(&self, rows: &[u32]) -> Option<Vec<f32>> {
+        self.row_weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect())
+    }
+}
+
+impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
     fn rows(&self) -> &[u32] {
         self.train.rows
     }
@@ -54,17 +80,17 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
     }
 
     /// What a row weighs does not depend on how the window falls into batches.
-    fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
-        let weight = 1.0 / self.loss.total_weight(&self.train.targets.select(window.rows));
+    fn accumulate(&mut self, model: &mut Joint<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
+        let weight = 1.0 / self.total_weight(window.rows);
         let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
-            let batch = self.train.tokens.batch(rows);
+            let batches: Vec<Batch> = self.train.tokens.iter().map(|tokens| tokens.batch(rows)).collect();
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
-            let (outputs, reused) = model.forward(&batch, &mut self.kept, stream)?;
-            let (loss, gradient) = losses::loss(self.loss, &outputs, &self.train.targets.select(rows), weight);
+            let (outputs, reused) = model.forward(&batches, &mut self.kept, stream)?;
+            let (loss, gradient) = self.loss_of(rows, &outputs, weight);
             model.backward(&gradient);
             total += loss * weight;
-            done.tokens += batch.tokens();
+            done.tokens += batches.iter().map(Batch::tokens).sum::<usize>();
             done.reused += reused;
             done.passes += 1;
         }
@@ -74,7 +100,7 @@ impl<D: Device> Objective<D> for FineTuning<'_> {
 
     fn evaluate(
         &mut self,
-        model: &mut Model<D>,
+        model: &mut Joint<D>,
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {

@@ -36,7 +36,7 @@ impl MaskedLm<'_> {
     }
 }
 
-impl<D: Device> Objective<D> for MaskedLm<'_> {
+impl<D: Device> Objective<Model<D>> for MaskedLm<'_> {
     fn rows(&self) -> &[u32] {
         self.train
     }

@@ -6,8 +6,7 @@ mod masked_lm;
 
 use std::ops::ControlFlow;
 
-use crate::device::{AllocationError, Device};
-use crate::model::Model;
+use crate::device::AllocationError;
 use crate::sampling::Balance;
 
 pub use fine_tuning::{FineTuning, TrainSet};
@@ -41,8 +40,8 @@ pub struct Accumulated {
     pub passes: u64,
 }
 
-/// A purpose of training a model on device `D`.
-pub trait Objective<D: Device> {
+/// A purpose of training `M`, a model or several together.
+pub trait Objective<M> {
     /// The rows to train on, in the order of their table.
     fn rows(&self) -> &[u32];
 
@@ -58,7 +57,7 @@ pub trait Objective<D: Device> {
     ///
     /// # Errors
     /// If the device has no room for a batch.
-    fn accumulate(&mut self, model: &mut Model<D>, window: Window<'_>) -> Result<Accumulated, AllocationError>;
+    fn accumulate(&mut self, model: &mut M, window: Window<'_>) -> Result<Accumulated, AllocationError>;
 
     /// What [`Observer::score`](crate::Observer::score) is made of; `None` if `progress`, which is told the rows done so
     /// far, breaks off. At most `batch_size` rows are computed at a time.
@@ -67,7 +66,7 @@ pub trait Objective<D: Device> {
     /// If the device has no room for a batch.
     fn evaluate(
         &mut self,
-        model: &mut Model<D>,
+        model: &mut M,
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError>;

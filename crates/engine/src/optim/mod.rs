@@ -45,22 +45,21 @@ impl<D: Device> Model<D> {
         optimizer.moments_len(self.table().tensors().iter())
     }
 
-    /// Clips the gradients by their global norm, takes one step of the optimiser with `learning_rate`, clears the gradients,
-    /// and returns the norm before clipping. `step` counts from 1. What is frozen has no gradient, and is not decayed either.
+    /// [`optimise`] of this model alone.
+    #[cfg(test)]
     pub(crate) fn optimise(&mut self, config: &TrainConfig, learning_rate: f64, step: u64) -> f64 {
-        let norm = self.device.gradient_squares().sqrt();
-        // As torch.nn.utils.clip_grad_norm_ has it, small constant included.
-        let clip = if config.max_grad_norm > 0.0 { (config.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-        if !norm.is_finite() {
-            return norm;
-        }
+        optimise(std::slice::from_mut(self), config, learning_rate, step)
+    }
+
+    /// Takes one step of the optimiser on the gradients times `clip`, and clears them. What is frozen has no gradient, and is not
+    /// decayed either.
+    fn update(&mut self, config: &TrainConfig, learning_rate: f64, step: u64, clip: f64) {
         for Group { part, decays, rate } in self.groups(config.layer_decay) {
             let weight_decay = if decays { config.weight_decay } else { 0.0 };
             let scalars = Scalars { learning_rate: learning_rate * rate, weight_decay, step, gradient_scale: clip };
             self.device.update(scalars.of(config), part);
         }
         self.device.zero_gradients();
-        norm
     }
 
     /// What trains, cut into the longest runs of tensors that one update serves.
@@ -80,6 +79,18 @@ impl<D: Device> Model<D> {
             Part::Head | Part::Output => blocks.len() + 1,
         }
     }
+}
+
+/// Clips the gradients of `models` by their global norm, that of all of them together, takes one step of the optimiser with
+/// `learning_rate`, clears the gradients, and returns the norm before clipping. `step` counts from 1.
+pub(crate) fn optimise<D: Device>(models: &mut [Model<D>], config: &TrainConfig, learning_rate: f64, step: u64) -> f64 {
+    let norm = models.iter_mut().map(|model| model.device.gradient_squares()).sum::<f64>().sqrt();
+    // As torch.nn.utils.clip_grad_norm_ has it, small constant included.
+    let clip = if config.max_grad_norm > 0.0 { (config.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+    if norm.is_finite() {
+        models.iter_mut().for_each(|model| model.update(config, learning_rate, step, clip));
+    }
+    norm
 }
 
 /// The scalars that the steps of all optimisers have.

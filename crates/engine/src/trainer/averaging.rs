@@ -2,15 +2,12 @@
 //! is over.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
+use super::members::add_to_mean;
 use super::{KeptCheckpoint, Observer, Score, State, TrainError, Trainer};
 use crate::config::Select;
-use crate::device::{Device, Store};
-use crate::hf::{HfError, Weights};
-use crate::model::Model;
+use crate::joint::Trained;
 use crate::objectives::Objective;
-use crate::params::Tensor;
 
 /// The score of the mean of the weights of some checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +27,7 @@ pub struct Choice {
     pub checkpoints: usize,
 }
 
-impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
+impl<M: Trained, O: Objective<M>> Trainer<'_, M, O> {
     /// Scores the mean of the first two kept checkpoints, of the first three and so on, and gives the model that of
     /// `swa.checkpoints` if it is better than the best checkpoint, else the best checkpoint. `None` if the observer breaks
     /// off: the last weights are lost by then, and a saved state is where to go on from.
@@ -46,7 +43,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         }
         for (index, &step) in steps.iter().enumerate().skip(1) {
             let checkpoints = index + 1;
-            self.model.add_to_mean(&self.checkpoint(step), checkpoints)?;
+            self.add_to_mean(step, checkpoints)?;
             observer.average_begins(checkpoints);
             let ControlFlow::Continue(score) = self.score(observer)? else { return Ok(None) };
             choice.averaged.push(Averaged { checkpoints, score: score.value });
@@ -62,10 +59,16 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             let chosen = if choice.checkpoints > 1 { &steps[..choice.checkpoints] } else { &[best.step][..] };
             self.restore(chosen[0])?;
             for (index, &step) in chosen.iter().enumerate().skip(1) {
-                self.model.add_to_mean(&self.checkpoint(step), index + 1)?;
+                self.add_to_mean(step, index + 1)?;
             }
         }
         Ok(Some(choice))
+    }
+
+    /// Makes the weights, a mean, that of `checkpoints` with the one of step `step`.
+    fn add_to_mean(&mut self, step: u64, checkpoints: usize) -> Result<(), TrainError> {
+        let path = self.checkpoint(step);
+        Ok(add_to_mean(self.model.models_mut(), &path, checkpoints)?)
     }
 
     /// Whether a mean is better than the best checkpoint: that first which the guard admits.
@@ -74,24 +77,5 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         let admitted = |guarded| guard.is_none_or(|(guard, best)| guard.admits(guarded, best));
         let better = if self.higher_is_better { mean.value > best.score } else { mean.value < best.score };
         admitted(mean.guarded) && (better || !admitted(best.guarded))
-    }
-}
-
-impl<D: Device> Model<D> {
-    /// Makes the weights, the mean of those of `count - 1` checkpoints, the mean of `count`: those and the checkpoint `path`.
-    pub(crate) fn add_to_mean(&mut self, path: &Path, count: usize) -> Result<(), HfError> {
-        let weights = Weights::open_file(path)?;
-        let share = 1.0 / count as f32;
-        let mut values = Vec::new();
-        let table = self.table().tensors().to_vec();
-        for Tensor { name, shape, span, .. } in &table {
-            values.resize(span.len, 0.0);
-            weights.read_f32(name, shape, &mut values)?;
-            for (value, mean) in values.iter_mut().zip(&self.device.download(Store::Weights)[span.start..span.end()]) {
-                *value = mean + (*value - mean) * share;
-            }
-            self.device.upload(Store::Weights, *span, &values);
-        }
-        Ok(())
     }
 }

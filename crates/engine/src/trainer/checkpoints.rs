@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Guard, State, TrainError, Trainer};
+use super::{Guard, State, TrainError, Trainer, members};
 use crate::config::Select;
-use crate::device::Device;
-use crate::hf::{HfError, Weights};
+use crate::hf::HfError;
+use crate::joint::Trained;
 
 /// A checkpoint on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ fn decide(
     (best, out)
 }
 
-impl<D: Device, O> Trainer<'_, D, O> {
+impl<M: Trained, O> Trainer<'_, M, O> {
     /// The file of the weights after step `step`.
     pub(super) fn checkpoint(&self, step: u64) -> PathBuf {
         self.paths.checkpoints.join(format!("step-{step:08}.safetensors"))
@@ -88,9 +88,9 @@ impl<D: Device, O> Trainer<'_, D, O> {
         state.latest.drain(..state.latest.len().saturating_sub(most_latest));
         let after = listed(state);
         if after.contains(&new.step) {
-            let dir = &self.paths.checkpoints;
+            let (dir, path) = (&self.paths.checkpoints, self.checkpoint(new.step));
             std::fs::create_dir_all(dir).map_err(HfError::io(dir, "create"))?;
-            self.model.save(&self.checkpoint(new.step))?;
+            members::save(self.model.models_mut(), &path)?;
         }
         // The file of a checkpoint that falls out goes only once no saved state lists it any more.
         state.stale.extend(before.into_iter().filter(|step| !after.contains(step)));
@@ -114,9 +114,7 @@ impl<D: Device, O> Trainer<'_, D, O> {
     /// Gives the model the weights of a checkpoint.
     pub(super) fn restore(&mut self, step: u64) -> Result<(), TrainError> {
         let path = self.checkpoint(step);
-        let weights = Weights::open_file(&path)?;
-        self.model.load(&weights, &path, self.seed)?;
-        Ok(())
+        Ok(members::restore(self.model.models_mut(), &path)?)
     }
 }
 

@@ -6,6 +6,7 @@ mod checkpoints;
 mod divergence;
 mod error;
 mod guard;
+mod members;
 mod observer;
 mod plan;
 mod state;
@@ -16,10 +17,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use crate::config::{SwaConfig, TrainConfig};
-use crate::device::Device;
-use crate::model::Model;
+use crate::joint::Trained;
 use crate::objectives::{Accumulated, Objective, Window};
-use crate::optim::learning_rate;
+use crate::optim::{learning_rate, optimise};
 use crate::sampling;
 
 pub use averaging::{Averaged, Choice};
@@ -27,6 +27,8 @@ pub use checkpoints::KeptCheckpoint;
 pub use divergence::Divergence;
 pub use error::TrainError;
 pub use guard::{Guard, Limit, Score, Side};
+#[cfg(test)]
+pub(crate) use members::add_to_mean;
 pub use observer::{Action, Evaluation, Observer, StepReport};
 pub use plan::TrainPlan;
 use state::State;
@@ -69,11 +71,11 @@ pub struct Outcome {
     pub choice: Option<Choice>,
 }
 
-/// One run: a model trained for an objective.
+/// One run: a model, or several together, trained for an objective.
 #[derive(Debug)]
-pub struct Trainer<'a, D, O> {
+pub struct Trainer<'a, M, O> {
     /// The model, with the weights to start from.
-    pub model: &'a mut Model<D>,
+    pub model: &'a mut M,
     /// `[train]` of the recipe.
     pub config: &'a TrainConfig,
     /// What it is trained for.
@@ -94,15 +96,17 @@ pub struct Trainer<'a, D, O> {
     pub fingerprint: String,
 }
 
-impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
+impl<M: Trained, O: Objective<M>> Trainer<'_, M, O> {
     /// Trains from the start, or from the saved state where `resume` is set and there is one.
     ///
     /// # Errors
     /// If the training goes off before there is a checkpoint, the device has no room, or a file cannot be written or read.
     pub fn run(&mut self, resume: bool, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
-        self.model.optimise_with(self.config.optimizer)?;
-        if self.config.ema > 0.0 {
-            self.model.keep_average()?;
+        for model in self.model.models_mut() {
+            model.optimise_with(self.config.optimizer)?;
+            if self.config.ema > 0.0 {
+                model.keep_average()?;
+            }
         }
         let mut state = if resume { self.load_state(observer)? } else { None }.unwrap_or_default();
         let plan = TrainPlan::new(self.config, self.objective.rows().len());
@@ -156,11 +160,16 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             }
         }
         if self.config.ema > 0.0 && state.best.is_empty() {
-            self.model.swap_average();
+            self.swap_average();
         }
         let Some(choice) = self.choose(&state, observer)? else { return Ok(interrupted(state)) };
         self.remove_stale(&mut state)?;
         Ok(Outcome { reason, steps: state.step, best: state.best, choice: Some(choice) })
+    }
+
+    /// Exchanges the weights and their average.
+    fn swap_average(&mut self) {
+        self.model.models_mut().iter_mut().for_each(|model| model.swap_average());
     }
 
     /// The rows of an epoch in the order they are trained on.
@@ -184,14 +193,15 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         state.step += 1;
         // Without anything learnt there are no gradients, and what the arena holds is stale: the weights stay as they are.
         let (loss, gradient_norm) = match loss {
-            Some(loss) => (loss, self.model.optimise(self.config, rate, state.step)),
+            Some(loss) => (loss, optimise(self.model.models_mut(), self.config, rate, state.step)),
             None => (0.0, 0.0),
         };
         if !loss.is_finite() || !gradient_norm.is_finite() || state.losses.explode(loss) {
             return Ok(Err(Divergence { step: state.step, loss, gradient_norm, learning_rate: rate }));
         }
         if self.config.ema > 0.0 {
-            self.model.average(if state.step == 1 { 0.0 } else { self.config.ema });
+            let decay = if state.step == 1 { 0.0 } else { self.config.ema };
+            self.model.models_mut().iter_mut().for_each(|model| model.average(decay));
         }
         Ok(Ok(StepReport {
             step: state.step,
@@ -215,7 +225,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
     ) -> Result<ControlFlow<(), Action>, TrainError> {
         let averages = self.config.ema > 0.0;
         if averages {
-            self.model.swap_average();
+            self.swap_average();
         }
         let scored = self.score(observer)?;
         let kept = match scored {
@@ -226,7 +236,7 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         };
         // Before the state is saved, whatever came of it.
         if averages {
-            self.model.swap_average();
+            self.swap_average();
         }
         let Some((score, improved)) = kept else { return Ok(ControlFlow::Break(())) };
         state.since_best = if improved { 0 } else { state.since_best + 1 };

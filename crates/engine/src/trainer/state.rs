@@ -8,10 +8,12 @@ use gyeol_kernels::Span;
 use serde::{Deserialize, Serialize};
 
 use super::divergence::Losses;
+use super::members::{member_name, parameters};
 use super::{KeptCheckpoint, Observer, TrainError, TrainPlan, Trainer};
 use crate::config::TrainConfig;
 use crate::device::{Device, Store};
 use crate::hf::{HfError, WeightPrecision, Weights, recover_directory, write_directory, write_file, write_safetensors};
+use crate::joint::Trained;
 use crate::objectives::Objective;
 
 const FORMAT: u32 = 2;
@@ -104,25 +106,32 @@ struct File {
     observer: serde_json::Value,
 }
 
-impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
+impl<M: Trained, O: Objective<M>> Trainer<'_, M, O> {
     pub(super) fn save_state(&mut self, state: &mut State, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let file = File {
             format: FORMAT,
             fingerprint: self.fingerprint.clone(),
-            parameters: self.model.table().len(),
+            parameters: parameters(self.model.models()),
             state: state.clone(),
             observer: observer.saving(state.step),
         };
-        self.model.device.settle();
+        self.model.models_mut().iter_mut().for_each(|model| model.device.settle());
+        let models = self.model.models();
         write_directory(&self.paths.state, |staging| {
-            let arenas: Vec<_> = stores(self.config)
-                .map(|(name, store)| (name, self.model.device.download(store)))
-                .map(|(name, values)| (name, [values.len()], values))
+            let arenas: Vec<_> = models
+                .iter()
+                .enumerate()
+                .flat_map(|(index, model)| {
+                    stores(self.config).map(move |(name, store)| {
+                        let values = model.device.download(store);
+                        (member_name(name, index, models.len()), [values.len()], values)
+                    })
+                })
                 .collect();
             write_safetensors(
                 &staging.join(ARENAS),
                 WeightPrecision::F32,
-                arenas.iter().map(|(name, shape, values)| (*name, &shape[..], &values[..])),
+                arenas.iter().map(|(name, shape, values)| (&**name, &shape[..], &values[..])),
             )?;
             write_file(&staging.join(POSITION), |out| Ok(serde_json::to_writer_pretty(out, &file)?))
         })?;
@@ -148,8 +157,8 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
             Some(format!("its format is {}, this version reads {FORMAT}", file.format))
         } else if file.fingerprint != self.fingerprint {
             Some("it belongs to another recipe, table or base model; start a new run".to_owned())
-        } else if file.parameters != self.model.table().len() {
-            Some(format!("it has {} parameters, the model {}", file.parameters, self.model.table().len()))
+        } else if file.parameters != parameters(self.model.models()) {
+            Some(format!("it has {} parameters, the model {}", file.parameters, parameters(self.model.models())))
         } else if file.state.window >= steps_per_epoch {
             Some(format!("it stands {} steps into an epoch of {steps_per_epoch}; start a new run", file.state.window))
         } else {
@@ -160,10 +169,14 @@ impl<D: Device, O: Objective<D>> Trainer<'_, D, O> {
         }
         let weights = Weights::open_file(&dir.join(ARENAS))?;
         let mut values = Vec::new();
-        for (name, store) in stores(self.config) {
-            values.resize(self.model.device.download(store).len(), 0.0);
-            weights.read_f32(name, &[values.len()], &mut values)?;
-            self.model.device.upload(store, Span::new(0, values.len()), &values);
+        let models = self.model.models_mut();
+        let count = models.len();
+        for (index, model) in models.iter_mut().enumerate() {
+            for (name, store) in stores(self.config) {
+                values.resize(model.device.download(store).len(), 0.0);
+                weights.read_f32(&member_name(name, index, count), &[values.len()], &mut values)?;
+                model.device.upload(store, Span::new(0, values.len()), &values);
+            }
         }
         // The process may have ended after the state was saved and before these were removed.
         self.remove_stale(&mut file.state)?;

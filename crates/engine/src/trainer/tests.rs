@@ -127,6 +127,36 @@ fn however_a_window_falls_into_batches_it_is_the_same_step() {
 }
 
 #[test]
+fn rows_of_weight_one_train_to_the_bits_of_rows_without_weights_and_others_do_not() {
+    let end = |row_weights: Option<Vec<f32>>| {
+        let mut run = Run::new();
+        run.row_weights = row_weights;
+        run.end(false, &mut Script::silent())
+    };
+    let plain = end(None);
+    assert!(end(Some(vec![1.0; ROWS as usize])) == plain);
+    let mut weights = vec![1.0; ROWS as usize];
+    weights[0] = 4.0;
+    assert!(end(Some(weights)) != plain);
+}
+
+#[test]
+fn a_row_that_weighs_nothing_teaches_nothing() {
+    let weights = |row: u32| if row.is_multiple_of(5) { 0.0 } else { 2.0 };
+    let mut weighted = Run::with(|train| train.shuffle = false);
+    (weighted.dropout, weighted.validate) = (0.0, false);
+    weighted.row_weights = Some((0..ROWS as u32).map(weights).collect());
+    let (_, mut model) = weighted.go(false, &mut Script::silent()).unwrap();
+    let mut by_hand = weighted.by_hand();
+    let (got, want) = (model.download(Store::Weights).into_owned(), by_hand.download(Store::Weights).into_owned());
+    for tensor in model.table().tensors().iter().filter(|tensor| !tensor.name.ends_with(".key.bias")) {
+        for i in tensor.span.start..tensor.span.end() {
+            assert!((got[i] - want[i]).abs() < 1e-5, "{}: {} {}", tensor.name, got[i], want[i]);
+        }
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_a_bit() {
     let [one, two] = [1, 2].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

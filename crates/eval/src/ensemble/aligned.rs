@@ -110,6 +110,25 @@ impl Aligned {
         }
     }
 
+    /// The same members, rows and classes with other numbers, laid out as these are.
+    pub(super) fn with_values(&self, values: Vec<Vec<f32>>) -> Self {
+        let (members, ids, labels) = (self.members.clone(), self.ids.clone(), self.labels.clone());
+        Self { members, ids, labels, task: self.task, values }
+    }
+
+    /// Checks that every number is one that something can be fitted to.
+    pub(super) fn check_finite(&self) -> Result<(), EvalError> {
+        for (member, values) in self.members.iter().zip(&self.values) {
+            if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+                let id = &self.ids[place / self.width()];
+                let problem =
+                    format!("its prediction of id \"{id}\" is {}, to which nothing can be fitted", values[place]);
+                return Err(EvalError::Member { member: member.clone(), problem });
+            }
+        }
+        Ok(())
+    }
+
     /// The given rows (indices from 0), in the given order.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {

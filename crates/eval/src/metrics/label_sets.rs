@@ -53,21 +53,29 @@ pub fn exact_match(truth: &LabelSets, predicted: &LabelSets) -> Option<f64> {
 /// F1 over the decisions of all classes, as scikit-learn's `f1_score(average="micro", zero_division=0)`: 0 where no row
 /// has a label and none was given one. `None` without rows.
 pub fn micro_f1(truth: &LabelSets, predicted: &LabelSets) -> Option<f64> {
-    let total = LabelCounts::of(truth, predicted).into_iter().fold(LabelCounts::default(), |sum, of| LabelCounts {
+    (!truth.is_empty()).then(|| micro_average(&LabelCounts::of(truth, predicted)))
+}
+
+/// The F1 of all classes' decisions together.
+pub(crate) fn micro_average(counts: &[LabelCounts]) -> f64 {
+    let sum = |sum: LabelCounts, of: &LabelCounts| LabelCounts {
         hits: sum.hits + of.hits,
         missed: sum.missed + of.missed,
         false_alarms: sum.false_alarms + of.false_alarms,
         absent: sum.absent + of.absent,
-    });
-    (!truth.is_empty()).then(|| total.f1())
+    };
+    counts.iter().fold(LabelCounts::default(), sum).f1()
 }
 
 /// Unweighted mean of the F1 of every class, as scikit-learn's `f1_score(average="macro", zero_division=0)` of label sets:
 /// unlike in [`macro_f1`](super::macro_f1), a class that is nowhere counts, as 0. `None` without rows.
 pub fn macro_f1_of_sets(truth: &LabelSets, predicted: &LabelSets) -> Option<f64> {
-    let counts = LabelCounts::of(truth, predicted);
-    let sum: f64 = counts.iter().map(LabelCounts::f1).sum();
-    (!truth.is_empty()).then(|| sum / counts.len() as f64)
+    (!truth.is_empty()).then(|| macro_average(&LabelCounts::of(truth, predicted)))
+}
+
+/// The mean of the classes' F1.
+pub(crate) fn macro_average(counts: &[LabelCounts]) -> f64 {
+    counts.iter().map(LabelCounts::f1).sum::<f64>() / counts.len() as f64
 }
 
 #[cfg(test)]

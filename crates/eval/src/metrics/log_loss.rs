@@ -22,11 +22,13 @@ pub fn log_loss_from_logits(logits: &[f32], classes: usize, truth: &[u32]) -> Op
 /// scikit-learn's `log_loss` does with doubles; rows are not renormalised.
 pub fn log_loss_from_probabilities(probabilities: &[f32], classes: usize, truth: &[u32]) -> Option<f64> {
     debug_assert_eq!(probabilities.len(), classes * truth.len());
-    let row_loss = |(row, &class): (&[f32], &u32)| {
-        let probability = row[class as usize] as f64;
-        -probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
-    };
+    let row_loss = |(row, &class): (&[f32], &u32)| negative_log(row[class as usize] as f64);
     mean(probabilities.chunks_exact(classes).zip(truth).map(row_loss), truth.len())
+}
+
+/// −log of `probability`, clipped as in [`log_loss_from_probabilities`].
+pub(crate) fn negative_log(probability: f64) -> f64 {
+    -probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
 
 fn mean(losses: impl Iterator<Item = f64>, rows: usize) -> Option<f64> {

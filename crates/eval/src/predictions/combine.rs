@@ -62,7 +62,7 @@ impl Predictions {
     }
 }
 
-fn check_alike(one: &Predictions, other: &Predictions) -> Result<(), EvalError> {
+pub(super) fn check_alike(one: &Predictions, other: &Predictions) -> Result<(), EvalError> {
     if one.outputs.task() != other.outputs.task() || one.outputs.labels() != other.outputs.labels() {
         return Err(EvalError::Unlike { what: "classes" });
     }

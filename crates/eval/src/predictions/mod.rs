@@ -1,14 +1,18 @@
 //! A model's outputs row by row, and the classes and probabilities they imply. How they are filed is in `write.rs` and
 //! `read.rs`, how those of several models become one in `combine.rs`; how good they are is for `metrics`.
 
+mod arrange;
 mod combine;
+mod foreign;
 mod read;
+mod votes;
 mod write;
 
 use gyeol_data::LabelSets;
 
 use crate::{EvalError, Task};
 
+pub use foreign::{Expected, Foreign, Scale};
 pub use write::Form;
 pub(crate) use write::joined;
 
@@ -48,7 +52,7 @@ pub enum Outputs {
 }
 
 /// From this probability on a row is given an independent label.
-const GIVEN_FROM: f32 = 0.5;
+pub(crate) const GIVEN_FROM: f32 = 0.5;
 
 impl Outputs {
     /// The task these outputs answer.
@@ -170,7 +174,7 @@ fn softmax(row: &[f32]) -> impl Iterator<Item = f32> + '_ {
 }
 
 /// Index of the first of the largest values, NaN counting as smaller than anything.
-fn argmax(row: &[f32]) -> usize {
+pub(crate) fn argmax(row: &[f32]) -> usize {
     let rank = |index: usize| if row[index].is_nan() { f32::NEG_INFINITY } else { row[index] };
     (1..row.len()).fold(0, |best, index| if rank(index) > rank(best) { index } else { best })
 }
@@ -225,6 +229,26 @@ impl Predictions {
     #[must_use]
     pub fn independent(self) -> Self {
         Self { outputs: self.outputs.independent(), ..self }
+    }
+
+    /// The same predictions under other ids' names and labels: `id_column`, and `labels` in the order of the columns.
+    ///
+    /// # Errors
+    /// [`EvalError::Length`] when there is not one label a column.
+    pub fn renamed(mut self, id_column: &str, renamed: Vec<String>) -> Result<Self, EvalError> {
+        let expected = self.outputs.labels().len();
+        if renamed.len() != expected {
+            return Err(EvalError::Length { what: "labels", expected, found: renamed.len() });
+        }
+        id_column.clone_into(&mut self.id_column);
+        match &mut self.outputs {
+            Outputs::Logits { labels, .. }
+            | Outputs::Probabilities { labels, .. }
+            | Outputs::IndependentLogits { labels, .. }
+            | Outputs::IndependentProbabilities { labels, .. } => *labels = renamed,
+            Outputs::Scores(_) => {}
+        }
+        Ok(self)
     }
 
     /// Brings regression scores into `range` (lowest, highest); classes are left alone. NaN stays NaN.

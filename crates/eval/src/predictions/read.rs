@@ -13,7 +13,7 @@ use super::{GIVEN_FROM, Outputs, Predictions, argmax, joined};
 use crate::{EvalError, error::FieldError};
 
 /// How far from 1 the probabilities of a row may sum: room for files with few decimals.
-const SUM_TOLERANCE: f32 = 0.02;
+pub(super) const SUM_TOLERANCE: f32 = 0.02;
 
 impl Predictions {
     /// Reads a predictions file of either [`Form`](super::Form).

@@ -59,7 +59,7 @@ fn without_the_table_texts_stay_as_they_are() {
     let prepared = prepare(&project(""), &mut Said::default()).unwrap();
     assert!(prepared.cleaner.is_none());
     assert_eq!(prepared.train.examples.texts[1], "영화1 배우 ㅋ  ");
-    assert_eq!(prepared.new_tokens, NewTokens::default());
+    assert_eq!(prepared.bases[0].new_tokens, NewTokens::default());
 }
 
 #[test]
@@ -105,16 +105,16 @@ fn special_tokens_take_the_rows_after_the_tokenisers_and_only_what_is_missing_is
     let directory = project("[clean]\nemoticons = \"mine.txt\"\n");
     let prepared = prepare(&directory, &mut Said::default()).unwrap();
     // Ten tokens, an embedding of twelve rows: the two new tokens take the rows nobody had.
-    assert_eq!(prepared.config.vocab_size, 12);
-    let new = &prepared.new_tokens;
+    assert_eq!(prepared.bases[0].config.vocab_size, 12);
+    let new = &prepared.bases[0].new_tokens;
     assert_eq!((new.base_rows, new.start, new.tokens.len()), (12, TokenStart::Mean, 2));
     // ㅋㅋ is in the vocabulary, the ribbon is not.
     assert_eq!(new.tokens[0], NewToken { id: 10, pieces: vec![7] });
     assert_eq!(new.tokens[1], NewToken { id: 11, pieces: vec![] });
     fs::write(directory.path().join("mine.txt"), "[A] ㅋ\n[B] ㅎ\n[C] ;\n").unwrap();
     let prepared = prepare(&directory, &mut Said::default()).unwrap();
-    assert_eq!((prepared.config.vocab_size, prepared.new_tokens.base_rows), (13, 12));
-    assert_eq!(prepared.config.raw()["vocab_size"], 13);
+    assert_eq!((prepared.bases[0].config.vocab_size, prepared.bases[0].new_tokens.base_rows), (13, 12));
+    assert_eq!(prepared.bases[0].config.raw()["vocab_size"], 13);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The files of the demo: tables, the small Korean encoder, and a recipe that puts them together.
+//! The files of the demo: tables, the small Korean encoder, and two recipes that put them together.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,8 @@ const TEST_ROWS: usize = 1000;
 pub struct DemoFiles {
     /// The recipe.
     pub recipe: PathBuf,
+    /// The recipe of a second model, to combine with the first.
+    pub second: PathBuf,
     /// The table to predict, without labels.
     pub test: PathBuf,
     /// The same rows with their labels, to evaluate predictions with.
@@ -31,12 +33,17 @@ pub fn write(dir: &Path, seed: u64) -> Result<DemoFiles, Error> {
     let all = reviews(seed, TRAIN_ROWS + TEST_ROWS);
     let (train, test) = all.split_at(TRAIN_ROWS);
 
-    let files =
-        DemoFiles { recipe: dir.join("recipe.toml"), test: dir.join("test.csv"), answers: dir.join("answers.csv") };
+    let files = DemoFiles {
+        recipe: dir.join("recipe.toml"),
+        second: dir.join("second.toml"),
+        test: dir.join("test.csv"),
+        answers: dir.join("answers.csv"),
+    };
     put(&dir.join("train.csv"), table(train, true).as_bytes())?;
     put(&files.test, table(test, false).as_bytes())?;
     put(&files.answers, table(test, true).as_bytes())?;
-    put(&files.recipe, recipe(seed).as_bytes())?;
+    put(&files.recipe, recipe(seed, &FIRST).as_bytes())?;
+    put(&files.second, recipe(seed, &SECOND).as_bytes())?;
     Ok(files)
 }
 
@@ -58,12 +65,43 @@ fn table(reviews: &[Review], labelled: bool) -> String {
     text
 }
 
-fn recipe(seed: u64) -> String {
+/// What the two models of the demo differ in.
+struct Model {
+    name: &'static str,
+    about: &'static str,
+    learning_rate: &'static str,
+    tables: &'static str,
+}
+
+const FIRST: Model = Model {
+    name: "demo",
+    about: "The demo: made-up Korean film reviews in four classes, and a small encoder that has read real ones.",
+    learning_rate: "3e-4",
+    tables: "",
+};
+
+const SECOND: Model = Model {
+    name: "demo-mean",
+    about: "A second model of the same rows, to combine with the first: the mean of the tokens, and smoothed labels.",
+    learning_rate: "4e-4",
+    tables: "
+[head]
+kind = \"linear\"
+pooling = \"mean\"
+
+[loss]
+label_smoothing = 0.1
+",
+};
+
+/// The seed deals the holdout: both models are validated on the same rows.
+fn recipe(seed: u64, model: &Model) -> String {
     let names = CLASS_NAMES.map(|name| format!("\"{name}\"")).join(", ");
+    let Model { name, about, learning_rate, tables } = model;
     format!(
-        "# The demo: made-up Korean film reviews in four classes, and a small encoder that has read real ones.
+        "# {about}
 # The recipe.toml in the run's directory is this one with every key and its default written out.
-name = \"demo\"
+name = \"{name}\"
 seed = {seed}
 metric = \"accuracy\"
 
@@ -83,9 +121,9 @@ max_length = 64
 [train]
 epochs = 3
 batch_size = 32
-learning_rate = 3e-4
+learning_rate = {learning_rate}
 warmup_ratio = 0.1
-"
+{tables}"
     )
 }
 
@@ -102,10 +140,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let files = write(dir.path(), 1).unwrap();
         let recipe = Recipe::load(&files.recipe, &[]).unwrap();
+        assert_eq!(Recipe::load(&files.second, &[]).unwrap().data, recipe.data);
         assert_eq!(Table::read(&recipe.data.train).unwrap().rows(), TRAIN_ROWS);
         assert_eq!(Table::read(&files.test).unwrap().rows(), TEST_ROWS);
         assert_eq!(Table::read(&files.answers).unwrap().rows(), TEST_ROWS);
-        let base = Path::new(&recipe.model.base);
+        let base = Path::new(&recipe.model.bases()[0]);
         let (tokeniser, config) = (Tokeniser::open(base).unwrap(), EncoderConfig::read(base).unwrap());
         assert_eq!(tokeniser.vocab_size(), config.vocab_size);
         assert!(Weights::open(base).unwrap().is_some());

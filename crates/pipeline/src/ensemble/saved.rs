@@ -12,9 +12,6 @@ use crate::{Error, runs::Run};
 /// The name of the file.
 const FILE: &str = "ensemble.json";
 
-/// The version of its form.
-const FORMAT: u32 = 1;
-
 /// An ensemble.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
@@ -77,23 +74,35 @@ pub struct PredictionsFile {
 }
 
 impl Saved {
+    /// The version of the form that is written.
+    pub const FORMAT: u32 = 1;
+
     /// The ensemble of `run`; `None` if it is a run of another kind.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Ensemble`] if it is not one of this version.
+    /// As [`Saved::read`].
     pub fn of(run: &Run) -> Result<Option<Self>, Error> {
-        let path = run.dir().join(FILE);
+        Self::read(run.dir())
+    }
+
+    /// The ensemble of the run in the directory `dir`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Ensemble`] if it is not one of this version.
+    pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
+        let path = dir.join(FILE);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::Io { path, action: "read", source }),
         };
-        let wrong = |problem: String| Error::Ensemble { ensemble: run.name().to_owned(), problem };
+        let name = || dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let wrong = |problem: String| Error::Ensemble { ensemble: name(), problem };
         let saved: Self =
             serde_json::from_slice(&text).map_err(|error| wrong(format!("{} is damaged: {error}", path.display())))?;
         match saved.format {
-            FORMAT => Ok(Some(saved)),
-            other => Err(wrong(format!("its format is {other}, this version reads {FORMAT}"))),
+            Self::FORMAT => Ok(Some(saved)),
+            other => Err(wrong(format!("its format is {other}, this version reads {}", Self::FORMAT))),
         }
     }
 

@@ -11,6 +11,7 @@ use gyeol_engine::hf::EncoderConfig;
 use super::AdaptConfig;
 use super::pretrain::source;
 use super::run::{MaskedLmRun, Start, Texts, check_tied, finished};
+use crate::base::Base;
 use crate::division::Division;
 use crate::fingerprints::weights_fingerprint;
 use crate::nearest::{did_you_mean, nearest};
@@ -48,6 +49,7 @@ pub enum Adapted {
 /// An adaptation that could be made, checked as far as it can be before anything is computed.
 pub(crate) struct Adaptation<'a> {
     prepared: &'a Prepared,
+    base: &'a Base,
     settings: AdaptConfig,
     arithmetic: Arithmetic,
     corpus: Corpus,
@@ -70,8 +72,12 @@ impl<'a> Adaptation<'a> {
             return Err(Error::Setting { key: "model.init", problem: problem.to_owned() });
         }
         // Dropout is the base's own here, or `adapt.dropout`: `model.dropout` is fine-tuning's.
-        let mut encoder = EncoderConfig::read(&prepared.base)?;
-        encoder.set_vocab_size(prepared.config.vocab_size);
+        let [base] = &prepared.bases[..] else {
+            let problem = "one base is adapted at a time; adapt each as model.base, and name the adapted models here";
+            return Err(Error::Setting { key: "model.members", problem: problem.to_owned() });
+        };
+        let mut encoder = EncoderConfig::read(&base.dir)?;
+        encoder.set_vocab_size(base.config.vocab_size);
         check_tied(&encoder, "model.base")?;
         let max_length = settings.max_length.unwrap_or(recipe.model.max_length);
         check_length("adapt.max_length", max_length, &encoder)?;
@@ -83,17 +89,17 @@ impl<'a> Adaptation<'a> {
             corpus = corpus.cleaned(cleaner.clone());
         }
         let parts = [
-            weights_fingerprint(&prepared.base)?,
+            weights_fingerprint(&base.dir)?,
             corpus.fingerprint()?,
-            prepared.tokeniser.fingerprint().to_owned(),
-            format!("{:?}", prepared.new_tokens),
+            base.tokeniser.fingerprint().to_owned(),
+            format!("{:?}", base.new_tokens),
             // Numbers, words and lists always have a JSON form.
             serde_json::to_string(&settings).unwrap_or_default(),
             max_length.to_string(),
             arithmetic.to_string(),
         ];
         let fingerprint = fingerprint(&parts.each_ref().map(String::as_str));
-        Ok(Self { prepared, settings, arithmetic, corpus, encoder, max_length, fingerprint })
+        Ok(Self { prepared, base, settings, arithmetic, corpus, encoder, max_length, fingerprint })
     }
 
     /// The run that has made it before, and its model.
@@ -108,11 +114,11 @@ impl<'a> Adaptation<'a> {
     }
 
     fn make(self, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
-        let Self { prepared, settings, arithmetic, corpus, encoder, max_length, fingerprint } = self;
+        let Self { prepared, base, settings, arithmetic, corpus, encoder, max_length, fingerprint } = self;
         // Those of the recipe's tables are fine-tuning's: what it cuts is read whole here.
         let mut keeper = Keeper { watcher, warnings: Vec::new() };
         let held_out = (settings.holdout, settings.seed);
-        let texts = Texts::new(&corpus, &prepared.tokeniser, max_length, held_out, runs.home(), &mut keeper)?;
+        let texts = Texts::new(&corpus, &base.tokeniser, max_length, held_out, runs.home(), &mut keeper)?;
         let Keeper { watcher, warnings } = keeper;
         let own = own_recipe(&prepared.recipe, settings.clone());
         let run = MaskedLmRun {
@@ -124,9 +130,9 @@ impl<'a> Adaptation<'a> {
             whole_words: settings.whole_words,
             dropout: settings.dropout,
             arithmetic,
-            start: Start::Checkpoint { dir: &prepared.base, new_tokens: &prepared.new_tokens },
+            start: Start::Checkpoint { dir: &base.dir, new_tokens: &base.new_tokens },
             encoder,
-            tokeniser: &prepared.tokeniser,
+            tokeniser: &base.tokeniser,
             texts,
             weights: settings.weights,
             warnings,
@@ -193,6 +199,7 @@ fn own_recipe(recipe: &Recipe, settings: AdaptConfig) -> Recipe {
         guard: None,
         sample: None,
         folds: recipe.folds.as_ref().map(|_| FoldsConfig::default()),
+        boost: None,
         refit: None,
         model: ModelConfig { dropout: None, freeze_layers: FreezeLayers::default(), ..recipe.model.clone() },
         ..recipe.clone()

@@ -189,7 +189,7 @@ impl MaskedLmRun<'_> {
             fingerprint: fingerprint(&[&self.fingerprint, &self.arithmetic.to_string()]),
             warnings: &self.warnings,
         };
-        session.begin(&job)?;
+        session.begin::<Model<Cpu>, _>(&job)?;
         let before = match self.before(session, model)? {
             Some(before) => before,
             None => return session.interrupted(0, 0),

@@ -6,7 +6,9 @@ mod limit;
 pub(crate) use limit::VARIABLE;
 
 use bytesize::ByteSize;
+use gyeol_data::Tokenised;
 use gyeol_engine::config::{Optimizer, TrainConfig};
+use gyeol_engine::device::Cpu;
 use gyeol_engine::{Memory, Model};
 
 use crate::Error;
@@ -64,22 +66,29 @@ pub fn available_memory() -> Result<Option<u64>, Error> {
 /// # Errors
 /// If not even a batch of one row fits.
 pub(crate) fn fit(prepared: &Prepared, began: Option<BatchShape>) -> Result<Fit, Error> {
-    let head = prepared.head.clone();
-    // Room for weights is asked for, but none of it is touched.
-    let mut model = Model::new(prepared.arithmetic.device(), prepared.config.clone(), head, false)?;
-    model.freeze(prepared.frozen);
     let averages = prepared.recipe.train.ema > 0.0;
-    let mut longest = prepared.train.rows.clone();
-    longest.sort_by_key(|&row| std::cmp::Reverse(prepared.train.tokens.length(row as usize)));
+    let mut members = Vec::with_capacity(prepared.bases.len());
+    for (base, tokens) in prepared.bases.iter().zip(&prepared.train.tokens) {
+        // Room for weights is asked for, but none of it is touched.
+        let mut model = Model::new(prepared.arithmetic.device(), base.config.clone(), base.head.clone(), false)?;
+        model.freeze(base.frozen);
+        let mut longest = prepared.train.rows.clone();
+        longest.sort_by_key(|&row| std::cmp::Reverse(tokens.length(row as usize)));
+        members.push((model, tokens, longest));
+    }
     let memory = |optimizer, batch_size: usize| {
-        let batch = prepared.train.tokens.batch(&longest[..batch_size.min(longest.len())]);
-        let memory = model.memory(optimizer);
-        Memory {
-            activations: model.activation_bytes(&batch, true),
-            // An average of the weights is as long as they are.
-            moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 },
-            ..memory
-        }
+        let of = |(model, tokens, longest): &(Model<Cpu>, &Tokenised, Vec<u32>)| {
+            let batch = tokens.batch(&longest[..batch_size.min(longest.len())]);
+            let memory = model.memory(optimizer);
+            Memory {
+                activations: model.activation_bytes(&batch, true),
+                // An average of the weights is as long as they are.
+                moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 },
+                ..memory
+            }
+        };
+        // All members' activations are kept until the backward passes.
+        members.iter().map(of).sum()
     };
     fit_in(&prepared.recipe.train, limit::available()?, began, memory)
 }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::boost::{self, Voter};
 use crate::division::Division;
 use crate::ensemble::{Saved, Source};
 use crate::recipe::Recipe;
@@ -46,6 +47,8 @@ pub(super) enum Node {
     Model(usize),
     /// The mean of those of the folds.
     Mean(Vec<Node>),
+    /// Those of the rounds of a boosted run, and what the vote of each counts.
+    Votes(Vec<Node>, Vec<f64>),
     Ensemble(Box<Ensemble>),
     /// A member of an ensemble that cannot predict, and why.
     Missing(String),
@@ -60,7 +63,7 @@ pub(super) struct Ensemble {
 }
 
 impl Target {
-    /// What `name` stands for: a run of `runs` (one model, those of its folds, or an ensemble), a run's directory, or a checkpoint
+    /// What `name` stands for: a run of `runs` (one model, those of its folds or rounds, or an ensemble), a run's directory, or a checkpoint
     /// directory. With `allow_missing`, members of ensembles that cannot predict are left out, here and when the others
     /// predict.
     ///
@@ -93,14 +96,21 @@ impl Finder {
         if let Some(saved) = Saved::of(run)? {
             return self.ensemble(runs, run, saved);
         }
-        let leaf = |run: &Run, dir: PathBuf| Leaf {
-            name: run.name().to_owned(),
+        let leaf = |name: &str, dir: PathBuf| Leaf {
+            name: name.to_owned(),
             dir,
             home: Some(runs.home().to_owned()),
             id_column: id_column.map(str::to_owned),
         };
-        let Some(k) = folds(run) else {
-            return Ok(self.leaf(leaf(run, model_of(run.model_dir(), Some(run))?)));
+        let recipe = recipe_of_parts(run);
+        if recipe.as_ref().is_some_and(Recipe::is_boosted) {
+            let voters = boost::voters(run, runs)?.into_iter();
+            let (nodes, alphas) =
+                voters.map(|Voter { run, model, alpha }| (self.leaf(leaf(&run, model)), alpha)).unzip();
+            return Ok(Node::Votes(nodes, alphas));
+        }
+        let Some(k) = recipe.as_ref().and_then(folds) else {
+            return Ok(self.leaf(leaf(run.name(), model_of(run.model_dir(), Some(run))?)));
         };
         let folds = runs.folds_of(run.name(), k)?;
         if folds.len() < k as usize {
@@ -109,7 +119,7 @@ impl Finder {
                 format!("{trained} of its {k} folds are trained; the command that began it goes on with --resume");
             return Err(Error::NoModel { path: run.dir().to_owned(), problem });
         }
-        let models = folds.iter().map(|fold| Ok(self.leaf(leaf(fold, model_of(fold.model_dir(), Some(fold))?))));
+        let models = folds.iter().map(|fold| Ok(self.leaf(leaf(fold.name(), model_of(fold.model_dir(), Some(fold))?))));
         Ok(Node::Mean(models.collect::<Result<_, Error>>()?))
     }
 
@@ -127,8 +137,11 @@ impl Finder {
         for member in &saved.members {
             let found = match &member.source {
                 Source::Run(run) => {
-                    let open = runs.open(run).map_err(Error::from);
-                    open.and_then(|run| self.node(runs, &run, Some(&saved.id_column)))
+                    let open = run_of(run, runs).and_then(|found| match found {
+                        Some(found) => Ok(found),
+                        None => Ok((runs.clone(), runs.open(run)?)),
+                    });
+                    open.and_then(|(runs, run)| self.node(&runs, &run, Some(&saved.id_column)))
                 }
                 Source::Foreign => wrong("its predictions are files of another tool, which has the model".to_owned()),
             };
@@ -165,14 +178,18 @@ pub(super) fn missing(ensemble: &str, member: &str, problem: &str) -> Error {
     Error::Ensemble { ensemble: ensemble.to_owned(), problem }
 }
 
-/// How many folds the run has; `None` for one that has a model of its own.
-fn folds(run: &Run) -> Option<u32> {
+/// The recipe of a run without a model of its own.
+fn recipe_of_parts(run: &Run) -> Option<Recipe> {
     if run.model_dir().is_dir() {
         return None;
     }
-    // A recipe of another kind or version is nothing that has folds here.
-    let recipe = Recipe::load(&run.recipe_path(), &[]).ok()?;
-    (Division::of(&recipe) == Division::Folds).then_some(recipe.folds?.k)
+    // A recipe of another kind or version is nothing that has parts here.
+    Recipe::load(&run.recipe_path(), &[]).ok()
+}
+
+/// How many folds a run of this recipe has, if any.
+fn folds(recipe: &Recipe) -> Option<u32> {
+    (Division::of(recipe) == Division::Folds).then_some(recipe.folds.as_ref()?.k)
 }
 
 /// The bytes of the files in `dir` and below it.

@@ -92,7 +92,7 @@ impl Target {
         let (label_names, raw) = match (&self.root, models.iter().flatten().next()) {
             (Node::Ensemble(ensemble), _) => (ensemble.saved.label_names.clone(), false),
             (Node::Model(_), Some(model)) => (model.label_names.clone(), model.raw),
-            (Node::Mean(_) | Node::Missing(_) | Node::Model(_), model) => {
+            (Node::Mean(_) | Node::Votes(..) | Node::Missing(_) | Node::Model(_), model) => {
                 (model.and_then(|model| model.label_names.clone()), false)
             }
         };
@@ -104,6 +104,10 @@ impl Target {
             Node::Mean(models) if options.logits => format!(
                 "{} models predict together by the mean of their probabilities, which has no raw outputs; name the run of \
                  one fold",
+                models.len()
+            ),
+            Node::Votes(models, _) if options.logits => format!(
+                "the models of {} rounds predict by their votes, which have no raw outputs; name the run of one round",
                 models.len()
             ),
             Node::Ensemble(ensemble) if options.logits => format!(
@@ -119,7 +123,7 @@ impl Target {
     fn cannot_predict(&self, problem: String) -> Error {
         match &self.root {
             Node::Ensemble(ensemble) => Error::Ensemble { ensemble: ensemble.name.clone(), problem },
-            Node::Model(_) | Node::Mean(_) | Node::Missing(_) => {
+            Node::Model(_) | Node::Mean(_) | Node::Votes(..) | Node::Missing(_) => {
                 Error::NoModel { path: self.leaves.first().map(|leaf| leaf.dir.clone()).unwrap_or_default(), problem }
             }
         }
@@ -163,6 +167,12 @@ impl Target {
                 Err(error) => Err(error.to_string()),
             }),
             Node::Missing(problem) => Ok(Err(problem.clone())),
+            Node::Votes(nodes, alphas) => {
+                match self.all(nodes, models, watcher)?.into_iter().collect::<Result<Vec<_>, _>>() {
+                    Ok(parts) => Ok(Ok(Predictions::votes(&parts, alphas)?)),
+                    Err(problem) => Ok(Err(problem)),
+                }
+            }
             Node::Mean(nodes) => match self.all(nodes, models, watcher)?.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(parts) => Ok(Ok(Predictions::mean(&parts)?)),
                 Err(problem) => Ok(Err(problem)),

@@ -6,8 +6,10 @@ use gyeol_data::{CleanConfig, DataError, FoldsConfig, SampleConfig, Task};
 use gyeol_engine::config::{LossKind, TrainConfig};
 
 use super::check_head::check_head;
+use super::check_model::check_model;
 use super::loss::check_loss;
 use super::{Recipe, optimisation};
+use crate::boost;
 use crate::masked_lm::{Beginning, MaskedLmConfig};
 
 /// The key, and what is wrong with its value and how to mend it.
@@ -31,11 +33,12 @@ impl Recipe {
         self.sample.as_ref().map_or(Ok(()), SampleConfig::validate).map_err(of_data)?;
         self.folds.as_ref().map_or(Ok(()), FoldsConfig::validate).map_err(of_data)?;
         self.check_metric()?;
-        self.check_model()?;
+        check_model(self)?;
         check_head(&self.head, &self.data)?;
         check_train("train", &self.train)?;
         require("swa.checkpoints", self.swa.checkpoints >= 1, self.swa.checkpoints, "at least 1 (no mean)")?;
         check_loss(&self.loss, self.task()).map_err(|(key, problem)| (key.into(), problem))?;
+        boost::check(self, self.task()).map_err(|(key, problem)| (key.into(), problem))?;
         if let Some(refit) = &self.refit {
             require("refit.steps", refit.steps >= 1, refit.steps, "at least 1")?;
             require("refit.total_steps", refit.total_steps >= refit.steps, refit.total_steps, "at least refit.steps")?;
@@ -60,16 +63,6 @@ impl Recipe {
         let fitting: Vec<_> = fitting.map(gyeol_eval::Metric::name).collect();
         let name = metric.name();
         Err(("metric".into(), format!("{name} is not a metric of {task}; use one of {}", fitting.join(", "))))
-    }
-
-    fn check_model(&self) -> Result<(), Problem> {
-        let model = &self.model;
-        require("model.base", !model.base.is_empty(), "\"\"", "a checkpoint directory or a hub id")?;
-        require("model.max_length", model.max_length >= 3, model.max_length, "at least 3 (two of them are special)")?;
-        if let Some(dropout) = model.dropout {
-            require("model.dropout", (0.0..1.0).contains(&dropout), dropout, "from 0 to below 1")?;
-        }
-        Ok(())
     }
 }
 

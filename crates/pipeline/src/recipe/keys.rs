@@ -9,6 +9,7 @@ use toml::{
 
 use super::pretraining::{EncoderShape, PretrainRecipe};
 use super::{Recipe, RecipeError, fields::names, source::Source};
+use crate::boost::BoostConfig;
 use crate::masked_lm::{AdaptConfig, PretrainConfig};
 use crate::nearest::nearest;
 use crate::refit::RefitConfig;
@@ -38,6 +39,7 @@ pub(super) const RECIPE: Schema = Schema {
         ("swa", names::<SwaConfig>),
         ("sample", names::<SampleConfig>),
         ("folds", names::<FoldsConfig>),
+        ("boost", names::<BoostConfig>),
         ("refit", names::<RefitConfig>),
         ("tuned", names::<TunedConfig>),
         // Last: a key that several tables have is more often meant for fine-tuning.

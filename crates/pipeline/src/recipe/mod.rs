@@ -5,6 +5,7 @@
 
 mod check;
 mod check_head;
+mod check_model;
 mod difference;
 mod error;
 mod fields;
@@ -33,6 +34,7 @@ pub(crate) use loss::check_loss;
 pub use pretraining::{EncoderFamily, EncoderShape, EncoderSize, PretrainRecipe};
 pub use source::Place;
 
+use crate::boost::BoostConfig;
 use crate::hub;
 use crate::masked_lm::{AdaptConfig, OWN};
 use crate::refit::RefitConfig;
@@ -85,6 +87,9 @@ pub struct Recipe {
     /// `[folds]`: a model for each fold of the labelled rows; absent: one split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<FoldsConfig>,
+    /// `[boost]`: models one after the other, each on rows weighted by the errors of those before; absent: one model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boost: Option<BoostConfig>,
     /// `[refit]`, as `--refit` writes it: all labelled rows, for the steps another run found best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<RefitConfig>,
@@ -101,8 +106,8 @@ impl Recipe {
     /// Reads the recipe at `path` with each of `sets` (`key=value`, as in `train.learning_rate=3e-5`) laid over it.
     ///
     /// The value of a set is TOML; a bare word is a string. Relative paths of the file, and of the sets, are taken from
-    /// the recipe's directory and made absolute. `model.base` stays as it is unless it is a directory there, or is
-    /// written as a path.
+    /// the recipe's directory and made absolute. `model.base` and each of `model.members` stay as they are unless
+    /// they are directories there, or are written as paths.
     ///
     /// # Errors
     /// [`RecipeError`], with the line and column or the `--set`, for text that is no TOML, a key no recipe has, a
@@ -136,6 +141,11 @@ impl Recipe {
         Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(self.to_toml()?.as_bytes())))
     }
 
+    /// Whether its run has rounds, and is not one of them.
+    pub(crate) fn is_boosted(&self) -> bool {
+        self.boost.as_ref().is_some_and(|boost| boost.round.is_none())
+    }
+
     fn resolve_paths(&mut self, directory: &Path) {
         let data = &mut self.data;
         for table in [Some(&mut data.train), data.test.as_mut(), data.valid.as_mut()].into_iter().flatten() {
@@ -151,15 +161,22 @@ impl Recipe {
                 *text = path.to_owned();
             }
         }
-        let base = directory.join(&self.model.base);
-        let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());
-        // A path that cannot be written as text stays as it was; opening it then says what is wrong.
-        if (base.is_dir() || beside_models || hub::looks_like_a_path(&self.model.base))
-            && let Some(base) = base.to_str()
-        {
-            self.model.base = base.to_owned();
+        for name in self.model.base.iter_mut().chain(self.model.members.iter_mut().flatten()) {
+            let base = directory.join(&*name);
+            let beside_models = base.parent().is_some_and(|parent| parent != directory && parent.is_dir());
+            // A path that cannot be written as text stays as it was; opening it then says what is wrong.
+            if (base.is_dir() || beside_models || hub::looks_like_a_path(name))
+                && let Some(base) = base.to_str()
+            {
+                *name = base.to_owned();
+            }
         }
     }
+}
+
+/// What is wrong with the name of a run, if anything is.
+pub(crate) fn check_run_name(name: &str) -> Result<(), String> {
+    check::check_name(name).map_err(|(_, problem)| problem)
 }
 
 /// The text of the recipe at `path`, and the directory its paths are taken from.

@@ -84,7 +84,7 @@ fn a_set_overrides_the_file_and_the_last_of_two_wins() {
     assert_eq!((recipe.train.learning_rate, recipe.train.epochs), (3e-5, 5));
     assert_eq!((recipe.train.schedule, recipe.train.evaluate_every), (Schedule::Cosine, EvaluateEvery::Epoch));
     assert_eq!((recipe.metric, recipe.data.text.as_str()), (Some(Metric::MacroF1), "sentence"));
-    assert_eq!(recipe.model.base, "monologg/koelectra-base-v3-discriminator");
+    assert_eq!(recipe.model.bases(), ["monologg/koelectra-base-v3-discriminator"]);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_unknown_key_is_pointed_at_with_the_nearest_known_one() {
         "--set learning_rate=1: unknown key \"learning_rate\"; did you mean \"train.learning_rate\"?"
     );
     assert!(refusal(&["nonsense=1"]).contains(
-        "(there are name, seed, metric, guard, data, clean, model, head, adapt, train, loss, swa, sample, folds, refit, tuned)"
+        "(there are name, seed, metric, guard, data, clean, model, head, adapt, train, loss, swa, sample, folds, boost, refit, tuned)"
     ));
     assert!(refusal_of_text("[trian]\nepochs = 3\n").ends_with("did you mean \"train\"?"));
 }
@@ -263,12 +263,12 @@ fn paths_are_taken_from_the_recipes_directory_and_a_hub_id_is_left_alone() {
     fs::write(&path, format!("\u{feff}{SMALL}")).unwrap();
     let base = |base: &str| {
         let sets = [format!("model.base={base}"), "data.valid=sub/dev.csv".to_owned()];
-        Recipe::load(&path, &sets).unwrap().model.base
+        Recipe::load(&path, &sets).unwrap().model.bases()[0].clone()
     };
     let recipe = Recipe::load(&path, &["data.valid=sub/dev.csv".to_owned()]).unwrap();
     assert_eq!(recipe.data.train, dir.path().join("train.csv"));
     assert_eq!(recipe.data.valid.unwrap(), dir.path().join("sub/dev.csv"));
-    assert_eq!(recipe.model.base, "klue/roberta-base");
+    assert_eq!(recipe.model.bases(), ["klue/roberta-base"]);
     assert_eq!(Path::new(&base("models/kcbert")), dir.path().join("models/kcbert"));
     assert_eq!(Path::new(&base("models/kcbret")), dir.path().join("models/kcbret"));
     assert_eq!(Path::new(&base("./kcbert")), dir.path().join("kcbert"));
@@ -295,7 +295,7 @@ fn recipes_in_the_repository_load() {
     assert!(!examples.is_empty() && !encoders.is_empty());
     for path in examples {
         let recipe = Recipe::load(&path, &[]).unwrap();
-        assert!(Path::new(&recipe.model.base).is_dir(), "{}", path.display());
+        assert!(Path::new(&recipe.model.bases()[0]).is_dir(), "{}", path.display());
     }
     for path in encoders {
         PretrainRecipe::load(&path, &[]).unwrap();

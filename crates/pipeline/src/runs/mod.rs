@@ -29,8 +29,11 @@ pub use events::{Event, EventKind};
 pub use journal::Journal;
 pub use made_for::MadeFor;
 pub use notes::Notes;
-pub use report::{AverageScore, ClassShare, ClassWeight, FoldScore, FoldsReport, Report, Sampled, SourceScores};
-pub use run::{Run, Status, fold_name};
+pub use report::{
+    AverageScore, BoostReport, BoostRound, ClassShare, ClassWeight, FoldScore, FoldsReport, Report, Sampled,
+    SourceScores,
+};
+pub use run::{Run, Status, fold_name, round_name};
 pub use sink::Sink;
 pub use summary::RunSummary;
 
@@ -58,7 +61,7 @@ impl Runs {
         Self { sink: Some(sink), ..self }
     }
 
-    /// The same runs; new ones, those of folds too, are made for that.
+    /// The same runs; new ones, those of folds and rounds too, are made for that.
     #[must_use]
     pub fn made_for(self, made_for: MadeFor) -> Self {
         Self { made_for, ..self }
@@ -103,13 +106,8 @@ impl Runs {
         }
     }
 
-    /// Makes, or makes again where a process died before its recipe was written, the run of fold `fold` (from 1) of
-    /// `parent`: `<parent>-fold-<fold>`. Only for the holder of the parent's lock.
-    pub(crate) fn create_fold(&self, parent: &str, fold: u32, recipe_toml: &str) -> Result<ActiveRun, RunError> {
-        self.create_named(&run::fold_name(parent, fold), recipe_toml)
-    }
-
-    /// Makes, or makes again where a process died before its recipe was written, the run called `name`.
+    /// Makes, or makes again where a process died before its recipe was written, the run called `name`. A fold, or a round, is
+    /// only for the holder of its parent's lock to make.
     pub(crate) fn create_named(&self, name: &str, recipe_toml: &str) -> Result<ActiveRun, RunError> {
         let dir = self.root.join(name);
         fs::create_dir_all(&dir).map_err(RunError::io("create the directory", &dir))?;
@@ -137,6 +135,12 @@ impl Runs {
     pub fn folds_of(&self, parent: &str, k: u32) -> Result<Vec<Run>, RunError> {
         let folds = (1..=k).map(|fold| self.find(&run::fold_name(parent, fold)));
         Ok(folds.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// The runs of the rounds of `parent` that there are, of round 1 to `rounds`.
+    pub fn rounds_of(&self, parent: &str, rounds: u32) -> Result<Vec<Run>, RunError> {
+        let rounds = (1..=rounds).map(|round| self.find(&run::round_name(parent, round)));
+        Ok(rounds.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// The run called `name`.

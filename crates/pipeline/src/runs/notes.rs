@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Run, RunError, files};
 
 /// What people wrote about a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notes {
     /// In a sentence or more.
@@ -17,6 +17,12 @@ pub struct Notes {
     /// In words to sort runs by.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
+    /// Its score on the part of a competition's test rows that the leaderboard shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public: Option<f64>,
+    /// Its score on the other part, once that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private: Option<f64>,
 }
 
 impl Run {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::course::Overfitting;
+use crate::ensemble::EnsembleReport;
 use crate::refit::RefitConfig;
 
 /// What came of a run; `gyeol train --json` prints the same document.
@@ -97,9 +98,15 @@ pub struct Report {
     /// With `[folds]`: the runs of the folds, and their scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<FoldsReport>,
+    /// With `[boost]`: the runs of the rounds, and their votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boost: Option<BoostReport>,
     /// The run that was fitted again on all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit_of: Option<RefitConfig>,
+    /// Of an ensemble: its method and its members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<Box<EnsembleReport>>,
     /// Rows of a pass, where memory was too short for the recipe's `train.batch_size`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
@@ -202,4 +209,31 @@ pub struct FoldScore {
     pub train_rows: u64,
     /// Rows validated on.
     pub valid_rows: u64,
+}
+
+/// The rounds of a boosted run. The run's own score is that of their votes together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoostReport {
+    /// In the order they were trained.
+    pub rounds: Vec<BoostRound>,
+    /// Why there are fewer than asked for, or why the last of them has no vote; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+}
+
+/// The run of one round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoostRound {
+    /// Its name.
+    pub run: String,
+    /// The weight of the training rows it is wrong about, of that of all, 0 to 1.
+    pub error: f64,
+    /// What its vote counts, above 0; `null` for one that is no better than guessing, which has none.
+    pub alpha: Option<f64>,
+    /// Its score alone on the validation rows.
+    pub score: Option<f64>,
+    /// That of the votes of all rounds up to it.
+    pub score_so_far: Option<f64>,
+    /// The step whose weights were kept.
+    pub best_step: u64,
 }

@@ -55,6 +55,14 @@ pub fn fold_name(parent: &str, fold: u32) -> String {
     format!("{parent}{FOLD}{fold}")
 }
 
+/// Between the name of a boosted run and the number of the round.
+const ROUND: &str = "-round-";
+
+/// The name of the run of round `round` (from 1) of `parent`.
+pub fn round_name(parent: &str, round: u32) -> String {
+    format!("{parent}{ROUND}{round}")
+}
+
 impl Run {
     pub(super) fn at(dir: PathBuf, name: String, sink: Option<Arc<dyn Sink>>) -> Self {
         Self { dir, name, sink }
@@ -76,10 +84,24 @@ impl Run {
 
     /// The run with folds that this is one of, and which fold, from 1.
     pub fn fold_of(&self) -> Option<(&str, u32)> {
-        let (parent, fold) = self.name.rsplit_once(FOLD)?;
+        self.numbered(FOLD)
+    }
+
+    /// The boosted run that this is one of, and which round, from 1.
+    pub fn round_of(&self) -> Option<(&str, u32)> {
+        self.numbered(ROUND)
+    }
+
+    /// The run that this is a part of, a fold or a round, and which, from 1.
+    pub fn part_of(&self) -> Option<(&str, u32)> {
+        self.fold_of().or_else(|| self.round_of())
+    }
+
+    fn numbered(&self, between: &str) -> Option<(&str, u32)> {
+        let (parent, part) = self.name.rsplit_once(between)?;
         // Runs of a recipe that is called so are counted with three digits.
-        let fold = fold.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == fold)?;
-        Some((parent, fold))
+        let part = part.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == part)?;
+        Some((parent, part))
     }
 
     /// Whether it is one of exactly this resolved recipe.
@@ -120,6 +142,11 @@ impl Run {
     /// Predictions of the validation rows.
     pub fn valid_path(&self) -> PathBuf {
         self.dir.join("valid.csv")
+    }
+
+    /// Of a round of `[boost]`, predictions of the rows it was trained on.
+    pub fn train_path(&self) -> PathBuf {
+        self.dir.join("train.csv")
     }
 
     /// Predictions of `data.test`.

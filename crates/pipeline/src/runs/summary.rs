@@ -9,7 +9,7 @@ use super::{Event, EventKind, Run, RunError, Status};
 pub struct RunSummary {
     /// The run's name.
     pub name: String,
-    /// The run with folds that it is one of.
+    /// The run that it is a fold, or a round, of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold_of: Option<String>,
     /// How it stands.
@@ -42,7 +42,7 @@ impl RunSummary {
         let (metric, total_steps) = started.unzip();
         let mut summary = Self {
             name: run.name().to_owned(),
-            fold_of: run.fold_of().map(|(parent, _)| parent.to_owned()),
+            fold_of: run.part_of().map(|(parent, _)| parent.to_owned()),
             status,
             score: metric.as_deref().and_then(|metric| last_score(&events, metric)),
             metric,

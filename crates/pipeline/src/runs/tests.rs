@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs, thread};
 
-use super::{EventKind, Report, RunError, Runs, Status};
+use super::{EventKind, Report, RunError, Runs, Status, fold_name, round_name};
 
 pub(super) const RECIPE: &str = "name = \"kcbert\"\n";
 
@@ -202,11 +202,24 @@ fn the_run_of_a_fold_is_named_for_its_parent_and_is_not_counted_among_its_runs()
     let (_dir, runs) = home();
     runs.create("kcbert", RECIPE).unwrap();
     assert!(runs.find("kcbert-001-fold-2").unwrap().is_none());
-    runs.create_fold("kcbert-001", 2, RECIPE).unwrap();
+    runs.create_named(&fold_name("kcbert-001", 2), RECIPE).unwrap();
     let fold = runs.find("kcbert-001-fold-2").unwrap().unwrap();
     assert_eq!(fold.fold_of(), Some(("kcbert-001", 2)));
     assert_eq!(runs.open("kcbert-001").unwrap().fold_of(), None);
     assert_eq!(runs.create("kcbert", RECIPE).unwrap().run().name(), "kcbert-002");
     // A recipe may have such a name of its own.
     assert_eq!(runs.create("other-001-fold", RECIPE).unwrap().run().fold_of(), None);
+}
+
+#[test]
+fn the_run_of_a_round_belongs_to_its_parent_as_that_of_a_fold_does() {
+    let (_dir, runs) = home();
+    runs.create("kcbert", RECIPE).unwrap();
+    runs.create_named(&round_name("kcbert-001", 12), RECIPE).unwrap();
+    let rounds = runs.rounds_of("kcbert-001", 20).unwrap();
+    assert_eq!(rounds.len(), 1);
+    let round = &rounds[0];
+    assert_eq!((round.round_of(), round.part_of()), (Some(("kcbert-001", 12)), Some(("kcbert-001", 12))));
+    assert_eq!((round.fold_of(), round.summary().unwrap().fold_of.as_deref()), (None, Some("kcbert-001")));
+    assert_eq!(runs.open("kcbert-001").unwrap().part_of(), None);
 }

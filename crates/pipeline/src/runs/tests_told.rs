@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::tests::{RECIPE, home, report, started};
-use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Runs, Sink};
+use super::{Event, EventKind, MadeFor, Notes, Report, Run, RunError, Runs, Sink, fold_name};
 
 /// Remembers what it is told.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ fn a_sink_is_told_of_new_and_resumed_runs_after_their_files_are_written() {
     run.write_report(&report(0.5)).unwrap();
     drop(run);
     drop(runs.unfinished("kcbert", RECIPE).unwrap().unwrap().resume().unwrap());
-    drop(runs.create_fold("kcbert-001", 1, RECIPE).unwrap());
+    drop(runs.create_named(&fold_name("kcbert-001", 1), RECIPE).unwrap());
     let told = [
         "opened kcbert-001",
         "recorded kcbert-001",
@@ -98,7 +98,7 @@ fn a_run_says_what_it_was_made_for_if_for_anything() {
     let made_for = MadeFor { sweep: Some("night".into()), trial: Some(3), job: None };
     let runs = runs.made_for(made_for.clone());
     let trial = runs.create("kcbert", RECIPE).unwrap().run().clone();
-    let fold = runs.create_fold(trial.name(), 1, RECIPE).unwrap().run().clone();
+    let fold = runs.create_named(&fold_name(trial.name(), 1), RECIPE).unwrap().run().clone();
     assert_eq!((trial.made_for().unwrap(), fold.made_for().unwrap()), (made_for.clone(), made_for));
     assert_eq!(runs.for_all().create("kcbert", RECIPE).unwrap().run().made_for().unwrap(), MadeFor::default());
 }
@@ -108,7 +108,12 @@ fn notes_are_read_back_as_written_and_damaged_ones_are_an_error() {
     let (_dir, runs) = home();
     let run = runs.create("kcbert", RECIPE).unwrap().run().clone();
     assert_eq!(run.notes().unwrap(), Notes::default());
-    let notes = Notes { note: Some("두 줄\n\"메모\"".into()), tags: ["b".to_owned(), "a".to_owned()].into() };
+    let notes = Notes {
+        note: Some("두 줄\n\"메모\"".into()),
+        tags: ["b".to_owned(), "a".to_owned()].into(),
+        public: Some(0.8278),
+        private: None,
+    };
     run.write_notes(&notes).unwrap();
     assert_eq!(run.notes().unwrap(), notes);
     std::fs::write(run.dir().join("notes.toml"), "tags = 3").unwrap();

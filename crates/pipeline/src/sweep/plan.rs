@@ -105,7 +105,7 @@ pub fn plan(
         directory: overrides.directory.clone(),
         data,
         metric,
-        folds: recipe.folds.is_some(),
+        folds: recipe.folds.is_some() || recipe.boost.is_some(),
         method,
         early_terminate: overrides.early_terminate.unwrap_or(file.early_terminate),
         seed,
@@ -116,7 +116,8 @@ pub fn plan(
     };
     if spec.folds && spec.early_terminate.is_some() {
         let rule = spec.early_terminate_name();
-        warnings.push(format!("with [folds] no trial ends early: early_terminate ({rule}) does nothing"));
+        let table = if recipe.boost.is_some() { "boost" } else { "folds" };
+        warnings.push(format!("with [{table}] no trial ends early: early_terminate ({rule}) does nothing"));
     }
     Ok(Planned { spec, warnings, run_cap: file.run_cap, target: file.metric.and_then(|metric| metric.target) })
 }

@@ -34,7 +34,7 @@ pub struct Spec {
     pub data: String,
     /// What trials are compared by.
     pub metric: SweepMetric,
-    /// Whether the recipe trains folds.
+    /// Whether the recipe trains folds, or rounds of boosting.
     pub folds: bool,
     /// How points are chosen.
     pub method: Method,
@@ -114,7 +114,7 @@ impl Spec {
         self.early_terminate.map_or("none", EarlyTerminate::name)
     }
 
-    /// Whether what a trial tells on its way says anything about the trial: with folds it is one fold's.
+    /// Whether what a trial tells on its way says anything about the trial: with folds it is one fold's, with `[boost]` one round's.
     pub(super) fn prunes(&self) -> bool {
         !self.folds
     }

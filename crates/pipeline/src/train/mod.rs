@@ -1,17 +1,18 @@
 //! One run: fit, validate, keep the best, predict the test table, report.
 
+mod model;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use gyeol_data::{Cleaner, Targets, Task};
-use gyeol_engine::config::{Init, TokenStart};
+use gyeol_data::{Cleaner, Targets, Task, Tokenised};
 use gyeol_engine::device::Cpu;
-use gyeol_engine::hf::{GyeolJson, SentenceDirectory, Weights, write_config, write_directory};
-use gyeol_engine::{Averaged, HeadKind, KeptCheckpoint, KeptRows, LoadReport, Loss, Model, NewTokens, Outcome};
+use gyeol_engine::{Averaged, Joint, KeptCheckpoint, Loss, Outcome};
 use gyeol_eval::{Form, Metric, MetricValues, Outputs, Predictions, Report as Scored, SourceRow, Truth};
 
+use crate::boost;
 use crate::course::{Overfitting, best_of_all};
 use crate::division::Division;
 use crate::fingerprints::code_version;
@@ -20,13 +21,16 @@ use crate::masked_lm::{Adapted, adapt};
 use crate::memory::{self, BatchShape, Fit};
 use crate::observer::{Measured, Scorer};
 use crate::prepare::Prepared;
-use crate::refit::Refit;
-use crate::runs::{ActiveRun, AverageScore, Report, Run, Runs, SourceScores};
+use crate::runs::{ActiveRun, AverageScore, Report, Runs, SourceScores};
 use crate::session::{Claim, Fitted, Job, Session, Trained, Which, best_step, stopped};
 use crate::totals::{Totals, rate};
 use crate::{Error, Watcher, class_shares, class_weights, frozen, process};
+use model::{base_model, write_model};
 
-/// Trains `prepared` in the run of `runs` that `which` means; with `[folds]` a run for each fold besides.
+pub(crate) use model::{describe_tokens, load_base};
+
+/// Trains `prepared` in the run of `runs` that `which` means; with `[folds]` a run for each fold besides, with `[boost]` one for
+/// each round.
 ///
 /// # Errors
 /// Whatever goes wrong on the way; the run directory then says so too, and can go on from its last state.
@@ -49,6 +53,7 @@ pub fn train(prepared: &Prepared, runs: &Runs, which: Which<'_>, watcher: &mut d
     };
     match prepared.division {
         Division::Folds => folds::train(prepared, adapted.as_ref(), claim, runs, watcher),
+        _ if prepared.recipe.boost.is_some() => boost::train(prepared, adapted.as_ref(), claim, runs, watcher),
         _ => tune(prepared, adapted.as_ref(), claim.batch()?, || claim.take(), resume, watcher),
     }
 }
@@ -122,7 +127,7 @@ fn told_loss(prepared: &Prepared, outputs: &[f32], targets: &Targets) -> Option<
 }
 
 impl Tuning<'_> {
-    fn route(&mut self, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
+    fn route(&mut self, model: &mut Joint<Cpu>, resume: bool) -> Result<Trained, Error> {
         let prepared = self.prepared;
         let metric = prepared.metric.to_string();
         let (schedule, stop_after) = prepared.schedule();
@@ -139,7 +144,7 @@ impl Tuning<'_> {
             fingerprint: run_fingerprint(prepared, self.adapted)?,
             warnings: &self.warnings,
         };
-        self.session.begin(&job)?;
+        self.session.begin::<Joint<Cpu>, _>(&job)?;
         let truth = prepared.valid_set().map(|valid| valid.targets.select(valid.rows));
         match self.session.fit(model, job, &mut Validation { prepared, truth }, resume)? {
             Fitted::Interrupted { step, saved } => self.session.interrupted(step, saved),
@@ -150,22 +155,23 @@ impl Tuning<'_> {
         }
     }
 
-    fn finish(&mut self, model: &mut Model<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
+    fn finish(&mut self, model: &mut Joint<Cpu>, outcome: &Outcome, totals: Totals) -> Result<Report, Error> {
         let prepared = self.prepared;
         self.session.watcher.phase("writing the model");
         write_model(prepared, model, self.session.run.run())?;
         let mut predicted = (0usize, 0f64);
-        let mut predict = |what, tokens, rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
-            watcher.predicting(what, rows.len());
-            let started = Instant::now();
-            let batch_size = prepared.recipe.train.eval_batch_size;
-            let outputs = model.predict(tokens, rows, batch_size, &mut KeptRows::default(), |done| {
-                watcher.predicted(done);
-                if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?;
-            predicted = (predicted.0 + rows.len(), predicted.1 + started.elapsed().as_secs_f64());
-            outputs.ok_or(Error::Interrupted)
-        };
+        let mut predict =
+            |what, tokens: &[Tokenised], rows: &[u32], watcher: &mut dyn Watcher| -> Result<Vec<f32>, Error> {
+                watcher.predicting(what, rows.len());
+                let started = Instant::now();
+                let batch_size = prepared.recipe.train.eval_batch_size;
+                let outputs = model.predict(tokens, rows, batch_size, &mut frozen::no_rows(tokens.len()), |done| {
+                    watcher.predicted(done);
+                    if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+                predicted = (predicted.0 + rows.len(), predicted.1 + started.elapsed().as_secs_f64());
+                outputs.ok_or(Error::Interrupted)
+            };
         let id_column = id_column(prepared.recipe.data.id.as_deref());
         let mut scored = None;
         let mut loss = None;
@@ -181,6 +187,12 @@ impl Tuning<'_> {
             let outputs = predict("predicting", &test.tokens, &test.rows, &mut *self.session.watcher)?;
             let predictions = predictions(prepared, id_column, test.ids(), outputs)?;
             predictions.write(&self.session.run.run().test_path(), Form::Predictions)?;
+        }
+        if prepared.row_weights.is_some() {
+            let train = &prepared.train;
+            let outputs = predict("predicting training rows", &train.tokens, &train.rows, &mut *self.session.watcher)?;
+            let predictions = predictions(prepared, id_column, train.ids(), outputs)?;
+            predictions.write(&self.session.run.run().train_path(), Form::Predictions)?;
         }
         self.tell_of_guard(outcome)?;
         let class_shares = scored.as_ref().map(class_shares::of).unwrap_or_default();
@@ -228,7 +240,9 @@ impl Tuning<'_> {
             adapted_by: self.adapted.map(|report| report.run.clone()),
             sampled: prepared.sampling.counts.clone(),
             folds: None,
+            boost: None,
             refit_of: prepared.recipe.refit.clone(),
+            ensemble: None,
             batch_size: smaller.map(|batch| batch.batch_size),
             accumulate: smaller.map(|batch| batch.accumulate),
             warnings: self.session.run.run().journal()?.warnings().into_iter().map(str::to_owned).collect(),
@@ -283,132 +297,19 @@ fn averaged_metric(prepared: &Prepared, outcome: &Outcome) -> Option<(String, Op
 }
 
 /// What the bits of a run depend on, beside the recipe's own values: the tables, the cleaning, the tokeniser, what adapted
-/// the base, and the arithmetic.
+/// the base, what the rows weigh, and the arithmetic.
 fn run_fingerprint(prepared: &Prepared, adapted: Option<&Report>) -> Result<String, Error> {
-    let mut parts = vec![
-        prepared.recipe.fingerprint()?,
-        prepared.data_fingerprint(),
-        prepared.tokeniser.fingerprint().to_owned(),
-        prepared.arithmetic.to_string(),
-    ];
+    let mut parts = vec![prepared.recipe.fingerprint()?, prepared.data_fingerprint()];
+    parts.extend(prepared.bases.iter().map(|base| base.tokeniser.fingerprint().to_owned()));
+    parts.push(prepared.arithmetic.to_string());
     // The recipe names a table of emoticons, but does not hold it.
     parts.extend(prepared.cleaner.as_ref().map(Cleaner::fingerprint));
     parts.extend(adapted.map(|report| report.recipe_fingerprint.clone()));
+    parts.extend(prepared.row_weights.as_ref().map(|weights| {
+        let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+    }));
     Ok(gyeol_data::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>()))
-}
-
-/// The model with the weights to start from; says what of them is new.
-fn base_model(prepared: &Prepared, adapted: Option<&Path>, watcher: &mut dyn Watcher) -> Result<Model<Cpu>, Error> {
-    watcher.phase("loading weights");
-    let (model, report) = load_base(prepared, adapted)?;
-    // An adapted base has them already.
-    if let (Some(words), None) = (describe_tokens(&prepared.new_tokens), adapted) {
-        watcher.note(&words);
-    }
-    for text in report.iter().flat_map(|report| describe(report, prepared.outputs())) {
-        watcher.note(&text);
-    }
-    Ok(model)
-}
-
-/// A model on the processor with the recipe's starting weights, those in the directory `adapted` if they were adapted, and
-/// what the checkpoint lacked.
-pub(crate) fn load_base(
-    prepared: &Prepared,
-    adapted: Option<&Path>,
-) -> Result<(Model<Cpu>, Option<LoadReport>), Error> {
-    let (config, head) = (prepared.config.clone(), prepared.head.clone());
-    let mut model = Model::new(prepared.arithmetic.device(), config, head, true)?;
-    model.freeze(prepared.frozen);
-    let seed = prepared.recipe.seed;
-    let report = match prepared.recipe.model.init {
-        Init::Random if !prepared.starts_from_best() => {
-            model.randomise(seed);
-            None
-        }
-        Init::Random | Init::Pretrained => {
-            // All of the base first: an adapted model has lost what its masked-LM head has no use for, such as BERT's pooler.
-            let dir = &prepared.base;
-            let weights = starting_weights(prepared)?.ok_or_else(|| Error::NoWeights(dir.to_owned()))?;
-            let report = model.load_with_tokens(&weights, dir, seed, &prepared.new_tokens)?;
-            if let Some(adapted) = adapted {
-                let weights = Weights::open(adapted)?.ok_or_else(|| Error::NoWeights(adapted.to_owned()))?;
-                model.load_encoder(&weights)?;
-            }
-            Some(report)
-        }
-    };
-    Ok((model, report))
-}
-
-/// The weights of the base; of a run that is fitted again from its best those of its head too, wherever they are.
-fn starting_weights(prepared: &Prepared) -> Result<Option<Weights>, Error> {
-    let whole = prepared.refit.as_ref().and_then(Refit::model).map(SentenceDirectory::read).transpose()?.flatten();
-    Ok(match whole {
-        Some(modules) => modules.weights()?,
-        None => Weights::open(&prepared.base)?,
-    })
-}
-
-/// What a person should know of new tokens.
-pub(crate) fn describe_tokens(new: &NewTokens) -> Option<String> {
-    let count = new.tokens.len();
-    let unknown = new.tokens.iter().filter(|token| token.pieces.is_empty()).count();
-    let start = match new.start {
-        TokenStart::Random => "at random".to_owned(),
-        TokenStart::Mean if unknown == 0 => "at the mean of what they replace".to_owned(),
-        TokenStart::Mean => format!(
-            "at the mean of what they replace ({unknown} of them at the mean of all, as the tokeniser knows nothing of it)"
-        ),
-    };
-    (count > 0).then(|| format!("new special tokens: {count}; their embeddings start {start}"))
-}
-
-/// What a person should know of how the checkpoint fitted.
-fn describe(report: &LoadReport, outputs: usize) -> Vec<String> {
-    let mut said = Vec::new();
-    if !report.initialised.is_empty() {
-        said.push(format!("new head: {} are not in the checkpoint and start fresh", report.initialised.join(", ")));
-    }
-    if let Some((name, shape)) = report.resized.first() {
-        said.push(format!("new head: {name} was for {} outputs, this task has {outputs}; it starts fresh", shape[0]));
-    }
-    if !report.unexpected.is_empty() {
-        let some = report.unexpected.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        let more = if report.unexpected.len() > 3 { ", …" } else { "" };
-        said.push(format!("unused tensors of the checkpoint: {} ({some}{more})", report.unexpected.len()));
-    }
-    said
-}
-
-/// The model directory of a run: what `transformers`, or else `sentence-transformers`, opens, and what `gyeol predict` needs to know.
-fn write_model(prepared: &Prepared, model: &mut Model<Cpu>, run: &Run) -> Result<(), Error> {
-    write_directory(&run.model_dir(), |staging| -> Result<(), Error> {
-        if let HeadKind::Classification { .. } = prepared.head {
-            write_config(staging, &prepared.config, prepared.problem_type(), &prepared.output_names())?;
-            model.save(&staging.join("model.safetensors"))?;
-        } else {
-            model.save_sentence_transformer(staging, prepared.recipe.model.max_length)?;
-        }
-        prepared.tokeniser.save_files(staging)?;
-        let data = &prepared.recipe.data;
-        let mut settings = GyeolJson::new(prepared.task, data.text.clone(), prepared.recipe.model.max_length);
-        settings.id.clone_from(&data.id);
-        settings.text_pair.clone_from(&data.text_pair);
-        settings.label = Some(data.label.clone());
-        settings.labels = prepared.labels.as_ref().map_or_else(Vec::new, |map| map.labels().to_vec());
-        settings.label_names.clone_from(&data.label_names);
-        settings.set_head(prepared.recipe.head.kind);
-        settings.score_range = data.score_range;
-        if let Some(buckets) = prepared.score_buckets() {
-            settings.set_score_buckets(buckets.clone());
-        }
-        if let Some(cleaner) = &prepared.cleaner {
-            settings.set_cleaner(cleaner.clone());
-        }
-        settings.write(staging)?;
-        Ok(())
-    })
 }
 
 /// The name of the id column in files of predictions: the table's, or `id` where ids are made from content.

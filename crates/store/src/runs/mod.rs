@@ -61,7 +61,7 @@ pub struct RunRow {
     /// The job of the queue that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<u64>,
-    /// The run with folds that it is one of.
+    /// The run that it is a fold, or a round, of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold_of: Option<String>,
     /// Fingerprint of ids, texts and labels.

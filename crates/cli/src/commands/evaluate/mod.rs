@@ -8,14 +8,16 @@ mod multi_label;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gyeol_data::{Table, Targets};
+use gyeol_data::{Table, Targets, Task};
 use gyeol_engine::config::LossKind;
 use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::{Predictions, Report, Truth};
 use gyeol_pipeline::{
-    EvaluateOptions, Evaluated, Prepared, evaluate,
+    EvaluateOptions, Evaluated, Prepared,
+    ensemble::{EnsembleRecipe, Saved},
+    evaluate,
     recipe::Recipe,
-    runs::{Run, SourceScores, fold_name},
+    runs::{Run, SourceScores, fold_name, round_name},
 };
 use serde::Serialize;
 
@@ -81,13 +83,19 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     output.text(&text)
 }
 
-/// What the model of the run in `directory` was trained with: its own, or of a run with folds the first of them.
+/// What the model of the run in `directory` was trained with: its own, or of a run with folds or
+/// rounds the first of them.
 fn settings_of(directory: &Path) -> Result<Option<GyeolJson>> {
     if let Some(settings) = GyeolJson::read(&directory.join("model"))? {
         return Ok(Some(settings));
     }
     let Some(name) = directory.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    Ok(GyeolJson::read(&directory.with_file_name(fold_name(name, 1)).join("model"))?)
+    for part in [fold_name(name, 1), round_name(name, 1)] {
+        if let Some(settings) = GyeolJson::read(&directory.with_file_name(part).join("model"))? {
+            return Ok(Some(settings));
+        }
+    }
+    Ok(None)
 }
 
 /// The table by class of a run's validation rows; `None` for a regression, or where nothing was held out.
@@ -133,8 +141,19 @@ fn options(args: &Args, beside: &Path, output: &Output) -> Result<EvaluateOption
     if !path.is_file() {
         return Ok(options);
     }
-    let Recipe { data, loss, .. } = Recipe::load(&path, &[])?;
-    options.independent = loss.kind == Some(LossKind::Bce);
+    let data = match Saved::read(beside)? {
+        Some(ensemble) => {
+            options.independent = ensemble.task == Task::MultiLabel;
+            let recipe = EnsembleRecipe::read(&path).and_then(|recipe| recipe.data);
+            let Some(data) = recipe else { return Ok(options) };
+            data
+        }
+        None => {
+            let Recipe { data, loss, .. } = Recipe::load(&path, &[])?;
+            options.independent = loss.kind == Some(LossKind::Bce);
+            data
+        }
+    };
     output.detail(&format!("columns as in {}", path.display()));
     if args.label.is_none() {
         options.label = data.label;

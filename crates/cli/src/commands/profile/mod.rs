@@ -201,7 +201,9 @@ fn base(args: &Args, recipe: Option<&Recipe>, output: &Output) -> Result<Option<
         });
     }
     let Some(recipe) = recipe else { return Ok(None) };
-    match open(&recipe.model.base) {
+    // Of several members the first: which one counts is a matter of taste.
+    let Some(base) = recipe.model.bases().first() else { return Ok(None) };
+    match open(base) {
         Ok(opened) => Ok(Some(opened)),
         Err(error) => {
             output.warning(&format!("no tokens are counted: {error:#}"));

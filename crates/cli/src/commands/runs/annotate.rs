@@ -14,13 +14,24 @@ pub(super) struct NoteArgs {
     run: String,
 
     /// What to remember; in the place of an earlier note. Empty: no note
-    text: String,
+    #[arg(required_unless_present_any = ["public", "private"])]
+    text: Option<String>,
+
+    /// The score that a competition's leaderboard shows for it
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    public: Option<f64>,
+
+    /// The score on the rows that the leaderboard hides until the end
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    private: Option<f64>,
 }
 
 const NOTE_EXAMPLES: &str = "\
 Examples:
   gyeol runs note kcbert-003 'best single model before the cleaning'
-  gyeol runs note kcbert-003 ''";
+  gyeol runs note kcbert-003 ''
+  gyeol runs note best-001 --public 0.8278
+  gyeol runs note best-001 'three models, soft' --public 0.8278 --private 0.8301";
 
 /// The words of `gyeol runs tag`.
 #[derive(Debug, clap::Args)]
@@ -47,8 +58,19 @@ Examples:
 /// Writes a note.
 pub(super) fn note(args: &NoteArgs, runs: &Runs, output: &Output) -> Result<()> {
     let run = runs.open(&args.run)?;
-    let text = args.text.trim();
-    let notes = Notes { note: (!text.is_empty()).then(|| text.to_owned()), ..run.notes()? };
+    let mut notes = run.notes()?;
+    if let Some(text) = &args.text {
+        let text = text.trim();
+        notes.note = (!text.is_empty()).then(|| text.to_owned());
+    }
+    for (flag, score, kept) in
+        [("--public", args.public, &mut notes.public), ("--private", args.private, &mut notes.private)]
+    {
+        if score.is_some_and(|score| !score.is_finite()) {
+            return Err(Mistake::new(format!("{flag}: a score is a finite number")).into());
+        }
+        *kept = score.or(*kept);
+    }
     write(&run, &notes, runs, output)
 }
 
@@ -83,6 +105,8 @@ fn write(run: &Run, notes: &Notes, runs: &Runs, output: &Output) -> Result<()> {
     }
     let tags: Vec<&str> = notes.tags.iter().map(String::as_str).collect();
     let tags = if tags.is_empty() { String::new() } else { format!(" [{}]", tags.join(", ")) };
+    let scores = [("public", notes.public), ("private", notes.private)];
+    let scores: String = scores.into_iter().filter_map(|(name, score)| Some(format!(", {name} {}", score?))).collect();
     let note = notes.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-    output.text(&format!("{}{tags}{note}", run.name()))
+    output.text(&format!("{}{tags}{scores}{note}", run.name()))
 }

@@ -5,9 +5,11 @@ mod cells;
 mod export;
 mod filter;
 mod ls;
+mod made_of;
 mod rebuild;
 mod rm;
 mod show;
+mod submissions;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -36,6 +38,8 @@ enum Command {
     Rebuild(rebuild::Args),
     /// Write down what is worth remembering of a run
     Note(annotate::NoteArgs),
+    /// List the files made for a competition, and what came of them
+    Submissions(submissions::Args),
     /// Give runs words to find them by
     Tag(annotate::TagArgs),
 }
@@ -50,6 +54,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         Command::Export(args) => export::run(args, &runs, output),
         Command::Rebuild(_) => rebuild::run(&runs, output),
         Command::Note(args) => annotate::note(args, &runs, output),
+        Command::Submissions(args) => submissions::run(args, &runs, output),
         Command::Tag(args) => annotate::tag(args, &runs, output),
     }
 }

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use anyhow::{Context as _, Result};
-use gyeol_pipeline::runs::{Run, RunError, Runs, Status};
+use gyeol_pipeline::{
+    ensemble::ensembles_of,
+    runs::{Run, RunError, Runs, Status},
+};
 use gyeol_store::Store;
 use serde::Serialize;
 
@@ -31,8 +34,8 @@ pub(super) struct Args {
 }
 
 const EXAMPLES: &str = "\
-The runs of folds are runs of their own: the run they belong to goes without them, unless they
-are named too.
+The runs of folds and rounds are runs of their own: the run they belong to goes without them,
+unless they are named too. Of a run that is a member of an ensemble, a warning names the ensemble.
 
 Examples:
   gyeol runs rm kcbert-001
@@ -65,6 +68,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     }
     for run in named.iter().filter(|_| !args.checkpoints) {
         warn_of_family(run, &named, runs, output)?;
+        warn_of_ensembles(run, &named, runs, output)?;
     }
     if !args.yes {
         confirm(&format!("remove this, {total} in all?"))?;
@@ -106,21 +110,36 @@ fn look(run: &Run, checkpoints: bool) -> Result<Freed> {
     Ok(Freed { run: run.name().to_owned(), bytes: of(run.dir())?.unwrap_or(0), words })
 }
 
-/// Tells what a run and its folds are to each other, where one goes and the other stays.
+/// Tells what a run and its folds or rounds are to each other, where one goes and the other stays.
 fn warn_of_family(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> Result<()> {
     let stays = |name: &str| !named.iter().any(|other| other.name() == name);
-    match run.fold_of() {
+    match run.part_of() {
         Some((parent, _)) if stays(parent) && runs.find(parent)?.is_some() => {
             output.warning(&format!("{parent} predicts with the model of {}", run.name()));
         }
         _ => {
-            let folds = run.report().ok().flatten().and_then(|report| report.folds);
+            let (folds, boost) =
+                run.report().ok().flatten().map_or((None, None), |report| (report.folds, report.boost));
             let folds = folds.map_or_else(Vec::new, |folds| folds.runs).into_iter().map(|fold| fold.run);
-            let left: Vec<String> = folds.filter(|fold| stays(fold)).collect();
-            if !left.is_empty() {
-                output.warning(&format!("its folds stay, unless they are named too: {}", left.join(" ")));
+            let rounds = boost.map_or_else(Vec::new, |boost| boost.rounds).into_iter().map(|round| round.run);
+            for (what, parts) in [("folds", folds.collect::<Vec<_>>()), ("rounds", rounds.collect())] {
+                let left: Vec<String> = parts.into_iter().filter(|part| stays(part)).collect();
+                if !left.is_empty() {
+                    output.warning(&format!("its {what} stay, unless they are named too: {}", left.join(" ")));
+                }
             }
         }
+    }
+    Ok(())
+}
+
+/// Names the ensembles that stay and are made of a run that goes.
+fn warn_of_ensembles(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> Result<()> {
+    let mut ensembles = ensembles_of(runs, run.name())?;
+    ensembles.retain(|ensemble| !named.iter().any(|other| other.name() == ensemble));
+    if !ensembles.is_empty() {
+        let words = "they can no longer predict, nor can their submissions be made again";
+        output.warning(&format!("{} is a member of {}: without it {words}", run.name(), ensembles.join(", ")));
     }
     Ok(())
 }

@@ -1,4 +1,6 @@
-//! `gyeol runs show RUN`: one run, from its directory.
+//! `gyeol runs show RUN`: one run, from its directory. What an ensemble is made of, and what was handed in, is in `made_of`.
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::Cell;
@@ -9,8 +11,12 @@ use gyeol_pipeline::{
 use gyeol_store::Store;
 use serde::Serialize;
 
-use super::cells::{ago, colour, score, steps, took};
+use super::{
+    cells::{ago, colour, score, steps, took},
+    made_of::{self, MadeOf},
+};
 use crate::{
+    commands::train::tell_boost,
     index::{self, FileRow},
     output::{self, Output, title},
 };
@@ -21,12 +27,17 @@ use crate::{
 pub(super) struct Args {
     /// The run's name, as `gyeol runs ls` lists it
     run: String,
+
+    /// Make the run's submission again, from its members' predictions and the sample, and write it here
+    #[arg(long, value_name = "OUT")]
+    submission: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   gyeol runs show kcbert-001
-  gyeol runs show kcbert-001 --json | jq .report.metrics";
+  gyeol runs show kcbert-001 --json | jq .report.metrics
+  gyeol runs show best-001 --submission again.csv";
 
 /// Everything `runs show --json` tells.
 #[derive(Serialize)]
@@ -40,9 +51,13 @@ struct Details<'a> {
     error: Option<&'a str>,
     #[serde(flatten)]
     about: &'a About,
+    #[serde(flatten)]
+    made_of: &'a MadeOf,
     files: &'a [FileRow],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     folds: &'a [RunSummary],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rounds: &'a [RunSummary],
 }
 
 /// What stands beside the journal.
@@ -59,12 +74,17 @@ struct About {
 /// Shows a run.
 pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     let run = &runs.open(&args.run)?;
+    if let Some(path) = &args.submission {
+        return made_of::rebuild(run, path, output);
+    }
+    let made_of = MadeOf::read(run)?;
     let summary = run.summary()?;
     let journal = run.journal()?;
     let report = run.report()?;
     let files = index::files(run)?;
     let about = About { notes: run.notes()?, made_for: run.made_for()?, alive: alive(run, runs, summary.status) };
-    let folds = folds(runs, run)?;
+    let folds = parts(runs, run, Run::fold_of)?;
+    let rounds = parts(runs, run, Run::round_of)?;
     let warnings = journal.warnings();
     let evaluations: Vec<&EventKind> = journal.events.iter().map(|event| &event.kind).filter(is_evaluation).collect();
     let error = match (summary.status, journal.events.iter().rev().find_map(failure)) {
@@ -81,16 +101,26 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
             warnings,
             error,
             about: &about,
+            made_of: &made_of,
             files: &files,
             folds: &folds,
+            rounds: &rounds,
         });
     }
-    let mut text = heading(run, &summary, report.as_ref(), error, &about);
+    let mut text = heading(run, &summary, report.as_ref(), error, &about, &made_of);
+    if let Some(members) = made_of.member_table() {
+        text.push_str(&format!("\n\n{}\n{members}", title("Members")));
+    }
     if !evaluations.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Evaluations"), evaluation_table(&evaluations)));
     }
-    if !folds.is_empty() {
-        text.push_str(&format!("\n\n{}\n{}", title("Folds"), fold_table(&folds)));
+    for (what, parts) in [("Folds", &folds), ("Rounds", &rounds)] {
+        if !parts.is_empty() {
+            text.push_str(&format!("\n\n{}\n{}", title(what), part_table(parts)));
+        }
+    }
+    if let Some((boost, metric)) = report.as_ref().and_then(|report| Some((report.boost.as_ref()?, &report.metric))) {
+        text.push_str(&format!("\n\n{}\n{}", title("Boosting"), tell_boost(metric, boost)));
     }
     if !warnings.is_empty() {
         text.push_str(&format!("\n\n{}\n{}", title("Warnings"), warnings.join("\n")));
@@ -114,7 +144,14 @@ fn alive(run: &Run, runs: &Runs, status: Status) -> Option<f64> {
     Store::open(runs.home()).ok()?.run(run.name()).ok()??.heartbeat
 }
 
-fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Option<&str>, about: &About) -> String {
+fn heading(
+    run: &Run,
+    summary: &RunSummary,
+    report: Option<&Report>,
+    error: Option<&str>,
+    about: &About,
+    made_of: &MadeOf,
+) -> String {
     let metric = summary.metric.as_deref().unwrap_or("score");
     let mut rows = vec![("status", summary.status.to_string())];
     rows.extend(error.map(|error| ("error", error.to_owned())));
@@ -141,6 +178,7 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
         rows.extend(spread.map(|(mean, deviation)| ("folds", format!("mean {mean:.4} ± {deviation:.4}"))));
     }
     rows.extend(run.fold_of().map(|(parent, fold)| ("fold", format!("{fold} of {parent}"))));
+    rows.extend(run.round_of().map(|(parent, round)| ("round", format!("{round} of {parent}"))));
     if let Some(refit) = report.and_then(|report| report.refit_of.as_ref()) {
         rows.push(("refit", format!("of {}, {} of {} steps", refit.run, refit.steps, refit.total_steps)));
     }
@@ -155,7 +193,10 @@ fn heading(run: &Run, summary: &RunSummary, report: Option<&Report>, error: Opti
     rows.extend(sweep.as_ref().zip(*trial).map(|(sweep, trial)| ("trial", format!("{trial} of {sweep}"))));
     rows.extend(job.map(|job| ("job", job.to_string())));
     rows.extend(report.map(|report| ("made from", fingerprints(report))));
-    let Notes { note, tags } = &about.notes;
+    rows.extend(made_of.rows());
+    let Notes { note, tags, public, private } = &about.notes;
+    rows.extend(public.map(|score| ("public", score.to_string())));
+    rows.extend(private.map(|score| ("private", score.to_string())));
     rows.extend(note.clone().map(|note| ("note", note)));
     if !tags.is_empty() {
         rows.push(("tags", tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ")));
@@ -208,30 +249,30 @@ fn evaluation_table(evaluations: &[&EventKind]) -> String {
     output::render(&table)
 }
 
-/// The runs of the folds of `run`, as far as there are any, by number.
-fn folds(runs: &Runs, run: &Run) -> Result<Vec<RunSummary>> {
-    let mut folds: Vec<(u32, Run)> = runs
+/// The runs of the folds, or rounds, of `run`, as far as there are any, by number; `of` says whose one is, and which.
+fn parts(runs: &Runs, run: &Run, of: fn(&Run) -> Option<(&str, u32)>) -> Result<Vec<RunSummary>> {
+    let mut parts: Vec<(u32, Run)> = runs
         .list()?
         .into_iter()
         .filter_map(|other| {
-            let fold = other.fold_of().filter(|(parent, _)| *parent == run.name())?.1;
-            Some((fold, other))
+            let number = of(&other).filter(|(parent, _)| *parent == run.name())?.1;
+            Some((number, other))
         })
         .collect();
-    folds.sort_unstable_by_key(|(fold, _)| *fold);
-    Ok(folds.iter().map(|(_, run)| run.summary()).collect::<Result<_, _>>()?)
+    parts.sort_unstable_by_key(|(number, _)| *number);
+    Ok(parts.iter().map(|(_, run)| run.summary()).collect::<Result<_, _>>()?)
 }
 
-fn fold_table(folds: &[RunSummary]) -> String {
+fn part_table(parts: &[RunSummary]) -> String {
     let mut table = output::table(&["run", "status", "score", "steps", "took"], &[2, 3]);
-    for fold in folds {
-        let (status, score) = (Cell::new(fold.status).fg(colour(&fold.status.to_string())), score(fold.score));
+    for part in parts {
+        let (status, score) = (Cell::new(part.status).fg(colour(&part.status.to_string())), score(part.score));
         table.add_row([
-            Cell::new(&fold.name),
+            Cell::new(&part.name),
             status,
             Cell::new(score),
-            Cell::new(steps(fold.steps, fold.total_steps)),
-            Cell::new(took(fold.seconds)),
+            Cell::new(steps(part.steps, part.total_steps)),
+            Cell::new(took(part.seconds)),
         ]);
     }
     output::render(&table)

@@ -11,8 +11,8 @@ use gyeol_kernels::{
 };
 
 use super::{
-    Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, OptimiserStep, Store,
-    TokenIndices,
+    Act, AllocationError, Device, EmbeddingParams, Layout, LinearParams, NormActs, NormParams, OptimiserStep, Param,
+    Store, TokenIndices,
 };
 use crate::config::Optimizer;
 use crate::params::Tensor;
@@ -305,6 +305,11 @@ impl<K: Kernels> Device for Host<K> {
 
     fn gradient_squares(&mut self) -> f64 {
         self.parameters.gradient_squares(&self.kernels)
+    }
+
+    fn clear_gradient(&mut self, parameter: Param) {
+        let [gradient] = self.parameters.gradients([parameter]);
+        self.kernels.zero(gradient);
     }
 
     fn allocate_average(&mut self) -> Result<(), AllocationError> {

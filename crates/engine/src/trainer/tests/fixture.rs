@@ -15,8 +15,10 @@ use crate::config::EvaluateEvery;
 use crate::device::{Cpu, Store};
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
+use crate::joint::Joint;
 use crate::kept::KeptRows;
 use crate::losses::{self, ClassTargets, Loss};
+use crate::model::Model;
 use crate::objectives::{FineTuning, TrainSet};
 use crate::pass::DropoutStream;
 use crate::random::mix;
@@ -184,6 +186,8 @@ pub(super) struct Run {
     pub(super) dropout: f32,
     pub(super) validate: bool,
     pub(super) balance: bool,
+    /// Of all rows, those to evaluate on too.
+    pub(super) row_weights: Option<Vec<f32>>,
     pub(super) stop_after: Option<u64>,
     pub(super) fingerprint: &'static str,
     pub(super) swa: SwaConfig,
@@ -219,6 +223,7 @@ impl Run {
             dropout: 0.1,
             validate: true,
             balance: false,
+            row_weights: None,
             stop_after: None,
             fingerprint: "this run",
             swa: SwaConfig::default(),
@@ -272,8 +277,9 @@ impl Run {
 
     /// Trains a model of its own.
     pub(super) fn go(&self, resume: bool, script: &mut Script<'_>) -> Result<(Outcome, Model<Cpu>), TrainError> {
-        let mut model = self.model();
+        let mut model = Joint::from(self.model());
         let (tokens, targets) = rows();
+        let tokens = [tokens];
         let (valid, train): (Vec<u32>, Vec<u32>) = (0..ROWS as u32).partition(|row| row % 3 == 2);
         let set = |rows| TrainSet { tokens: &tokens, targets: &targets, rows };
         let Targets::Classes(classes) = targets.select(&train) else { unreachable!("rows have classes") };
@@ -284,8 +290,9 @@ impl Run {
             objective: FineTuning {
                 loss: &loss(),
                 train: set(&train),
-                kept: KeptRows::default(),
-                kept_valid: KeptRows::default(),
+                kept: vec![KeptRows::default()],
+                kept_valid: vec![KeptRows::default()],
+                row_weights: self.row_weights.as_deref(),
                 balance: balance.as_ref(),
                 valid: self.validate.then_some(set(&valid)),
             },
@@ -298,7 +305,7 @@ impl Run {
             fingerprint: self.fingerprint.to_owned(),
         };
         let outcome = trainer.run(resume, script)?;
-        Ok((outcome, model))
+        Ok((outcome, model.into_members().remove(0)))
     }
 
     /// Trains, and looks at what is left.
@@ -309,7 +316,8 @@ impl Run {
         End { outcome, weights, first_moments, second_moments, checkpoints: files(&self.checkpoints()) }
     }
 
-    /// The same training written out by hand: rows in the order of the file, no evaluation.
+    /// The same training written out by hand: rows in the order of the file, no evaluation; those that weigh nothing are left
+    /// out, all others weigh the same.
     pub(super) fn by_hand(&self) -> Model<Cpu> {
         let (tokens, targets) = rows();
         let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
@@ -317,11 +325,13 @@ impl Run {
         let (mut step, mut pass) = (0, 0);
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
+                let weighs = |row: &&u32| self.row_weights.as_ref().is_none_or(|weights| weights[**row as usize] > 0.0);
+                let window: Vec<u32> = window.iter().filter(weighs).copied().collect();
                 for rows in window.chunks(3) {
                     let kept = &mut KeptRows::default();
                     let (outputs, _) =
                         model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
-                    let share = 1.0 / loss().total_weight(&targets.select(window));
+                    let share = 1.0 / loss().total_weight(&targets.select(&window));
                     let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;

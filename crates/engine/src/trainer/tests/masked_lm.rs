@@ -11,6 +11,7 @@ use crate::device::Cpu;
 use crate::heads::HeadKind;
 use crate::hf::{EncoderConfig, Weights};
 use crate::masking::Masking;
+use crate::model::Model;
 use crate::objectives::MaskedLm;
 
 /// Stops after each step, or never; notes the losses.

@@ -1,0 +1,117 @@
+//! `gyeol ensemble … --submission SAMPLE`: the file that a competition takes.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use gyeol_data::Targets;
+use gyeol_eval::{
+    EvalError, Metric, Outputs, Predictions,
+    submission::{AdjustmentKind, ClassShares, Sample},
+};
+use gyeol_pipeline::{
+    ensemble::{Gathered, adjust},
+    runs::Runs,
+    submission::{Ledger, Submission, quota},
+};
+use serde::Serialize;
+
+use crate::{clock, output::Output};
+
+/// An [`AdjustmentKind`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Adjust(pub(super) AdjustmentKind);
+
+impl ValueEnum for Adjust {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(AdjustmentKind::Prior), Self(AdjustmentKind::Quantile), Self(AdjustmentKind::Isotonic)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let help = match self.0 {
+            AdjustmentKind::Prior => "classes predicted as often as they are there (classes)",
+            AdjustmentKind::Quantile => "the distribution of the truth (scores)",
+            AdjustmentKind::Isotonic => "the rising function of the least squared error (scores)",
+        };
+        Some(clap::builder::PossibleValue::new(self.0.name()).help(help))
+    }
+}
+
+/// What is told of a submission.
+#[derive(Debug, Serialize)]
+pub(super) struct Told {
+    /// The classes predicted beside those of the labelled rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shares: Option<ClassShares>,
+    /// The adjustment, and the score with it, cross-validated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) adjusted: Option<(&'static str, Option<f64>)>,
+    /// Submissions of today, this one included, and how many there may be.
+    pub(super) today: (usize, Option<u32>),
+}
+
+/// A submission that is made, but not kept yet.
+pub(super) struct Made {
+    sample: Sample,
+    submission: Submission,
+    pub(super) told: Told,
+}
+
+impl Made {
+    /// Fills in the sample at `path` with `test`. `valid` is what the ensemble predicts for rows of known truth, cross-validated,
+    /// and `score` what that is worth.
+    pub(super) fn new(
+        path: &Path,
+        gathered: &Gathered,
+        (valid, score): (&Outputs, Option<f64>),
+        test: &Predictions,
+        kind: Option<AdjustmentKind>,
+        runs: &Runs,
+    ) -> Result<Self> {
+        let sample = Sample::read(path)?;
+        let metric: Metric = gathered.metric;
+        let adjusted = kind.map(|kind| adjust(gathered, valid, kind)).transpose()?;
+        let score = adjusted.as_ref().map_or(score, |adjusted| adjusted.score);
+        let adjustment = adjusted.map(|adjusted| adjusted.adjustment);
+        let outputs = match &adjustment {
+            Some(adjustment) => adjustment.apply(test.outputs())?,
+            None => test.outputs().clone(),
+        };
+        let shares = training(&gathered.labelled, outputs.labels().len())
+            .map(|training| ClassShares::of(&outputs, &training))
+            .transpose()?;
+        let submission = Submission::new(&sample, test, adjustment, (metric, score), clock::now())?;
+        let today = Ledger::read(runs)?.on(&clock::day(clock::now())) + 1;
+        let told =
+            Told { shares, adjusted: kind.map(|kind| (kind.name(), score)), today: (today, quota(runs.home())?) };
+        Ok(Self { sample, submission, told })
+    }
+
+    /// Keeps it in the directory of its run, and writes it to `path`.
+    pub(super) fn write(&self, run: &Path, path: &Path) -> Result<()> {
+        self.submission.write(run, &self.sample)?;
+        let wrong = |source| EvalError::Write { file: path.to_owned(), source };
+        gyeol_data::write_atomic(path, |out| out.write_all(&self.submission.bytes)).map_err(wrong)?;
+        Ok(())
+    }
+
+    /// Says what may be wrong with it.
+    pub(super) fn warn(&self, output: &Output) {
+        if let Some(warning) = self.told.shares.as_ref().and_then(ClassShares::warning) {
+            output.warning(&warning);
+        }
+        if let (today, Some(quota)) = self.told.today
+            && today > quota as usize
+        {
+            output.warning(&format!("this is submission {today} of today, and the quota is {quota}"));
+        }
+    }
+}
+
+/// How many labelled rows are of each class.
+fn training(labelled: &Targets, classes: usize) -> Option<Vec<u64>> {
+    let Targets::Classes(rows) = labelled else { return None };
+    let mut counts = vec![0; classes];
+    rows.iter().for_each(|&class| counts[class as usize] += 1);
+    Some(counts)
+}

@@ -1,0 +1,101 @@
+//! An ensemble's predictions of the test table, from the files of its members and what was fitted.
+
+use std::{fs, io};
+
+use gyeol_eval::{EvalError, Expected, Foreign, Predictions, Task, ensemble::Aligned};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{PredictionsFile, Saved, SavedMember, Source};
+use crate::Error;
+
+/// The fingerprint of a file: 32 hexadecimal digits of its bytes.
+pub fn file_fingerprint(bytes: &[u8]) -> String {
+    format!("{:032x}", xxh3_128(bytes))
+}
+
+/// The predictions of the test table by the ensemble `saved` of the run `name`: its members' files, as they were when it was made,
+/// combined by what was fitted then, to the same bits. Rows are in the order of the first member's file; scores are within
+/// the ensemble's range.
+///
+/// # Errors
+/// [`Error::Ensemble`] naming the member that has no such file, or one that is gone, has changed or does not fit.
+pub fn combine_files(name: &str, saved: &Saved) -> Result<Predictions, Error> {
+    let failed = |problem: String| Error::Ensemble { ensemble: name.to_owned(), problem };
+    let mut members: Vec<(String, Predictions)> = Vec::with_capacity(saved.members.len());
+    for member in &saved.members {
+        let of_member = |problem: String| failed(format!("member {}: {problem}", member.name));
+        let file = member.test.as_ref().ok_or_else(|| of_member("it has no predictions of a test table".to_owned()))?;
+        let bytes = read(file, &of_member)?;
+        let predictions = predictions(member, file, &bytes, saved)?;
+        members.push((member.name.clone(), arrange(&predictions, member, saved).map_err(of_member)?));
+    }
+    let ids = members.first().map(|(_, first)| first.ids().to_vec()).unwrap_or_default();
+    let members: Vec<(String, &Predictions)> =
+        members.iter().map(|(name, predictions)| (name.clone(), predictions)).collect();
+    let aligned = Aligned::new(&members, &ids)?;
+    let mut combined = Predictions::new(&saved.id_column, ids, saved.fitted.combine(&aligned)?)?;
+    if let Some(range) = saved.score_range {
+        combined.clamp_scores(range);
+    }
+    Ok(combined)
+}
+
+/// The bytes of a file that are still those it had.
+fn read(file: &PredictionsFile, failed: &impl Fn(String) -> Error) -> Result<Vec<u8>, Error> {
+    let path = &file.path;
+    let again = "the ensemble can only be made again from its members as they are now";
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(failed(format!("its predictions {} are gone; {again}", path.display())));
+        }
+        Err(source) => return Err(Error::Io { path: path.clone(), action: "read", source }),
+    };
+    if file_fingerprint(&bytes) == file.fingerprint {
+        return Ok(bytes);
+    }
+    Err(failed(format!("its predictions {} have changed since the ensemble was made; {again}", path.display())))
+}
+
+/// The predictions as the file has them, by the member's own labels.
+fn predictions(
+    member: &SavedMember,
+    file: &PredictionsFile,
+    bytes: &[u8],
+    saved: &Saved,
+) -> Result<Predictions, EvalError> {
+    match member.source {
+        Source::Run(_) => {
+            let predictions = Predictions::read_from(bytes, &file.path)?;
+            Ok(if saved.task == Task::MultiLabel { predictions.independent() } else { predictions })
+        }
+        Source::Foreign => {
+            let labels: Vec<String> = saved.labels.iter().map(|label| theirs(member, label).to_owned()).collect();
+            // Labels with other names there are not called by our names for people.
+            let names = saved.label_names.as_deref().filter(|_| member.renamed.is_empty());
+            let expected = Expected { id_column: &saved.id_column, labels: &labels, names, task: saved.task };
+            Ok(Foreign::from_bytes(bytes, &file.path, &expected)?.predictions)
+        }
+    }
+}
+
+/// What the member calls the label `ours`.
+fn theirs<'a>(member: &'a SavedMember, ours: &'a str) -> &'a str {
+    member.renamed.iter().find(|(_, label)| label == ours).map_or(ours, |(theirs, _)| theirs)
+}
+
+/// The predictions under the ensemble's labels, in its order of columns.
+fn arrange(predictions: &Predictions, member: &SavedMember, saved: &Saved) -> Result<Predictions, String> {
+    let found = predictions.outputs().labels();
+    let column = |label: &String| found.iter().position(|other| other == theirs(member, label));
+    let columns: Option<Vec<usize>> = saved.labels.iter().map(column).collect();
+    let columns = columns.filter(|columns| columns.len() == found.len());
+    let columns = columns.ok_or_else(|| {
+        format!("its classes are {}; those of the ensemble {}", found.join(", "), saved.labels.join(", "))
+    })?;
+    let outputs = predictions.outputs().arranged(&columns, &saved.labels);
+    Predictions::new(predictions.id_column(), predictions.ids().to_vec(), outputs).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;
