@@ -7,6 +7,10 @@
 //! As many compute at once as there are threads and directories (RAYON_NUM_THREADS sets the threads); the same directory may
 //! be named again. Both ways take turns, REPEATS times each. Prints a JSON line for each pass, loading the models included, then one
 //! with the ratio of the medians, above 1 where at once is sooner. The outputs of both are compared to the bit.
+//!
+//! Two models of 13 MB (4 layers, 192 wide) on 2 threads of a machine busy with other work, in bf16: 1.06 and 1.18 in two passes over
+//! 5,000 reviews, 1.03 over 500 (median of 7). Two of 440 MB (12 layers, 768 wide), 24 reviews: 0.66 (median of 5). So small
+//! models compute at once and large ones in turn.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

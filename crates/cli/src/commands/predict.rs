@@ -88,8 +88,8 @@ Examples:
   gyeol predict best-five test.csv -o out.csv --allow-missing    an ensemble, without what is gone
   head -100 test.csv | gyeol predict kcbert-001 - -o -
 
-Predictions of a run for a table in a file are kept under the home directory, 1 GiB at most, and the same table is then not
-computed again.";
+What a run's model gives for a table in a file is kept under the home directory (1 GiB at most).
+The same table is then not computed again.";
 
 /// Predicts and writes.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
