@@ -78,11 +78,14 @@ fn foreign(word: &str) -> Result<Option<Member>, Error> {
         // Every tool calls its file so: the directory tells them apart.
         if stem == "valid" { parent.unwrap_or(stem) } else { stem }
     };
-    let absolute =
-        |path: PathBuf| std::path::absolute(&path).map_err(|source| Error::Io { path, action: "find", source });
     let name = name.map_or_else(own_name, str::to_owned);
     let (valid, test) = (absolute(valid)?, test.map(absolute).transpose()?);
     Ok(Some(Member { name, source: Source::Foreign, valid, test, recipe: None }))
+}
+
+/// A path that is the same wherever the ensemble is used.
+fn absolute(path: PathBuf) -> Result<PathBuf, Error> {
+    std::path::absolute(&path).map_err(|source| Error::Io { path, action: "find", source })
 }
 
 fn of_run(run: &Run, home: &Runs, runs: &Runs) -> Result<Member, Error> {
@@ -98,12 +101,12 @@ fn of_run(run: &Run, home: &Runs, runs: &Runs) -> Result<Member, Error> {
         return Err(Error::NoModel { path: run.dir().to_owned(), problem: problem.to_owned() });
     }
     let here = home.root() == runs.root();
-    let source = if here { run.name().to_owned() } else { run.dir().display().to_string() };
+    let source = if here { run.name().to_owned() } else { absolute(run.dir().to_owned())?.display().to_string() };
     Ok(Member {
         name: run.name().to_owned(),
         source: Source::Run(source),
-        valid,
-        test: Some(run.test_path()).filter(|path| path.is_file()),
+        valid: absolute(valid)?,
+        test: Some(run.test_path()).filter(|path| path.is_file()).map(absolute).transpose()?,
         recipe: recipe_of(run, home, 0)?,
     })
 }
