@@ -49,11 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let csv: String = std::iter::once(column).chain(&texts).map(|text| quoted(text)).collect();
     let options = PredictOptions { text: Some(column.clone()), logits: true, ..PredictOptions::default() };
     let predict = |dirs: &[String]| -> Outcome {
-        let one = |dir: &String| {
-            let mut predictor = Predictor::open(Path::new(dir), arithmetic)?;
-            predictor.predict(Path::new("-"), csv.as_bytes(), &options, &mut Silent)
+        let one = |dir: &String| -> Result<Predictions, String> {
+            let mut predictor = Predictor::open(Path::new(dir), arithmetic).map_err(|error| error.to_string())?;
+            let predictions = predictor.predict(Path::new("-"), csv.as_bytes(), &options, &mut Silent);
+            predictions.map_err(|error| error.to_string())
         };
-        dirs.iter().map(|dir| one(dir).map_err(|error| error.to_string())).collect()
+        dirs.iter().map(one).collect()
     };
     let threads = rayon::current_num_threads();
     let at_once = threads.min(dirs.len());
