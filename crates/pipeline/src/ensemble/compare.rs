@@ -1,8 +1,12 @@
 //! Every method and every member by the same measure: scores of rows that had no part in what was fitted.
 
+use std::collections::HashMap;
+
 use gyeol_eval::{
     Interval, Outputs,
-    ensemble::{Agreement, Contribution, Fitted, Method, agreement, bootstrap, cross_fitted, fit, leave_one_out},
+    ensemble::{
+        Agreement, Aligned, Contribution, Fitted, Method, agreement, bootstrap, cross_fitted, fit, leave_one_out,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +85,18 @@ pub fn compare(gathered: &Gathered, comparing: &Comparing<'_>, watcher: &mut dyn
         watcher.predicted(done + 1);
     }
     watcher.phase("drawing resamples");
-    let all: Vec<&Outputs> = members.iter().chain(&outputs).collect();
-    let drawn = bootstrap(&all, truth, *metric, best, groups.as_deref(), comparing.resamples, comparing.seed)?;
+    let order = by_id(valid);
+    let all: Vec<Outputs> = members.iter().chain(&outputs).map(|outputs| outputs.select(&order)).collect();
+    let groups = groups.as_ref().map(|groups| numbered(order.iter().map(|&row| groups[row])));
+    let drawn = bootstrap(
+        &all.iter().collect::<Vec<_>>(),
+        truth.select(&order).borrow(),
+        *metric,
+        best,
+        groups.as_deref(),
+        comparing.resamples,
+        comparing.seed,
+    )?;
     go_on(&*watcher)?;
     let ends = |interval: Interval| [interval.low, interval.high];
     let names =
@@ -101,6 +115,23 @@ pub fn compare(gathered: &Gathered, comparing: &Comparing<'_>, watcher: &mut dyn
     Ok(Compared { members: standings, methods, best, outputs })
 }
 
+/// The rows in the order of their ids: that of a file is no reason to draw others, or to sum in another order.
+fn by_id(members: &Aligned) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..members.rows()).collect();
+    order.sort_by_key(|&row| &members.ids()[row]);
+    order
+}
+
+/// Equal keys by equal numbers, counted by their first.
+fn numbered(keys: impl Iterator<Item = u128>) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    keys.map(|key| {
+        let next = numbers.len() as u32;
+        *numbers.entry(key).or_insert(next)
+    })
+    .collect()
+}
+
 /// The method fitted to all rows, and what each member adds to it.
 #[derive(Debug)]
 pub struct Chosen {
@@ -115,7 +146,8 @@ pub struct Chosen {
 /// # Errors
 /// As [`compare`].
 pub fn alike(gathered: &Gathered) -> Result<Agreement, Error> {
-    Ok(agreement(&gathered.valid, truth(&gathered.truth))?)
+    let order = by_id(&gathered.valid);
+    Ok(agreement(&gathered.valid.select(&order), truth(&gathered.truth).select(&order).borrow())?)
 }
 
 /// Fits `method` to all rows of `gathered`.

@@ -1,6 +1,6 @@
 //! Members read and laid side by side, with the truth of the rows that all of them predicted without having trained on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -54,8 +54,8 @@ pub struct Gathered {
     pub metric: Metric,
     /// The fold of each row, from 0.
     pub folds: Vec<u32>,
-    /// The group of each row, where the recipe names groups.
-    pub groups: Option<Vec<u32>>,
+    /// What keeps rows together, equal for rows of a group; where the recipe names groups.
+    pub groups: Option<Vec<u128>>,
     /// The source of each row, where the recipe names them.
     pub sources: Option<Vec<String>>,
     /// Names of the labels for people.
@@ -130,7 +130,7 @@ impl Gathered {
         let names = valid.labels().len();
         Ok(Self {
             labelled: labelled(first, &valid)?,
-            groups: first.examples.groups.as_ref().map(|_| numbered(&keys)),
+            groups: first.examples.groups.is_some().then_some(keys),
             sources: first.examples.sources.as_ref().map(pick),
             label_names: data.as_ref().and_then(|data| data.label_names.clone()).filter(|all| all.len() == names),
             score_range: data.as_ref().and_then(|data| data.score_range),
@@ -372,15 +372,4 @@ fn test(read: &[(Member, Files)]) -> Result<(Option<Aligned>, Vec<String>), Erro
         return Err(EvalError::Member { member: name.clone(), problem }.into());
     }
     Ok((Some(Aligned::new(&parts, model.ids())?), untested))
-}
-
-/// Equal keys by equal numbers.
-fn numbered(keys: &[u128]) -> Vec<u32> {
-    let mut numbers = HashMap::new();
-    keys.iter()
-        .map(|key| {
-            let next = numbers.len() as u32;
-            *numbers.entry(key).or_insert(next)
-        })
-        .collect()
 }

@@ -235,7 +235,10 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         (None, Some(_)) => Some(Called::Numbered("submission")),
         (None, None) => None,
     };
-    let saved = called.map(|called| ensemble.write(&runs, called)).transpose()?;
+    let saved = match called {
+        Some(called) => Some(ensemble.write(&runs, called)?),
+        None => None,
+    };
     match (&made, &saved, &args.output, &test) {
         (Some(made), Some(run), Some(path), _) => {
             made.write(run.dir(), path)?;

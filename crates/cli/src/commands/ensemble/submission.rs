@@ -70,7 +70,10 @@ impl Made {
     ) -> Result<Self> {
         let sample = Sample::read(path)?;
         let metric: Metric = gathered.metric;
-        let adjusted = kind.map(|kind| adjust(gathered, valid, kind)).transpose()?;
+        let adjusted = match kind {
+            Some(kind) => Some(adjust(gathered, valid, kind)?),
+            None => None,
+        };
         let score = adjusted.as_ref().map_or(score, |adjusted| adjusted.score);
         let adjustment = adjusted.map(|adjusted| adjusted.adjustment);
         let outputs = match &adjustment {
