@@ -103,9 +103,9 @@ fn pretrained(arguments: &Arguments, recipe: &Path) -> Result<PathBuf> {
 /// The run of a member, trained unless it is there.
 fn trained(arguments: &Arguments, recipe: &Path, encoders: &BTreeMap<String, PathBuf>) -> Result<String> {
     let document = read(recipe)?;
-    let seed = document.get("seed").and_then(toml::Value::as_integer).context("a member's recipe names its seed")?;
     let mut train = Command::new(&arguments.gyeol);
-    train.arg("train").arg(recipe).args(["--seeds", &seed.to_string(), "--resume", "--json"]);
+    // As the queue has it: a run of this recipe that has finished at any time is not made again.
+    train.arg("train").arg(recipe).args(["--resume", "--unless-finished-since", "0", "--json"]);
     train.arg("--home").arg(&arguments.home);
     for key in ["train", "valid", "test"] {
         if let Some(table) = document["data"].get(key).and_then(toml::Value::as_str) {
@@ -117,8 +117,7 @@ fn trained(arguments: &Arguments, recipe: &Path, encoders: &BTreeMap<String, Pat
         train.arg("--set").arg(format!("model.base={}", model.display()));
     }
     let trained = told(&mut train)?;
-    let run = trained["scores"][0]["run"].as_str().or_else(|| trained["run"].as_str());
-    Ok(run.context("gyeol train --json names the run")?.to_owned())
+    Ok(trained["run"].as_str().context("gyeol train --json names the run")?.to_owned())
 }
 
 fn ensemble(arguments: &Arguments, members: &[String], words: &[&str]) -> Result<Value> {

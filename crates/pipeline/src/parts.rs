@@ -28,10 +28,22 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Refuses to add to `parts` that are of another arithmetic, or of other tables or another adapted base: what is made of
-    /// them together would be of neither.
-    pub(crate) fn refuse_others(&self, parts: &[Run]) -> Result<(), Error> {
+    /// Refuses to add to `parts` that are of another recipe than `recipe` gives for their number, of another arithmetic, or of
+    /// other tables or another adapted base: what is made of them together would be of neither.
+    pub(crate) fn refuse_others(&self, parts: &[Run], recipe: impl Fn(u32) -> Recipe) -> Result<(), Error> {
         let prepared = self.prepared;
+        for part in parts {
+            let number = part.part_of().map_or(0, |(_, number)| number);
+            // Left behind by a run of the same name that was removed.
+            if !part.is_of(&recipe(number).to_toml()?)? {
+                let name = part.name();
+                let problem = format!(
+                    "{name} is there already, and of another recipe; remove it (gyeol runs rm {name}), or give the new run \
+                     another name"
+                );
+                return Err(Error::Setting { key: "runs", problem });
+            }
+        }
         for part in parts {
             if let (Status::Finished, Some(report)) = (part.status()?, part.report()?) {
                 let adapted_by = self.adapted.map(|(_, report)| &report.run);
@@ -67,10 +79,19 @@ impl Parts<'_> {
     }
 
     /// Prepares a part, whose recipe is `recipe`; what was said of the whole is not said again.
+    ///
+    /// # Errors
+    /// If a table was changed since the whole was prepared: rows of one would be taken for those of the other.
     pub(crate) fn prepare(&self, recipe: Recipe, watcher: &mut dyn Watcher) -> Result<Prepared, Error> {
         let Prepared { arithmetic, hub, warnings, .. } = self.prepared;
         let mut quiet = Quiet { watcher, known: warnings };
-        Prepared::new(recipe, arithmetic.instruction_set(), self.runs.home(), hub, &mut quiet)
+        let part = Prepared::new(recipe, arithmetic.instruction_set(), self.runs.home(), hub, &mut quiet)?;
+        if part.data_fingerprint() == self.prepared.data_fingerprint() {
+            return Ok(part);
+        }
+        let problem = "a table was changed while the run was trained; put it back as it was and go on with --resume, or \
+                       start a new run";
+        Err(Error::Setting { key: "data", problem: problem.to_owned() })
     }
 
     /// Trains the part called `name`, from its last state where it has one.

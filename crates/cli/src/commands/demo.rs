@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use gyeol_pipeline::demo;
+use gyeol_pipeline::{demo, ensemble::check_name, runs::Runs};
 
 use super::{ensemble, evaluate, predict, train};
 use crate::{
@@ -39,8 +39,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let on_the_way = if output.is_json() { output.muted() } else { *output };
     let first = train_step(&show(&files.recipe), global, &on_the_way)?;
     let second = train_step(&show(&files.second), global, &on_the_way)?;
-    // No other demo trains a run of the first's name.
-    let both = format!("{first}-ensemble");
+    let both = free_name(&format!("{first}-ensemble"), &Runs::new(&global.home));
     step(&["ensemble", &first, &second, "--save", &both], global, &on_the_way)?;
     let predictions = show(&args.out.join("predictions.csv"));
     step(&["predict", &both, &show(&files.test), "-o", &predictions], global, &on_the_way)?;
@@ -48,6 +47,18 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     step(&["evaluate", &predictions, &answers, "--id", "id", "--text", "review"], global, output)?;
     output.note("\nthe same on a table of yours: gyeol init TABLE, then gyeol train recipe.toml");
     Ok(())
+}
+
+/// The name, or where a run has it already, the name with the first number that is free.
+fn free_name(name: &str, runs: &Runs) -> String {
+    let mut free = name.to_owned();
+    for number in 2.. {
+        if check_name(&free, runs).is_ok() {
+            break;
+        }
+        free = format!("{name}-{number}");
+    }
+    free
 }
 
 /// Prints the training's command line and does what it says; the name of the run.

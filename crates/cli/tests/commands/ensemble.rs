@@ -1,6 +1,6 @@
 //! `gyeol ensemble`: members of all kinds, matched by id; honest scores; what is kept.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs};
 
 use serde_json::Value;
 
@@ -242,4 +242,56 @@ fn members_that_do_not_go_together_are_refused() {
     sandbox.write("answers.csv", &table);
     let words = [&["ensemble"], &tests[..], &["--truth", "answers.csv", "--label", "label", "--id", "id"]].concat();
     check(sandbox.gyeol(&words), "its validation rows are its test rows");
+}
+
+/// A sample for the test rows of [`tools`], the last first, in CP949 behind a byte-order mark, everything quoted.
+fn sample(sandbox: &Sandbox, name: &str, ids: impl DoubleEndedIterator<Item = usize>) {
+    let rows: String = ids.rev().map(|row| format!("\"r{row}\",\"보통\"\r\n")).collect();
+    let text = format!("\"식별자\",\"정답\"\r\n{rows}");
+    let (bytes, _, lossy) = encoding_rs::EUC_KR.encode(&text);
+    assert!(!lossy);
+    fs::write(sandbox.path().join(name), [b"\xef\xbb\xbf", &*bytes].concat()).unwrap();
+}
+
+#[test]
+fn a_submission_keeps_the_conventions_of_the_sample_and_is_made_again_bit_for_bit() {
+    let sandbox = tools();
+    sample(&sandbox, "sample.csv", 1000..1040);
+    let words = ["tool0", "tool1", "tool2", "--submission", "sample.csv", "-o", "out.csv", "--adjust", "prior"];
+    let ran = of_tools(&sandbox, &words);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stdout.contains("adjusted by prior: accuracy 0."), "{}", ran.all());
+    let bytes = fs::read(sandbox.path().join("out.csv")).unwrap();
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap();
+    let text = encoding_rs::EUC_KR.decode_without_bom_handling_and_without_replacement(text).unwrap();
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    assert_eq!((lines[0], lines.len(), lines[41]), ("\"식별자\",\"정답\"", 42, ""));
+    for (at, line) in lines[1..41].iter().enumerate() {
+        let (id, label) = line.split_once(',').unwrap();
+        assert_eq!(id, format!("\"r{}\"", 1039 - at));
+        assert!(["\"나쁨\"", "\"보통\"", "\"좋음\""].contains(&label), "{line}");
+    }
+    let ledger = sandbox.gyeol(&["runs", "submissions", "--json"]).json();
+    assert_eq!(ledger["submissions"][0]["run"], "submission-001");
+    assert_eq!(ledger["today"], 1);
+    let ran = sandbox.gyeol(&["runs", "show", "submission-001", "--submission", "again.csv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(fs::read(sandbox.path().join("again.csv")).unwrap(), bytes);
+
+    sample(&sandbox, "other.csv", 1001..1041);
+    let ran = of_tools(&sandbox, &["tool0", "tool1", "--submission", "other.csv", "-o", "none.csv"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.stderr.contains("\"r1040\"") && ran.stderr.contains("\"r1000\""), "{}", ran.stderr);
+    assert!(!sandbox.path().join("none.csv").exists());
+    assert_eq!(sandbox.gyeol(&["runs", "submissions", "--json"]).json()["today"], 1, "nothing is kept of it");
+}
+
+#[test]
+fn a_single_model_is_handed_in_the_same_way() {
+    let sandbox = tools();
+    sample(&sandbox, "sample.csv", 1000..1040);
+    let ran = of_tools(&sandbox, &["tool1", "--submission", "sample.csv", "-o", "out.csv", "--save", "first"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let ran = sandbox.gyeol(&["runs", "show", "first", "--submission", "again.csv"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
 }

@@ -1,21 +1,12 @@
 //! Weights of rows: the loss of a row counts as often as its weight says, whatever the loss.
 //!
-//! The mean is over the weights, as PyTorch's is over those of classes: Σ w·loss / Σ w. Weights of one leave the numbers of a
-//! loss over classes as they are, to the last bit.
+//! They act in absolute terms: Σ w·loss is divided by [`Loss::total_weight`], as if all rows weighed the same, and so a window of
+//! light rows moves the model little. With weights of mean 1 over a table its windows come to what the table as one window
+//! does. Weights of one leave the numbers of a loss over classes as they are, to the last bit.
 
 use gyeol_data::Targets;
 
 use super::{Loss, loss};
-
-impl Loss {
-    /// [`Loss::total_weight`] of rows that weigh as much as `weights` say, one a row, from 0.
-    ///
-    /// # Panics
-    /// If a class has no weight, or there are fewer weights than rows.
-    pub fn total_weight_of(&self, targets: &Targets, weights: &[f32]) -> f64 {
-        (0..targets.len()).map(|row| f64::from(weights[row]) * self.total_weight(&targets.select(&[row as u32]))).sum()
-    }
-}
 
 /// [`loss`] of rows that weigh as much as `weights` say, one a row: the sum of w·loss, and the gradient of `weight` times
 /// that sum.
@@ -64,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn the_weighted_mean_and_its_gradient_are_those_of_pytorch() {
+    fn the_weighted_loss_and_its_gradient_are_those_of_pytorch() {
         let text = include_str!("../../tests/golden/row_weights.json");
         let Golden { outputs, classes, row_weights, cases } = serde_json::from_str(text).unwrap();
         let targets = Targets::Classes(classes);
         assert_eq!(cases.len(), 4);
         for Case { class_weights, label_smoothing, value, gradient } in cases {
             let of = Loss::CrossEntropy(ClassTargets { weights: class_weights, label_smoothing });
-            let weight = 1.0 / of.total_weight_of(&targets, &row_weights);
+            let weight = 1.0 / of.total_weight(&targets);
             let (total, slopes) = weighted_loss(&of, &outputs, &targets, &row_weights, weight);
             assert!((total * weight - value).abs() <= 1e-6 * value.max(1.0), "{of:?}: {}, not {value}", total * weight);
             assert_eq!(slopes.len(), gradient.len());
@@ -103,7 +94,6 @@ mod tests {
         ) {
             let targets = Targets::Classes(classes);
             let total = of.total_weight(&targets);
-            prop_assert_eq!(of.total_weight_of(&targets, &[1.0; ROWS]), total);
             let plain = loss(&of, &outputs, &targets, 1.0 / total);
             prop_assert_eq!(weighted_loss(&of, &outputs, &targets, &[1.0; ROWS], 1.0 / total), plain);
         }
@@ -115,17 +105,43 @@ mod tests {
             let targets = Targets::Classes(classes);
             let mut weights = [1.0; ROWS];
             weights[twice] = 2.0;
-            let total = of.total_weight_of(&targets, &weights);
+            let total = of.total_weight(&targets);
             let (value, gradient) = weighted_loss(&of, &outputs, &targets, &weights, 1.0 / total);
             let rows: Vec<u32> = (0..ROWS as u32).chain([twice as u32]).collect();
             let repeated = [&outputs[..], &outputs[twice * N..(twice + 1) * N]].concat();
             let targets = targets.select(&rows);
-            prop_assert!((of.total_weight(&targets) - total).abs() < 1e-12);
             let (expected, slopes) = loss(&of, &repeated, &targets, 1.0 / total);
             prop_assert!((value - expected).abs() <= 1e-12 * expected.abs().max(1.0));
             for (at, slope) in gradient.iter().enumerate() {
                 let times = if at / N == twice { 2.0 } else { 1.0 };
                 prop_assert!((slope - times * slopes[at]).abs() <= 1e-6);
+            }
+        }
+
+        #[test]
+        fn the_windows_of_an_epoch_come_to_what_the_table_as_one_window_does(
+            of in class_loss(),
+            outputs in vec(-9f32..9.0, ROWS * N),
+            classes in vec(0..N as u32, ROWS),
+            weights in vec(0f32..5.0, ROWS),
+            window in 1..=ROWS,
+        ) {
+            let targets = Targets::Classes(classes);
+            let all = of.total_weight(&targets);
+            let (whole, whole_gradient) = weighted_loss(&of, &outputs, &targets, &weights, 1.0 / all);
+            let rows: Vec<u32> = (0..ROWS as u32).collect();
+            let (mut total, mut gradient) = (0.0, Vec::new());
+            for ((rows, outputs), weights) in rows.chunks(window).zip(outputs.chunks(window * N)).zip(weights.chunks(window)) {
+                let targets = targets.select(rows);
+                let of_window = of.total_weight(&targets);
+                let (sum, slopes) = weighted_loss(&of, outputs, &targets, weights, 1.0 / of_window);
+                // Windows count by what they are divided by: without class weights, by their rows.
+                total += sum;
+                gradient.extend(slopes.iter().map(|slope| f64::from(*slope) * of_window / all));
+            }
+            prop_assert!((total - whole).abs() < 1e-12 * whole.abs().max(1.0));
+            for (got, want) in gradient.iter().zip(&whole_gradient) {
+                prop_assert!((got - f64::from(*want)).abs() <= 1e-5, "{gradient:?}, not {whole_gradient:?}");
             }
         }
 

@@ -30,7 +30,8 @@ pub struct FineTuning<'a> {
     pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
-    /// How much each row of the table of `train` counts, from 0; `None`: alike. Every window needs one above 0.
+    /// How much each row of the table of `train` counts, from 0, beside one of weight 1; `None`: alike. A window of light
+    /// rows moves the model little: what its losses are divided by does not depend on these.
     pub row_weights: Option<&'a [f32]>,
     /// How an epoch draws them; `None`: each once.
     pub balance: Option<&'a Balance>,
@@ -43,15 +44,6 @@ pub struct FineTuning<'a> {
 }
 
 impl FineTuning<'_> {
-    /// What the losses of `rows` are divided by for their mean.
-    fn total_weight(&self, rows: &[u32]) -> f64 {
-        let targets = self.train.targets.select(rows);
-        match self.weights(rows) {
-            Some(weights) => self.loss.total_weight_of(&targets, &weights),
-            None => self.loss.total_weight(&targets),
-        }
-    }
-
     /// The losses of `rows` together, and the gradient of their outputs of `weight` times that sum.
     fn loss_of(&self, rows: &[u32], outputs: &[f32], weight: f64) -> (f64, Vec<f32>) {
         let targets = self.train.targets.select(rows);
@@ -81,7 +73,7 @@ impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
 
     /// What a row weighs does not depend on how the window falls into batches.
     fn accumulate(&mut self, model: &mut Joint<D>, window: Window<'_>) -> Result<Accumulated, AllocationError> {
-        let weight = 1.0 / self.total_weight(window.rows);
+        let weight = 1.0 / self.loss.total_weight(&self.train.targets.select(window.rows));
         let (mut total, mut done) = (0.0, Accumulated::default());
         for rows in window.rows.chunks(window.batch_size) {
             let batches: Vec<Batch> = self.train.tokens.iter().map(|tokens| tokens.batch(rows)).collect();

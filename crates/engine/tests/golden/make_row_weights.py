@@ -1,11 +1,11 @@
-"""Golden of weighted rows, made with PyTorch: the weighted mean of the rows' cross-entropies, and its gradient, in float64.
+"""Golden of weighted rows, made with PyTorch: the mean of the rows' weighted cross-entropies, and its gradient, in float64.
 
     pip install torch
     python make_row_weights.py     # rewrites row_weights.json beside this script
 
 The rows' losses are cross_entropy(reduction="none"), which class weights have multiplied already; the mean is
-sum(row_weight * loss) / sum(row_weight * class_weight), which is what PyTorch's reduction="mean" divides by where a row of
-weight w stands for w rows. The script checks that for whole numbers.
+sum(row_weight * loss) / sum(class_weight), which is what PyTorch's reduction="mean" divides by without row weights: a batch of
+light rows has a small mean. The script checks that a row of weight w adds what w rows do, for whole numbers.
 """
 
 import json
@@ -18,15 +18,15 @@ torch.set_num_threads(1)
 
 OUTPUTS = [[1.0, 2.0, 3.0], [-1.0, 0.5, 10.0], [8.0, -8.0, 0.0], [0.25, -0.5, 0.125], [-2.0, -1.0, -4.0]]
 CLASSES = [0, 2, 1, 1, 0]
-ROW_WEIGHTS = [0.5, 0.25, 2.75, 1.5, 0.0]
+ROW_WEIGHTS = [0.5, 0.25, 1.25, 1.5, 0.0]
 CLASS_WEIGHTS = [0.375, 2.25, 1.5]
 
 
 def mean(outputs, row_weights, class_weights, smoothing):
     classes = torch.tensor(CLASSES)
     losses = cross_entropy(outputs, classes, class_weights, reduction="none", label_smoothing=smoothing)
-    of_classes = 1.0 if class_weights is None else class_weights[classes]
-    return (row_weights * losses).sum() / (row_weights * of_classes).sum()
+    of_classes = torch.ones(len(CLASSES)).double() if class_weights is None else class_weights[classes]
+    return (row_weights * losses).sum() / of_classes.sum()
 
 
 def case(class_weights, smoothing):
@@ -37,8 +37,12 @@ def case(class_weights, smoothing):
 
     times = torch.tensor([1, 3, 2, 1, 2])
     rows = torch.repeat_interleave(torch.arange(len(CLASSES)), times)
-    repeated = cross_entropy(outputs[rows], torch.tensor(CLASSES)[rows], tensor, label_smoothing=smoothing)
-    assert torch.allclose(mean(outputs, times.double(), tensor, smoothing), repeated)
+    ones = torch.ones(len(CLASSES), dtype=torch.float64)
+    plain = cross_entropy(outputs, torch.tensor(CLASSES), tensor, label_smoothing=smoothing)
+    assert torch.allclose(mean(outputs, ones, tensor, smoothing), plain)
+    repeated = cross_entropy(outputs[rows], torch.tensor(CLASSES)[rows], tensor, reduction="sum", label_smoothing=smoothing)
+    of_classes = ones.sum() if tensor is None else tensor[torch.tensor(CLASSES)].sum()
+    assert torch.allclose(mean(outputs, times.double(), tensor, smoothing), repeated / of_classes)
 
     gradient = [float(f"{x:.8g}") for x in outputs.grad.flatten().tolist()]
     return {

@@ -42,12 +42,12 @@ pub(crate) fn train(
     runs: &Runs,
     watcher: &mut dyn Watcher,
 ) -> Result<Trained, Error> {
-    refuse_round(&prepared.recipe)?;
     let config = prepared.recipe.boost.clone().unwrap_or_default();
     let steps = TrainPlan::new(&prepared.recipe.train, prepared.train.rows.len()).steps;
     let run = claim.take()?;
     let boost = Boost { parts: Parts { prepared, adapted, runs }, config };
-    boost.parts.refuse_others(&runs.rounds_of(run.run().name(), boost.config.rounds)?)?;
+    let rounds = runs.rounds_of(run.run().name(), boost.config.rounds)?;
+    boost.parts.refuse_others(&rounds, |round| boost.recipe(round))?;
     let mut session = Session { run, watcher, arithmetic: prepared.arithmetic };
     let steps = steps * u64::from(boost.config.rounds);
     session.started(&prepared.metric.to_string(), steps, None, &prepared.warnings)?;
@@ -70,7 +70,7 @@ struct Round {
 impl Round {
     fn error(&self) -> f64 {
         match self.verdict {
-            Verdict::Boosts { error, .. } | Verdict::Chance { error } => error,
+            Verdict::Boosts { error, .. } | Verdict::Overflows { error, .. } | Verdict::Chance { error } => error,
             Verdict::Perfect => 0.0,
         }
     }
@@ -78,7 +78,7 @@ impl Round {
     /// Its vote; `None` if it has none.
     fn alpha(&self) -> Option<f64> {
         match self.verdict {
-            Verdict::Boosts { alpha, .. } => Some(alpha),
+            Verdict::Boosts { alpha, .. } | Verdict::Overflows { alpha, .. } => Some(alpha),
             Verdict::Perfect => Some(1.0),
             Verdict::Chance { .. } => None,
         }
@@ -130,11 +130,15 @@ impl Boost<'_> {
         Ok(Trained::Finished(Box::new(report)))
     }
 
+    /// The recipe of round `round` alone.
+    fn recipe(&self, round: u32) -> Recipe {
+        let boost = BoostConfig { round: Some(round), ..self.config.clone() };
+        Recipe { boost: Some(boost), ..self.parts.prepared.recipe.clone() }
+    }
+
     /// Trains a round on rows of these weights, from its last state where it has one.
     fn train(&self, name: &str, number: u32, weights: Vec<f32>, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
-        let boost = BoostConfig { round: Some(number), ..self.config.clone() };
-        let recipe = Recipe { boost: Some(boost), ..self.parts.prepared.recipe.clone() };
-        let mut prepared = self.parts.prepare(recipe, watcher)?;
+        let mut prepared = self.parts.prepare(self.recipe(number), watcher)?;
         let heaviest = weights.iter().copied().fold(0.0, f32::max);
         watcher.note(&format!(
             "round {number} of {}: {} rows to train on, the heaviest counts {heaviest:.2}",
@@ -166,7 +170,11 @@ impl Boost<'_> {
         let all = self.config.rounds;
         match verdict {
             Verdict::Boosts { .. } => Ok(None),
-            Verdict::Perfect if number == all => Ok(None),
+            Verdict::Overflows { .. } | Verdict::Perfect if number == all => Ok(None),
+            Verdict::Overflows { alpha, .. } => Ok(Some(format!(
+                "round {number} of {all} has an alpha of {alpha:.4e}, and the rows it is wrong about would weigh more than a \
+                 number holds; it is the last: lower boost.learning_rate"
+            ))),
             Verdict::Perfect if number == 1 => Ok(Some(
                 "round 1 is right about every training row, so that no row is left to weigh more: this is the run without \
                  [boost]; train shorter (train.epochs), or keep layers fixed (model.freeze_layers)"

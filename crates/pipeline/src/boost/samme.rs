@@ -22,6 +22,13 @@ pub(super) enum Verdict {
         /// Its vote.
         alpha: f64,
     },
+    /// It votes as one that boosts, but the rows it is wrong about would weigh more than a number holds: none follows.
+    Overflows {
+        /// The weight of the rows it is wrong about, of all; above 0.
+        error: f64,
+        /// Its vote.
+        alpha: f64,
+    },
     /// It is right about every row, and the last: there is nothing left to weigh more. It votes with 1.
     Perfect,
     /// It is no better than guessing: it does not vote, and none follows.
@@ -59,10 +66,15 @@ impl Samme {
             return Verdict::Chance { error };
         }
         let alpha = self.learning_rate * (((1.0 - error) / error).ln() + (classes - 1.0).ln());
+        // Shares of votes are of a finite sum, whatever the learning rate.
+        let alpha = alpha.min(f64::MAX);
         for (weight, _) in self.weights.iter_mut().zip(wrong).filter(|(_, wrong)| **wrong) {
             *weight *= alpha.exp();
         }
         let all: f64 = self.weights.iter().sum();
+        if !all.is_finite() {
+            return Verdict::Overflows { error, alpha };
+        }
         // Right throughout, a row would in the end weigh nothing at all, and never come back.
         self.weights.iter_mut().for_each(|weight| *weight = (*weight / all).max(f64::EPSILON));
         Verdict::Boosts { error, alpha }
@@ -133,7 +145,7 @@ mod tests {
                         alphas.push(1.0);
                         break;
                     }
-                    Verdict::Chance { .. } => break,
+                    Verdict::Overflows { .. } | Verdict::Chance { .. } => break,
                 }
             }
             assert_eq!(fitted, case.weights.len(), "{name}");
@@ -185,6 +197,19 @@ mod tests {
                 prop_assert!(samme.weights().iter().all(|weight| weight.is_finite() && *weight > 0.0));
             }
         }
+    }
+
+    #[test]
+    fn weights_that_are_no_finite_numbers_end_the_rounds_with_a_vote_that_is_one() {
+        for learning_rate in [1e3, 1e308] {
+            let mut samme = Samme::new(5, 2, learning_rate);
+            let Verdict::Overflows { error, alpha } = samme.take(&[true, false, false, false, false]) else {
+                panic!("{learning_rate}: {samme:?}")
+            };
+            assert!((error - 0.2).abs() < 1e-12 && alpha > 709.0 && alpha.is_finite(), "{error} {alpha}");
+        }
+        let mut samme = Samme::new(5, 2, 100.0);
+        assert!(matches!(samme.take(&[true, false, false, false, false]), Verdict::Boosts { .. }));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub struct SavedMember {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// A run of this home, with or without folds, or another ensemble; by name.
+    /// A run, with or without folds, or another ensemble: by the name it has in this home, or the path of one of another.
     Run(String),
     /// Files of another tool.
     Foreign,

@@ -33,7 +33,7 @@ pub(crate) fn train(
     }
     let run = claim.take()?;
     let folds = Folds { parts: Parts { prepared, adapted, runs }, k };
-    folds.parts.refuse_others(&runs.folds_of(run.run().name(), k)?)?;
+    folds.parts.refuse_others(&runs.folds_of(run.run().name(), k)?, |fold| folds.recipe(fold))?;
     let mut session = Session { run, watcher, arithmetic: prepared.arithmetic };
     session.started(&prepared.metric.to_string(), steps, None, &prepared.warnings)?;
     let outcome = folds.route(&mut session);
@@ -72,12 +72,16 @@ impl Folds<'_> {
         Ok(Trained::Finished(Box::new(report)))
     }
 
-    /// Trains a fold, from its last state where it has one.
-    fn train(&self, name: &str, fold: u32, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+    /// The recipe of fold `fold` alone.
+    fn recipe(&self, fold: u32) -> Recipe {
         let recipe = &self.parts.prepared.recipe;
         let folds = recipe.folds.clone().unwrap_or_default();
-        let recipe = Recipe { folds: Some(FoldsConfig { only: Some(fold), ..folds }), ..recipe.clone() };
-        let prepared = self.parts.prepare(recipe, watcher)?;
+        Recipe { folds: Some(FoldsConfig { only: Some(fold), ..folds }), ..recipe.clone() }
+    }
+
+    /// Trains a fold, from its last state where it has one.
+    fn train(&self, name: &str, fold: u32, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+        let prepared = self.parts.prepare(self.recipe(fold), watcher)?;
         let (train, valid) = (prepared.train.rows.len(), prepared.held_out.len());
         watcher.note(&format!("fold {fold} of {}: {train} rows to train on, {valid} to validate on", self.k));
         prepared.sampling.describe().into_iter().for_each(|words| watcher.note(&words));

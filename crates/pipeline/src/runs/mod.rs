@@ -90,11 +90,11 @@ impl Runs {
 
     /// Makes the directory of a new run, `<recipe name>-<n>`, writes its `recipe.toml`, and takes its lock.
     ///
-    /// `n` counts from 001. The directory is made in one step that fails if it is there, so that two processes never
+    /// `n` counts from 001, and passes over numbers of which only folds or rounds are left. The directory is made in one step that fails if it is there, so that two processes never
     /// share a name.
     pub fn create(&self, recipe_name: &str, recipe_toml: &str) -> Result<ActiveRun, RunError> {
         fs::create_dir_all(&self.root).map_err(RunError::io("create the directory", &self.root))?;
-        let mut number = self.numbers(recipe_name)?.last().map_or(1, |&(last, _)| last + 1);
+        let mut number = self.next_number(recipe_name)?;
         loop {
             let name = format!("{recipe_name}-{number:03}");
             let dir = self.root.join(&name);
@@ -203,14 +203,21 @@ impl Runs {
         let mut numbers: Vec<(u64, String)> = self
             .directories()?
             .into_iter()
-            .filter_map(|name| {
-                let digits = name.strip_prefix(recipe_name)?.strip_prefix('-')?;
-                let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
-                Some((number, name))
-            })
+            .filter_map(|name| Some((number_in(&name, recipe_name)?, name)))
             .collect();
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The number above those of all runs of `recipe_name`, and of those that were removed without their folds or rounds: these
+    /// would be taken for the new run's.
+    fn next_number(&self, recipe_name: &str) -> Result<u64, RunError> {
+        let taken = |name: String| {
+            let run = self.at(name);
+            let whole = run.part_of().and_then(|(whole, _)| number_in(whole, recipe_name));
+            number_in(run.name(), recipe_name).or(whole)
+        };
+        Ok(self.directories()?.into_iter().filter_map(taken).max().map_or(1, |last| last + 1))
     }
 
     fn names(&self) -> Result<Vec<String>, RunError> {
@@ -247,6 +254,12 @@ impl Runs {
         }
         Ok(names)
     }
+}
+
+/// The number of the run called `name`, if it is one of `recipe_name`.
+fn number_in(name: &str, recipe_name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(recipe_name)?.strip_prefix('-')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]

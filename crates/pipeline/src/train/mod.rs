@@ -35,6 +35,7 @@ pub(crate) use model::{describe_tokens, load_base};
 /// # Errors
 /// Whatever goes wrong on the way; the run directory then says so too, and can go on from its last state.
 pub fn train(prepared: &Prepared, runs: &Runs, which: Which<'_>, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+    boost::refuse_round(&prepared.recipe)?;
     let (name, toml) = (&prepared.recipe.name, prepared.recipe.to_toml()?);
     if let Which::Named(run) = which
         && let Some(report) = runs.report_of(run, &toml)?

@@ -162,9 +162,10 @@ fn heading(
         if !others.is_empty() {
             rows.push(("others", others.join(", ")));
         }
-        rows.push(("rows", format!("{} trained on, {} validated on", report.train_rows, report.valid_rows)));
-        let speed = format!("{:.0} tokens/s, {:.0} rows/s", report.tokens_per_second, report.samples_per_second);
-        rows.push(("speed", format!("{speed} ({} threads, {}, {})", report.threads, report.isa, report.precision)));
+        match &report.ensemble {
+            Some(_) => rows.push(("rows", format!("{} that no member trained on", report.valid_rows))),
+            None => rows.extend(work(report)),
+        }
     }
     if let Some(report) = report {
         rows.extend(report.stopped.clone().map(|why| ("stopped", why)));
@@ -185,7 +186,9 @@ fn heading(
     if let Some(run) = report.and_then(|report| report.adapted_by.clone()) {
         rows.push(("base", format!("adapted by {run}")));
     }
-    rows.push(("steps", steps(summary.steps, summary.total_steps)));
+    if report.is_none_or(|report| report.ensemble.is_none()) {
+        rows.push(("steps", steps(summary.steps, summary.total_steps)));
+    }
     rows.push(("started", ago(summary.started)));
     rows.push(("took", took(summary.seconds)));
     rows.extend(about.alive.map(|alive| ("last alive", ago(Some(alive)))));
@@ -205,6 +208,16 @@ fn heading(
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key:width$}  {value}")).collect();
     format!("{}\n{}", title(run.name()), rows.join("\n"))
+}
+
+/// What a training worked on, and how fast.
+fn work(report: &Report) -> [(&'static str, String); 2] {
+    let Report { train_rows, valid_rows, tokens_per_second, samples_per_second, threads, isa, precision, .. } = report;
+    let speed = format!("{tokens_per_second:.0} tokens/s, {samples_per_second:.0} rows/s");
+    [
+        ("rows", format!("{train_rows} trained on, {valid_rows} validated on")),
+        ("speed", format!("{speed} ({threads} threads, {isa}, {precision})")),
+    ]
 }
 
 /// The scores of means of the weights of checkpoints, and which was kept.
