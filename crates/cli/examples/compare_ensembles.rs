@@ -83,10 +83,16 @@ fn main() -> Result<()> {
 /// The model of an encoder, pre-trained unless it is there.
 fn pretrained(arguments: &Arguments, recipe: &Path) -> Result<PathBuf> {
     let document = read(recipe)?;
-    let name = document["name"].as_str().with_context(|| format!("{} has no name", recipe.display()))?;
+    let name = document
+        .get("name")
+        .and_then(toml::Value::as_str)
+        .with_context(|| format!("{} has no name", recipe.display()))?;
     let run = arguments.home.join("runs").join(format!("{name}-001"));
     if !run.join("report.json").is_file() {
-        let texts = document["pretrain"]["texts"].as_array().context("pretrain.texts is a list")?;
+        let texts = document
+            .get("pretrain")
+            .and_then(|table| table.get("texts")?.as_array())
+            .context("pretrain.texts is a list")?;
         let dir = arguments.texts.as_ref().unwrap_or(&arguments.data);
         let texts: Vec<String> = texts
             .iter()
@@ -108,12 +114,12 @@ fn trained(arguments: &Arguments, recipe: &Path, encoders: &BTreeMap<String, Pat
     train.arg("train").arg(recipe).args(["--resume", "--unless-finished-since", "0", "--json"]);
     train.arg("--home").arg(&arguments.home);
     for key in ["train", "valid", "test"] {
-        if let Some(table) = document["data"].get(key).and_then(toml::Value::as_str) {
+        if let Some(table) = document.get("data").and_then(|data| data.get(key)?.as_str()) {
             train.arg("--set").arg(format!("data.{key}={}", arguments.data.join(table).display()));
         }
     }
-    let base = document["model"]["base"].as_str().context("a member's recipe names its base")?;
-    if let Some(model) = encoders.get(&stem(Path::new(base))) {
+    let base = document.get("model").and_then(|table| table.get("base")?.as_str());
+    if let Some(model) = base.and_then(|base| encoders.get(&stem(Path::new(base)))) {
         train.arg("--set").arg(format!("model.base={}", model.display()));
     }
     let trained = told(&mut train)?;
@@ -132,7 +138,7 @@ fn score_on(arguments: &Arguments, predictions: &Path, metric: &str) -> Result<f
     let mut evaluate = Command::new(&arguments.gyeol);
     evaluate.arg("evaluate").arg(predictions).arg(arguments.data.join(&arguments.on)).arg("--json");
     for key in ["id", "label"] {
-        if let Some(column) = recipe["data"].get(key).and_then(toml::Value::as_str) {
+        if let Some(column) = recipe.get("data").and_then(|data| data.get(key)?.as_str()) {
             evaluate.args([format!("--{key}"), column.to_owned()]);
         }
     }
@@ -167,12 +173,14 @@ fn line(standing: &Value, best: f64, on: f64) -> Result<String> {
         Some(if signed { format!("{low:+.4} … {high:+.4}") } else { format!("{low:.4} … {high:.4}") })
     };
     let name = standing["name"].as_str().context("a standing has a name")?;
-    let score = standing["score"].as_f64().with_context(|| format!("{name} has no score"))?;
+    let score = standing["score"].as_f64();
     let interval = range(&standing["interval"], false).unwrap_or_default();
     let difference = range(&standing["difference"], true)
-        .map_or_else(String::new, |range| format!("{:+.4} ({range})", score - best));
+        .zip(score)
+        .map_or_else(String::new, |(range, score)| format!("{:+.4} ({range})", score - best));
+    let score = score.map_or_else(|| "-".to_owned(), |score| format!("{score:.4}"));
     let better = standing["beats_best"].as_f64().map_or_else(String::new, |share| format!("{:.1} %", 100.0 * share));
-    Ok(format!("| {name} | {score:.4} | {interval} | {difference} | {better} | {on:.4} |"))
+    Ok(format!("| {name} | {score} | {interval} | {difference} | {better} | {on:.4} |"))
 }
 
 #[cfg(test)]

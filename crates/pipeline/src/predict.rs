@@ -2,6 +2,7 @@
 
 mod cache;
 mod ensemble;
+mod files;
 mod joint;
 mod parallel;
 mod rows;

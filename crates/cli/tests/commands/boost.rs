@@ -301,3 +301,99 @@ fn a_later_round_that_only_guesses_has_no_vote_and_none_follows() {
     let ran = project.0.gyeol(&["predict", "recipe-001", "test.csv", "-o", "out.csv", "--precision", "f32"]);
     assert_eq!((ran.code, project.0.read("out.csv")), (Some(0), project.run_text(1, "test.csv")), "{}", ran.stderr);
 }
+
+#[test]
+fn rounds_left_by_a_removed_run_are_not_taken_for_those_of_another() {
+    let project = boosted();
+    project.report(&[]);
+    fs::remove_dir_all(project.run_path(1, "")).unwrap();
+    let old = weights(&project, 1);
+    let other = ["--set", "train.learning_rate=5e-3"];
+    let ran = project.train(&[&other[..], &["--run", "recipe-001"]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    let problem = "runs: recipe-001-round-1 is there already, and of another recipe; remove it (gyeol runs rm recipe-001-round-1)";
+    assert!(ran.stderr.contains(problem), "{}", ran.stderr);
+    fs::remove_dir_all(project.run_path(1, "")).unwrap();
+    // A number of which rounds are left is taken.
+    let report = project.report(&other);
+    assert_eq!(
+        (&report["run"], &report["boost"]["rounds"][0]["run"]),
+        (&"recipe-002".into(), &"recipe-002-round-1".into())
+    );
+    assert!(weights(&project, 1) == old);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_table_changed_between_rounds_is_refused() {
+    let project = boosted();
+    let words = ["train", "recipe.toml", "--set", "train.max_steps=300"];
+    let mut child = project.0.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let journal = project.0.path().join(".gyeol/runs/recipe-001-round-1/events.jsonl");
+    while !fs::read_to_string(&journal).is_ok_and(|text| text.contains("\"event\":\"step\"")) {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before its table was changed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let table = project.0.read("train.csv");
+    let mut lines: Vec<&str> = table.lines().collect();
+    lines[1..].reverse();
+    project.0.write("train.csv", &format!("{}\n", lines.join("\n")));
+    let ran = crate::support::Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.stderr.contains("data: a table was changed while the run was trained"), "{}", ran.stderr);
+    assert!(!project.0.path().join(".gyeol/runs/recipe-001-round-2").exists());
+    project.0.write("train.csv", &table);
+    let ran = project.train(&["--set", "train.max_steps=300", "--resume"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert!(ran.stderr.contains("round 1 of 3 is finished already"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_round_set_by_hand_is_refused_before_the_base_is_adapted() {
+    let project = boosted();
+    let recipe = project.0.read("recipe.toml");
+    // A base with weights: those of a run.
+    project.0.write("base.toml", recipe.split("[boost]").next().unwrap());
+    assert_eq!(project.0.gyeol(&["train", "base.toml"]).code, Some(0));
+    let model = project.0.path().join(".gyeol/runs/base-001/model");
+    let recipe =
+        recipe.replace("init = \"random\"\n", "").replace("base = \"base\"", &format!("base = '{}'", model.display()));
+    project.0.write("recipe.toml", &format!("{recipe}round = 2\n\n[adapt]\nepochs = 1\nbatch_size = 8\n"));
+    let ran = project.train(&[]);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.stderr.contains("boost.round: round 2 alone has no weights for its rows"), "{}", ran.stderr);
+    assert!(!project.0.path().join(".gyeol/runs/recipe-adapt-001").exists() && !project.run_path(1, "").exists());
+}
+
+#[test]
+fn weights_that_are_no_finite_numbers_end_the_boosting() {
+    let project = boosted();
+    let report = project.report(&["--set", "boost.learning_rate=1e5"]);
+    let rounds = report["boost"]["rounds"].as_array().unwrap();
+    assert_eq!((rounds.len(), &report["score"]), (1, &rounds[0]["score"]), "{report}");
+    assert!(rounds[0]["alpha"].as_f64().unwrap() > 709.0);
+    let ended = report["boost"]["ended"].as_str().unwrap();
+    assert!(
+        ended.starts_with("round 1 of 3 has an alpha of ") && ended.ends_with("lower boost.learning_rate"),
+        "{ended}"
+    );
+    assert!(report["warnings"].to_string().contains(ended));
+}
+
+#[test]
+fn members_are_boosted_together_as_one_model() {
+    let project = boosted();
+    for name in names(project.0.path().join("base")) {
+        project.0.write(&format!("other/{name}"), &project.0.read(&format!("base/{name}")));
+    }
+    let recipe = project.0.read("recipe.toml").replace("base = \"base\"", "members = [\"base\", \"./other\"]");
+    project.0.write("recipe.toml", &recipe);
+    let report = project.report(&["--set", "boost.rounds=2"]);
+    assert_eq!(numbers(&report, "alpha").len(), 2, "{report}");
+    for round in 1..=2 {
+        let members = format!(".gyeol/runs/recipe-001-round-{round}/model/members");
+        assert_eq!(names(project.0.path().join(members)), ["0", "1"]);
+    }
+    let ran = project.0.gyeol(&["predict", "recipe-001", "test.csv", "-o", "out.csv", "--precision", "f32"]);
+    assert_eq!((ran.code, project.0.read("out.csv")), (Some(0), project.run_text(1, "test.csv")), "{}", ran.stderr);
+}

@@ -112,7 +112,12 @@ fn order_of_rows_and_columns_means_nothing() {
 fn a_missing_member_is_named_and_left_out_on_request() {
     let sandbox = tools();
     sandbox.write("broken/valid.csv", "id,p_나쁨,p_보통,p_좋음\nr0,0.5,x,0.5\n");
+    sandbox.write("elsewhere/valid.csv", "id,p_나쁨,p_보통,p_좋음\nx,0.5,0.25,0.25\n");
+    let rows: String = (1000..1039).map(|row| format!("r{row},0.5,0.25,0.25\n")).collect();
+    sandbox.write("short.csv", &format!("id,p_나쁨,p_보통,p_좋음\n{rows}"));
     for (word, said) in [
+        ("elsewhere", "none of its 1 rows, such as \"x\", is in truth.csv"),
+        ("short=tool2/valid.csv,short.csv", "it predicted 39 test rows, tool0 40"),
         ("none", "no run \"none\""),
         ("none=none.csv", "there is no file none.csv"),
         ("broken", "valid.csv line 2 (row 1, id \"r0\"), column `p_보통`: \"x\" is not a number"),
@@ -241,7 +246,7 @@ fn members_that_do_not_go_together_are_refused() {
     (1000..1040).for_each(|row| writeln!(table, "r{row},{}", ["나쁨", "보통", "좋음"][row % 3]).unwrap());
     sandbox.write("answers.csv", &table);
     let words = [&["ensemble"], &tests[..], &["--truth", "answers.csv", "--label", "label", "--id", "id"]].concat();
-    check(sandbox.gyeol(&words), "its validation rows are its test rows");
+    check(sandbox.gyeol(&words), "40 of the 40 rows to fit weights to are test rows");
 }
 
 /// A sample for the test rows of [`tools`], the last first, in CP949 behind a byte-order mark, everything quoted.

@@ -145,6 +145,12 @@ fn what_was_computed_is_taken_the_next_time_to_the_byte() {
     assert_eq!(project.0.read("out.csv"), computed);
     // A member alone has them from its ensemble.
     assert_eq!(predict(&project, "a-001", &["--json"]).json()["kept"], 1);
+    // What was warned of is said again.
+    for expected in [0, 1] {
+        let ran = predict(&project, "a-001", &["--max-length", "3", "--json"]);
+        assert_eq!(ran.json()["kept"], expected);
+        assert!(ran.stderr.contains("longer than 3 tokens and were cut"), "{}", ran.stderr);
+    }
     // Another length is another question, and so are raw outputs.
     for words in [&["--max-length", "4"][..], &["--logits"]] {
         assert_eq!(predict(&project, "a-001", &[words, &["--json"]].concat()).json()["kept"], 0);
@@ -169,6 +175,75 @@ fn what_was_computed_is_taken_the_next_time_to_the_byte() {
     assert_eq!(predict(&project, "both", &["--json"]).json()["kept"], 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_model_whose_files_cannot_all_be_read_predicts_and_nothing_is_kept() {
+    let project = two_runs();
+    write(&project, "both", &classes(vec![member("a-001", 0.5), member("b-001", 0.5)]));
+    let expected = predicted(&project, "both", &["--no-cache"]);
+    std::os::unix::fs::symlink("nowhere", runs(&project).join("a-001/model/notes.txt")).unwrap();
+    for kept in [0, 1] {
+        let ran = predict(&project, "both", &["--json"]);
+        assert_eq!((&ran.json()["kept"], project.0.read("out.csv")), (&kept.into(), expected.clone()));
+    }
+    let ran = predict(&project, "a-001", &[]);
+    assert!(ran.stderr.contains("a-001: its predictions cannot be kept: "), "{}", ran.stderr);
+}
+
+#[test]
+fn rows_without_ids_are_the_same_rows_whatever_texts_a_member_reads() {
+    let project = two_runs();
+    let settings = runs(&project).join("b-001/model/gyeol.json");
+    let text = fs::read_to_string(&settings).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["text"] = "other".into();
+    fs::write(&settings, json.to_string()).unwrap();
+    project.0.write("test.csv", "review,other\n영화 배우,정말 최고\n그냥 별로,영화 배우\n");
+    write(&project, "both", &classes(vec![member("a-001", 0.75), member("b-001", 0.25)]));
+    let rows = |name: &str| numbers(&predicted(&project, name, &[]), project.0.path());
+    let (a, both) = (rows("a-001"), rows("both"));
+    assert_eq!(a.keys().collect::<Vec<_>>(), both.keys().collect::<Vec<_>>());
+    let b = predicted(&project, "b-001", &[]);
+    let in_order = |text: &str| -> Vec<String> {
+        text.lines().skip(1).map(|line| line.split_once(',').unwrap().0.to_owned()).collect()
+    };
+    let of_b = numbers(&b, project.0.path());
+    let ids = in_order(&predicted(&project, "a-001", &[])).into_iter().zip(in_order(&b));
+    let b = ids.map(|(ours, theirs)| (ours, of_b[&theirs].clone())).collect();
+    assert_eq!(both, mixed(&[(&a, 0.75), (&b, 0.25)]));
+}
+
+#[test]
+fn a_member_is_what_it_was_wherever_it_is_asked_from_and_whatever_it_is_called() {
+    let project = two_runs();
+    let expected = predicted(&project, "a-001", &[]);
+    // A directory of its name is not it.
+    fs::create_dir(project.0.path().join("a-001")).unwrap();
+    let twice = |source: &str| {
+        let of = |name: &str| {
+            let (mut member, weight) = member(name, 0.5);
+            member.source = Source::Run(source.to_owned());
+            (member, weight)
+        };
+        classes(vec![of("left"), of("right")])
+    };
+    // Two of the one below, time and again: each is looked at once.
+    write(&project, "e0", &twice("a-001"));
+    for level in 1..16 {
+        write(&project, &format!("e{level}"), &twice(&format!("e{}", level - 1)));
+    }
+    let of = |text: &str| numbers(text, project.0.path());
+    assert_eq!(of(&predicted(&project, "e15", &[])), of(&expected));
+    // An ensemble of another home may be called the same.
+    let here = runs(&project);
+    let there = project.0.path().join("other/runs");
+    fs::create_dir_all(&there).unwrap();
+    fs::rename(here.join("e0"), there.join("e0")).unwrap();
+    fs::rename(here.join("a-001"), there.join("a-001")).unwrap();
+    write(&project, "e0", &twice(there.join("e0").to_str().unwrap()));
+    assert_eq!(of(&predicted(&project, "e0", &[])), of(&expected));
+}
+
 #[test]
 fn ensembles_and_folds_are_members_like_runs_unless_one_is_within_itself() {
     let project = two_runs();
@@ -181,6 +256,12 @@ fn ensembles_and_folds_are_members_like_runs_unless_one_is_within_itself() {
     let (inner, folds, alone) = (of("inner"), of("f-001"), of("a-001"));
     let expected = mixed(&[(&inner, 0.5), (&folds, 0.25), (&alone, 0.25)]);
     assert_eq!(of("outer"), expected);
+
+    // Without one of its folds, a member is left out, and so are its other folds.
+    let fold = runs(&project).join("f-001-fold-2/model");
+    fs::rename(&fold, project.0.path().join("aside")).unwrap();
+    assert_eq!(predict(&project, "outer", &["--allow-missing", "--json"]).json()["kept"], 2);
+    fs::rename(project.0.path().join("aside"), &fold).unwrap();
 
     write(&project, "inner", &classes(vec![member("a-001", 0.5), member("outer", 0.5)]));
     let ran = predict(&project, "outer", &[]);
@@ -212,7 +293,8 @@ fn a_member_that_is_gone_is_named_and_left_out_on_request() {
     write(&project, "two", &classes(vec![member("b-001", 0.5), member("a-001", 0.5)]));
     let ran = predict(&project, "two", &[]);
     assert_eq!(ran.code, Some(2), "{}", ran.all());
-    assert!(ran.stderr.contains("b-001"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: ensemble two: member b-001: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("; --allow-missing goes on"), "{}", ran.stderr);
     assert_eq!(of("two", &["--allow-missing"]), a);
 
     fs::remove_dir_all(runs(&project).join("b-001")).unwrap();

@@ -185,9 +185,24 @@ fn removing_a_member_names_its_ensembles() {
     let refused = gyeol(&sandbox, &["runs", "rm", "a-001"]);
     let warning = "a-001 is a member of best-001: without it, no more predictions of these";
     assert_eq!((refused.code, refused.stderr.contains(warning)), (Some(2), true), "{}", refused.all());
-    assert!(!gyeol(&sandbox, &["runs", "rm", "b-001", "--yes"]).stderr.contains("member of"));
+    let alone = gyeol(&sandbox, &["runs", "rm", "b-001", "--yes"]);
+    assert!(!alone.stderr.contains("member of") && !alone.stderr.contains("submission"), "{}", alone.all());
     let both = gyeol(&sandbox, &["runs", "rm", "a-001", "best-001", "--yes"]);
     assert_eq!((both.code, both.stderr.contains("member of")), (Some(0), false), "{}", both.all());
+}
+
+#[test]
+fn removing_a_run_that_handed_in_something_says_when() {
+    let sandbox = home(MIDNIGHT + 60.0);
+    let checkpoints = gyeol(&sandbox, &["runs", "rm", "best-001", "--checkpoints", "--yes"]);
+    assert!(!checkpoints.stderr.contains("has a submission"), "{}", checkpoints.all());
+    let warning = "best-001 has a submission, made 11-23 00:01: ";
+    let refused = gyeol(&sandbox, &["runs", "rm", "best-001"]);
+    assert_eq!((refused.code, refused.stderr.contains(warning)), (Some(2), true), "{}", refused.all());
+    sandbox.write(".gyeol/runs/best-001/submission.json", "{");
+    let removed = gyeol(&sandbox, &["runs", "rm", "best-001", "--yes"]);
+    let warning = "best-001 has a submission, which cannot be read (";
+    assert_eq!((removed.code, removed.stderr.contains(warning)), (Some(0), true), "{}", removed.all());
 }
 
 #[test]
@@ -198,4 +213,29 @@ fn one_damaged_record_hides_no_other_submission() {
     let told = gyeol(&sandbox, &["runs", "submissions"]);
     assert_eq!((told.code, told.stdout.contains("best-001")), (Some(0), true), "{}", told.all());
     assert!(told.stderr.contains("z-001: submission: "), "{}", told.stderr);
+}
+
+#[test]
+fn a_damaged_ensemble_is_still_a_submission_of_today() {
+    let sandbox = home(now());
+    sandbox.write(".gyeol/runs/best-001/ensemble.json", "{");
+    let told = gyeol(&sandbox, &["runs", "submissions"]);
+    assert!(told.stdout.contains("unknown") && told.stdout.ends_with("\ntoday 1\n"), "{}", told.all());
+    assert!(told.stderr.contains("ensemble.json is damaged"), "{}", told.stderr);
+    let told = gyeol(&sandbox, &["runs", "submissions", "--json"]).json();
+    assert_eq!((&told["today"], &told["submissions"][0]["members"]), (&1.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_damaged_file_hides_nothing_else_of_its_run() {
+    for (file, text) in [("submission.json", "{"), ("ensemble.json", "{}")] {
+        let sandbox = home(MIDNIGHT);
+        sandbox.write(&format!(".gyeol/runs/best-001/{file}"), text);
+        let shown = gyeol(&sandbox, &["runs", "show", "best-001"]);
+        assert_eq!((shown.code, shown.stdout.contains("0.8125")), (Some(0), true), "{}", shown.all());
+        assert!(shown.stderr.contains(&format!("{file} is damaged")), "{}", shown.all());
+        assert_eq!(gyeol(&sandbox, &["runs", "show", "best-001", "--json"]).json()["score"], 0.8125);
+        let again = gyeol(&sandbox, &["runs", "show", "best-001", "--submission", "again.csv"]);
+        assert_eq!((again.code, again.stderr.contains(file)), (Some(2), true), "{}", again.all());
+    }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Aligned, Method, cross_fitted, fit};
-use crate::{EvalError, Metric, Truth};
+use super::{Aligned, Fitted, cross_fitted};
+use crate::{EvalError, Metric, Outputs, Truth};
 
 /// A member's part in an ensemble.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,34 +19,42 @@ pub struct Contribution {
     pub gain: Option<f64>,
 }
 
-/// For each of `members` what it adds to their ensemble by `method`. All scores are of predictions by [`cross_fitted`] over
-/// `folds`; without a member everything is fitted anew.
+/// For each of `members` what it adds to their ensemble `fitted`, whose cross-fitted predictions score `whole`. Without a member everything
+/// is fitted anew, over the same `folds`; `score` is told the cross-fitted predictions of the others, one ensemble after the other, and
+/// may end it all.
 ///
 /// # Errors
-/// As [`cross_fitted`].
-pub fn leave_one_out(
-    method: Method,
-    calibrate: bool,
+/// As [`cross_fitted`]; those of `score`.
+pub fn leave_one_out<E: From<EvalError>>(
+    fitted: &Fitted,
     members: &Aligned,
     truth: Truth<'_>,
     metric: Metric,
     folds: &[u32],
-) -> Result<Vec<Contribution>, EvalError> {
-    let score =
-        |members: &Aligned| metric.measure(&cross_fitted(method, calibrate, members, truth, metric, folds)?, truth);
-    let whole = score(members)?;
-    let fitted = fit(method, calibrate, members, truth, metric)?;
+    whole: Option<f64>,
+    mut score: impl FnMut(Outputs) -> Result<Option<f64>, E>,
+) -> Result<Vec<Contribution>, E> {
+    let calibrate = !fitted.temperatures.is_empty();
     let count = members.members().len();
-    let contribution = |(member, name): (usize, &String)| {
+    let better = |(whole, without): (f64, f64)| {
+        if metric.higher_is_better() { whole - without } else { without - whole }
+    };
+    let mut contributions = Vec::with_capacity(count);
+    for (member, name) in members.members().iter().enumerate() {
         let others: Vec<usize> = (0..count).filter(|&other| other != member).collect();
-        let without = if others.is_empty() { None } else { score(&members.keep(&others))? };
-        let better = |(whole, without): (f64, f64)| {
-            if metric.higher_is_better() { whole - without } else { without - whole }
+        let without = match others.is_empty() {
+            true => None,
+            false => score(cross_fitted(fitted.method, calibrate, &members.keep(&others), truth, metric, folds)?)?,
         };
         let weight = fitted.weights().map(|weights| weights[member]);
-        Ok(Contribution { member: name.clone(), weight, without, gain: whole.zip(without).map(better) })
-    };
-    members.members().iter().enumerate().map(contribution).collect()
+        contributions.push(Contribution {
+            member: name.clone(),
+            weight,
+            without,
+            gain: whole.zip(without).map(better),
+        });
+    }
+    Ok(contributions)
 }
 
 #[cfg(test)]
@@ -55,6 +63,7 @@ mod tests {
 
     use super::*;
     use crate::ensemble::golden::{aligned, golden};
+    use crate::ensemble::{Method, fit};
 
     #[test]
     fn gains_are_differences_of_cross_fitted_scores_that_grow_with_what_a_member_knows() {
@@ -66,7 +75,10 @@ mod tests {
             let outputs = cross_fitted(Method::Stacked, true, members, truth, Metric::LogLoss, &folds).unwrap();
             Metric::LogLoss.measure(&outputs, truth).unwrap().unwrap()
         };
-        let found = leave_one_out(Method::Stacked, true, &members, truth, Metric::LogLoss, &folds).unwrap();
+        let whole = Some(score(&members));
+        let fitted = fit(Method::Stacked, true, &members, truth, Metric::LogLoss).unwrap();
+        let measure = |outputs: Outputs| Metric::LogLoss.measure(&outputs, truth);
+        let found = leave_one_out(&fitted, &members, truth, Metric::LogLoss, &folds, whole, measure).unwrap();
         let without = [score(&members.keep(&[1, 2])), score(&members.keep(&[0, 2])), score(&members.keep(&[0, 1]))];
         for (contribution, without) in found.iter().zip(without) {
             assert_eq!(contribution.without, Some(without));
@@ -81,8 +93,11 @@ mod tests {
     #[test]
     fn weights_are_those_of_all_rows() {
         let members = aligned(Task::Regression, 1, &[vec![1.0, 2.0], vec![2.0, 1.0]]);
-        let found = leave_one_out(Method::Soft, false, &members, Truth::Scores(&[1.0, 2.0]), Metric::Rmse, &[0, 1]);
-        let weights: Vec<Option<f64>> = found.unwrap().into_iter().map(|of| of.weight).collect();
+        let truth = Truth::Scores(&[1.0, 2.0]);
+        let fitted = fit(Method::Soft, false, &members, truth, Metric::Rmse).unwrap();
+        let measure = |outputs: Outputs| Metric::Rmse.measure(&outputs, truth);
+        let found = leave_one_out(&fitted, &members, truth, Metric::Rmse, &[0, 1], Some(0.0), measure).unwrap();
+        let weights: Vec<Option<f64>> = found.into_iter().map(|of| of.weight).collect();
         assert_eq!(weights, [Some(0.5), Some(0.5)]);
     }
 
@@ -90,7 +105,9 @@ mod tests {
     fn a_single_member_has_nobody_to_be_compared_with() {
         let members = aligned(Task::Regression, 1, &[vec![1.0, 2.0]]);
         let truth = Truth::Scores(&[1.0, 2.5]);
-        let found = leave_one_out(Method::Soft, false, &members, truth, Metric::Rmse, &[0, 1]).unwrap();
+        let fitted = fit(Method::Soft, false, &members, truth, Metric::Rmse).unwrap();
+        let measure = |_: Outputs| -> Result<_, EvalError> { panic!("there is nobody left to measure") };
+        let found = leave_one_out(&fitted, &members, truth, Metric::Rmse, &[0, 1], Some(0.25), measure).unwrap();
         assert_eq!((found[0].without, found[0].gain), (None, None));
     }
 }

@@ -1,4 +1,4 @@
-//! How often each class is predicted, beside how often it is in the training rows.
+//! How often each class is predicted, beside how often it is in the labelled rows.
 
 use serde::Serialize;
 use statrs::function::gamma::gamma_ur;
@@ -15,7 +15,7 @@ const PART: f64 = 0.02;
 /// (Cochran 1954).
 const RARE: f64 = 5.0;
 
-/// The classes of predictions beside those of training rows.
+/// The classes of predictions beside those of labelled rows.
 ///
 /// A model whose predictions follow the distribution it was trained on, and a table from the same source as the training
 /// rows, have about the same shares. Whether they differ by more than chance explains is Pearson's chi-square test of
@@ -28,17 +28,17 @@ pub struct ClassShares {
     pub total_variation: f64,
     /// The statistic of the test.
     pub chi_square: f64,
-    /// The probability of one as large or larger, if predictions and training rows had the same distribution; 1 where there
+    /// The probability of one as large or larger, if predictions and labelled rows had the same distribution; 1 where there
     /// is nothing to compare.
     pub p_value: f64,
 }
 
-/// A class among predictions and training rows.
+/// A class among predictions and labelled rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Share {
     /// The class, as the table labels it.
     pub label: String,
-    /// Training rows of it.
+    /// Labelled rows of it.
     pub training_rows: u64,
     /// Their share, 0 to 1.
     pub training: f64,
@@ -49,7 +49,7 @@ pub struct Share {
 }
 
 impl ClassShares {
-    /// Compares the most probable classes of `outputs` with the numbers of `training` rows of each class, in the order of
+    /// Compares the most probable classes of `outputs` with the numbers of labelled rows of each class, `training`,, in the order of
     /// the outputs' labels.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl ClassShares {
         }
         let labels = outputs.labels();
         if training.len() != labels.len() {
-            return Err(EvalError::Length { what: "training rows", expected: labels.len(), found: training.len() });
+            return Err(EvalError::Length { what: "labelled rows", expected: labels.len(), found: training.len() });
         }
         let mut predicted = vec![0u64; labels.len()];
         outputs.argmax().iter().for_each(|&class| predicted[class as usize] += 1);
@@ -99,8 +99,8 @@ impl ClassShares {
         };
         let told: Vec<String> = classes.iter().take(3).map(told).collect();
         Some(format!(
-            "the predicted classes are not as frequent as in the training rows, by more than chance explains: {}; if the table \
-             has the same classes as the training rows, a correction for them may help",
+            "the predicted classes are not as frequent as in the labelled rows, by more than chance explains: {}; if the table \
+             has the same classes as the labelled rows, a correction for them may help",
             told.join(", ")
         ))
     }
@@ -172,6 +172,7 @@ mod tests {
     fn shares_that_part_are_told_the_largest_difference_first() {
         let shares = ClassShares::of(&predicted(&[300, 250, 370, 80]), &[4000, 1000, 3700, 1300]).unwrap();
         let warning = shares.warning().unwrap();
+        assert!(warning.contains("as in the labelled rows") && !warning.contains("training"), "{warning}");
         assert!(
             warning.contains("1 25.0 % against 10.0 %, 0 30.0 % against 40.0 %, 3 8.0 % against 13.0 %;"),
             "{warning}"

@@ -150,20 +150,33 @@ pub fn alike(gathered: &Gathered) -> Result<Agreement, Error> {
     Ok(agreement(&gathered.valid.select(&order), truth(&gathered.truth).select(&order).borrow())?)
 }
 
-/// Fits `method` to all rows of `gathered`.
+/// Fits `method` to all rows of `gathered`; cross-validated it scores `whole`.
 ///
 /// # Errors
 /// As [`compare`].
-pub fn choose(gathered: &Gathered, method: Method, calibrate: bool) -> Result<Chosen, Error> {
+pub fn choose(
+    gathered: &Gathered,
+    method: Method,
+    calibrate: bool,
+    whole: Option<f64>,
+    watcher: &mut dyn Watcher,
+) -> Result<Chosen, Error> {
     let Gathered { valid, metric, folds, .. } = gathered;
     let truth = truth(&gathered.truth);
     let fitted = fit(method, calibrate, valid, truth, *metric)?;
-    let contributions = leave_one_out(method, calibrate, valid, truth, *metric, folds)?;
+    watcher.predicting("leaving out members", valid.members().len());
+    let mut done = 0;
+    let contributions = leave_one_out(&fitted, valid, truth, *metric, folds, whole, |outputs| {
+        done += 1;
+        watcher.predicted(done);
+        go_on(&*watcher)?;
+        Ok::<_, Error>(metric.measure(&clamped(gathered, outputs), truth)?)
+    })?;
     Ok(Chosen { fitted, contributions })
 }
 
 /// Scores brought into their range, as they are when they are written.
-fn clamped(gathered: &Gathered, outputs: Outputs) -> Outputs {
+pub(super) fn clamped(gathered: &Gathered, outputs: Outputs) -> Outputs {
     match (outputs, gathered.score_range) {
         (Outputs::Scores(mut scores), Some([low, high])) => {
             scores.iter_mut().for_each(|score| *score = score.clamp(low as f32, high as f32));

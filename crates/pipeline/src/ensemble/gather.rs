@@ -7,7 +7,7 @@ use std::path::Path;
 use gyeol_data::{LabelMap, LabelSets, Targets, Task, folds, labels_of};
 use gyeol_eval::{EvalError, Expected, Foreign, Metric, Predictions, Scale, ensemble::Aligned};
 
-use super::labelled::{LabelTable, LabelTables, TruthTable, renamed};
+use super::labelled::{LabelTable, LabelTables, TruthTable, reconciled, tested};
 use super::member::{Member, Missing, is_multi_label, resolve};
 use super::{PredictionsFile, SavedMember, Source, file_fingerprint};
 use crate::prepare::go_on;
@@ -84,22 +84,28 @@ impl Gathered {
             missing.push(Missing { name: name.to_owned(), problem: error.to_string() });
             Ok(())
         };
-        let mut members: Vec<Member> = Vec::new();
+        let mut members: Vec<(Member, Option<usize>)> = Vec::new();
+        let mut tables = LabelTables::default();
         for word in gathering.members {
-            match resolve(word, runs) {
+            let found = resolve(word, runs).and_then(|member| {
+                let place = tables.add(&member, watcher)?;
+                Ok((member, place))
+            });
+            match found {
                 Ok(member) => members.push(member),
                 Err(error) => leave_out(word, error, watcher)?,
             }
+            go_on(&*watcher)?;
         }
         refuse_twice(&members)?;
-        let tables = LabelTables::read(&members, gathering.truth, watcher)?;
-        go_on(&*watcher)?;
+        tables.complete(gathering.truth)?;
         let first = tables.first();
         watcher.phase("reading predictions");
         let like = Like::of(first, &members)?;
         let mut read: Vec<(Member, Files)> = Vec::new();
-        for (at, member) in members.into_iter().enumerate() {
-            match like.read(&member, tables.other(at), first, watcher) {
+        for (member, place) in members {
+            let files = like.read(&member, tables.other(place), first, watcher);
+            match files.and_then(|files| check_test(&read, &member, files)) {
                 Ok(files) => read.push((member, files)),
                 Err(error) => leave_out(&member.name, error, watcher)?,
             }
@@ -116,6 +122,17 @@ impl Gathered {
         let valid = Aligned::new(&parts, &ids)?;
         let truth = targets(&valid, &rows, first)?;
         let (test, untested) = test(&read)?;
+        if let Some(test) = &test {
+            let shared = tested(&ids, test.ids(), first, watcher)?;
+            if shared > 0 {
+                let problem = format!(
+                    "{shared} of the {} rows to fit weights to are test rows by their ids, and test labels are never used; \
+                     take them out, or give one of the tables other ids",
+                    ids.len()
+                );
+                return Err(Error::Setting { key: "MEMBER", problem });
+            }
+        }
         let data = first.recipe.as_ref().map(|recipe| recipe.data.clone());
         let declared = gathering.metric.or_else(|| first.recipe.as_ref()?.metric);
         let metric =
@@ -125,7 +142,8 @@ impl Gathered {
         }
         let keys = first.examples.split_keys();
         let keys: Vec<u128> = rows.iter().map(|&row| keys[row]).collect();
-        let folds = folds(&keys, &truth, gathering.folds, true, gathering.seed)?;
+        let folds = folds(&keys, &truth, gathering.folds, true, gathering.seed)
+            .map_err(|error| Error::Setting { key: "--folds", problem: error.to_string() })?;
         let pick = |all: &Vec<String>| -> Vec<String> { rows.iter().map(|&row| all[row].clone()).collect() };
         let names = valid.labels().len();
         Ok(Self {
@@ -149,10 +167,10 @@ impl Gathered {
 }
 
 /// Two members of one name could not be told apart.
-fn refuse_twice(members: &[Member]) -> Result<(), Error> {
+fn refuse_twice(members: &[(Member, Option<usize>)]) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    match members.iter().find(|member| !seen.insert(member.name.as_str())) {
-        Some(member) => {
+    match members.iter().find(|(member, _)| !seen.insert(member.name.as_str())) {
+        Some((member, _)) => {
             let problem = format!(
                 "\"{}\" is named twice; a weight is what lets one count for more (files of another tool: NAME=VALID,TEST)",
                 member.name
@@ -192,18 +210,19 @@ impl Files {
 
 impl Like {
     /// As the first table is, and the run it is of.
-    fn of(table: &LabelTable, members: &[Member]) -> Result<Self, Error> {
+    fn of(table: &LabelTable, members: &[(Member, Option<usize>)]) -> Result<Self, Error> {
         let recipe = table.recipe.as_ref();
         let task = match recipe {
             Some(recipe) if is_multi_label(recipe) => Task::MultiLabel,
             Some(recipe) if recipe.data.task == Some(Task::Regression) => Task::Regression,
             Some(_) => Task::Classification,
+            None if gyeol_data::holds_label_sets(&table.examples) => Task::MultiLabel,
             None => gyeol_data::infer_task(&table.examples)?.task,
         };
         let labels = classes::fit(task, &table.examples)?;
         let given = table.examples.columns().id.clone();
-        let first = members.iter().find(|member| member.recipe.is_some());
-        let own = first.and_then(|member| member.recipe.as_ref()?.data.id.clone());
+        let own =
+            members.iter().find_map(|(member, _)| member.recipe.as_ref()).and_then(|recipe| recipe.data.id.clone());
         Ok(Self {
             id_column: own.or(given).unwrap_or_else(|| "id".to_owned()),
             labels: labels.map(|labels| labels.labels().to_vec()).unwrap_or_default(),
@@ -220,24 +239,51 @@ impl Like {
         first: &LabelTable,
         watcher: &mut dyn Watcher,
     ) -> Result<Files, Error> {
-        let (valid, valid_file) = self.predictions(&member.valid, member, watcher)?;
-        let test = member.test.as_ref().map(|path| self.predictions(path, member, watcher)).transpose()?;
-        let theirs = valid.outputs().labels().to_vec();
-        let mut pairs = Vec::new();
-        if let Some(table) = table
-            && !same_labels(&theirs, &self.labels)
-        {
-            let wrong = |problem| EvalError::Member { member: member.name.clone(), problem };
-            pairs = renamed(&theirs, table, first).map_err(wrong)?;
-            let told: Vec<String> = pairs.iter().map(|(their, our)| format!("{their} is {our}")).collect();
-            watcher.note(&format!("{}: its labels by the rows both tables have: {}", member.name, told.join(", ")));
+        let wrong = |problem| -> Error { EvalError::Member { member: member.name.clone(), problem }.into() };
+        let (valid, valid_file, scale) = self.predictions(&member.valid, member, watcher)?;
+        let test = match &member.test {
+            Some(path) => {
+                let (test, file, of_test) = self.predictions(path, member, watcher)?;
+                if of_test != scale {
+                    let name = path.display();
+                    return Err(wrong(format!(
+                        "{name} seems to hold {}, {} {}; call the columns of both p_<label> or logit_<label>",
+                        told(of_test),
+                        valid_file.path.display(),
+                        told(scale)
+                    )));
+                }
+                Some((test, file))
+            }
+            None => None,
+        };
+        if valid.outputs().task() != self.task {
+            return Err(wrong(format!("it is of {}, the labels are of {}", valid.outputs().task(), self.task)));
         }
-        if member.source == Source::Foreign
-            && let Some((test, _)) = &test
-            && valid.ids().iter().collect::<HashSet<_>>() == test.ids().iter().collect()
-        {
-            let problem = "its validation rows are its test rows; weights fitted there would be fitted to test labels";
-            return Err(EvalError::Member { member: member.name.clone(), problem: problem.to_owned() }.into());
+        let theirs = valid.outputs().labels().to_vec();
+        let same = same_labels(&theirs, &self.labels);
+        let mut pairs = Vec::new();
+        if let (Some(table), false) = (table, theirs.is_empty()) {
+            let (found, other) = reconciled(&theirs, table, first, same).map_err(wrong)?;
+            pairs = found;
+            if !pairs.is_empty() {
+                let told: Vec<String> = pairs.iter().map(|(their, our)| format!("{their} is {our}")).collect();
+                watcher.note(&format!("{}: its labels by the rows both tables have: {}", member.name, told.join(", ")));
+            }
+            if other > 0 {
+                let name = &member.name;
+                watcher.warning(&format!(
+                    "{other} rows have another label in the table of {name}; those of the first count"
+                ));
+            }
+        } else if !same {
+            let (theirs, ours) = (theirs.join(", "), self.labels.join(", "));
+            return Err(wrong(format!("its classes are {theirs}; those of the labels are {ours}")));
+        }
+        if !valid.ids().iter().any(|id| first.row(id).is_some()) {
+            let example = valid.ids().first().map_or("", String::as_str);
+            let (rows, file) = (valid.len(), first.examples.file());
+            return Err(wrong(format!("none of its {rows} rows, such as \"{example}\", is in {file}")));
         }
         let called = |predictions: Predictions| -> Result<Predictions, Error> {
             let labels = predictions.outputs().labels().iter();
@@ -261,10 +307,10 @@ impl Like {
         path: &Path,
         member: &Member,
         watcher: &mut dyn Watcher,
-    ) -> Result<(Predictions, PredictionsFile), Error> {
+    ) -> Result<(Predictions, PredictionsFile, Scale), Error> {
         let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), action: "read", source })?;
-        let predictions = match member.source {
-            Source::Run(_) => Predictions::read_from(&bytes[..], path)?,
+        let (predictions, scale) = match member.source {
+            Source::Run(_) => (Predictions::read_from(&bytes[..], path)?, Scale::Probabilities),
             Source::Foreign => {
                 let Self { id_column, labels, names, task } = self;
                 let expected = Expected { id_column, labels, names: names.as_deref(), task: *task };
@@ -276,12 +322,38 @@ impl Like {
                 if !ignored.is_empty() {
                     watcher.note(&format!("{name}: columns passed over: {}", ignored.join(", ")));
                 }
-                predictions
+                (predictions, scale)
             }
         };
         let predictions = if self.task == Task::MultiLabel { predictions.independent() } else { predictions };
-        Ok((predictions, PredictionsFile { path: path.to_owned(), fingerprint: file_fingerprint(&bytes) }))
+        let file = PredictionsFile { path: path.to_owned(), fingerprint: file_fingerprint(&bytes) };
+        Ok((predictions, file, scale))
     }
+}
+
+fn told(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Probabilities => "probabilities",
+        Scale::Logits => "logits",
+        Scale::Scores => "scores",
+    }
+}
+
+/// Refuses a member that predicted another test table than those before it.
+fn check_test(before: &[(Member, Files)], member: &Member, files: Files) -> Result<Files, Error> {
+    let model = before.iter().find_map(|(member, files)| Some((&member.name, &files.test.as_ref()?.0)));
+    if let (Some((first, model)), Some((test, _))) = (model, &files.test) {
+        let ids: HashSet<&String> = model.ids().iter().collect();
+        let other = test.ids().iter().find(|id| !ids.contains(id));
+        if test.len() != model.len() || other.is_some() {
+            let (rows, of_first) = (test.len(), model.len());
+            let example = other.map_or_else(String::new, |id| format!(" (\"{id}\" is not among those)"));
+            let problem =
+                format!("it predicted {rows} test rows, {first} {of_first}{example}: those of one table go together");
+            return Err(EvalError::Member { member: member.name.clone(), problem }.into());
+        }
+    }
+    Ok(files)
 }
 
 fn same_labels(theirs: &[String], ours: &[String]) -> bool {
@@ -291,20 +363,8 @@ fn same_labels(theirs: &[String], ours: &[String]) -> bool {
 /// The rows of the first table that every member predicted, in its order.
 fn common_rows(read: &[(Member, Files)], first: &LabelTable, watcher: &mut dyn Watcher) -> Result<Vec<usize>, Error> {
     let mut counts = vec![0usize; first.examples.len()];
-    for (member, files) in read {
-        let ids = files.valid.0.ids();
-        let found: Vec<usize> = ids.iter().filter_map(|id| first.row(id)).collect();
-        if found.is_empty() {
-            let problem = format!(
-                "none of its {} rows, such as \"{}\", is in {}",
-                ids.len(),
-                ids.first().map_or("", String::as_str),
-                first.examples.file()
-            );
-            return Err(EvalError::Member { member: member.name.clone(), problem }.into());
-        }
-        found.into_iter().for_each(|row| counts[row] += 1);
-    }
+    let found = read.iter().flat_map(|(_, files)| files.valid.0.ids()).filter_map(|id| first.row(id));
+    found.for_each(|row| counts[row] += 1);
     let rows: Vec<usize> = (0..counts.len()).filter(|&row| counts[row] == read.len()).collect();
     let told = |(member, files): &(Member, Files)| format!("{} {}", member.name, files.valid.0.len());
     let each: Vec<String> = read.iter().map(told).collect();
@@ -365,11 +425,6 @@ fn test(read: &[(Member, Files)]) -> Result<(Option<Aligned>, Vec<String>), Erro
         read.iter().filter(|(_, files)| files.test.is_none()).map(|(member, _)| member.name.clone()).collect();
     let parts: Vec<(String, &Predictions)> =
         read.iter().filter_map(|(member, files)| Some((member.name.clone(), &files.test.as_ref()?.0))).collect();
-    let (Some((first, model)), true) = (parts.first(), untested.is_empty()) else { return Ok((None, untested)) };
-    if let Some((name, other)) = parts.iter().find(|(_, other)| other.len() != model.len()) {
-        let problem =
-            format!("it predicted {} test rows, {first} {}: those of one table go together", other.len(), model.len());
-        return Err(EvalError::Member { member: name.clone(), problem }.into());
-    }
+    let (Some((_, model)), true) = (parts.first(), untested.is_empty()) else { return Ok((None, untested)) };
     Ok((Some(Aligned::new(&parts, model.ids())?), untested))
 }

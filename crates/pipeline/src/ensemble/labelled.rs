@@ -1,12 +1,13 @@
 //! The tables that hold the labels of members' rows, each read once, and what the labels of one are called in another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use gyeol_data::{Columns, Examples, KeyStyle, Table};
 
 use super::member::Member;
-use crate::division::{Division, Labelled};
+use crate::division::Division;
+use crate::prepare::pick;
 use crate::recipe::Recipe;
 use crate::{Error, Watcher};
 
@@ -49,43 +50,33 @@ impl LabelTable {
     }
 }
 
-/// The tables of all members, and which is whose.
-#[derive(Debug)]
-pub(super) struct LabelTables {
-    tables: Vec<LabelTable>,
-    /// For each member the place of its table; `None` for files of another tool.
-    of: Vec<Option<usize>>,
-}
+/// The tables of all members, those of equal recipes once.
+#[derive(Debug, Default)]
+pub(super) struct LabelTables(Vec<LabelTable>);
 
 impl LabelTables {
-    /// Reads the tables of `members`, those of equal recipes once; `given` is the one for files of other tools alone.
+    /// The place of the table of `member`, which is read unless it was; `None` for files of another tool.
     ///
     /// # Errors
-    /// If a table cannot be read; if there is none, or one is given where runs tell which.
-    pub(super) fn read(
-        members: &[Member],
-        given: Option<&TruthTable>,
-        watcher: &mut dyn Watcher,
-    ) -> Result<Self, Error> {
-        let mut tables: Vec<LabelTable> = Vec::new();
-        let mut of = Vec::with_capacity(members.len());
-        for member in members {
-            let Some(recipe) = &member.recipe else {
-                of.push(None);
-                continue;
-            };
-            refuse_test_labels(member, recipe)?;
-            let known = tables.iter().position(|table| table.recipe.as_ref().is_some_and(|other| alike(other, recipe)));
-            of.push(Some(known.unwrap_or(tables.len())));
-            if known.is_none() {
-                watcher.phase("reading labels");
-                let Labelled { train, valid, .. } = Division::of(recipe).read(recipe, &mut Silent(watcher))?;
-                tables.push(LabelTable::new(valid.unwrap_or(train), Some(recipe.clone())));
-            }
+    /// If it cannot be read.
+    pub(super) fn add(&mut self, member: &Member, watcher: &mut dyn Watcher) -> Result<Option<usize>, Error> {
+        let Some(recipe) = &member.recipe else { return Ok(None) };
+        let known = self.0.iter().position(|table| table.recipe.as_ref().is_some_and(|other| alike(other, recipe)));
+        if known.is_none() {
+            watcher.phase("reading labels");
+            self.0.push(LabelTable::new(read(recipe, &mut Silent(watcher))?, Some(recipe.clone())));
         }
-        match (tables.first(), given) {
-            (Some(_), None) => {}
-            (None, Some(TruthTable { path, label, id })) => {
+        Ok(Some(known.unwrap_or(self.0.len() - 1)))
+    }
+
+    /// Adds the table that is `given` for files of other tools alone.
+    ///
+    /// # Errors
+    /// If it cannot be read; if there is none, or one is given where runs tell which.
+    pub(super) fn complete(&mut self, given: Option<&TruthTable>) -> Result<(), Error> {
+        match (self.0.is_empty(), given) {
+            (false, None) => Ok(()),
+            (true, Some(TruthTable { path, label, id })) => {
                 let columns = Columns {
                     id: Some(id.clone()),
                     text: id.clone(),
@@ -93,30 +84,45 @@ impl LabelTables {
                     keys: KeyStyle::Flag,
                     ..Columns::default()
                 };
-                tables.push(LabelTable::new(Examples::from_table(&Table::read(path)?, &columns)?, None));
+                self.0.push(LabelTable::new(Examples::from_table(&Table::read(path)?, &columns)?, None));
+                Ok(())
             }
-            (None, None) => {
+            (true, None) => {
                 let problem = "no member is a run, so nothing says where the labels are; name the labelled table, \
                                and its columns with --label and --id";
-                return Err(Error::Setting { key: "--truth", problem: problem.to_owned() });
+                Err(Error::Setting { key: "--truth", problem: problem.to_owned() })
             }
-            (Some(_), Some(_)) => {
+            (false, Some(_)) => {
                 let problem = "the members' recipes say where their labels are; remove it";
-                return Err(Error::Setting { key: "--truth", problem: problem.to_owned() });
+                Err(Error::Setting { key: "--truth", problem: problem.to_owned() })
             }
         }
-        Ok(Self { tables, of })
     }
 
     /// The table whose labels count: that of the first run, or the one given.
+    ///
+    /// # Panics
+    /// If they are not complete.
     pub(super) fn first(&self) -> &LabelTable {
-        &self.tables[0]
+        &self.0[0]
     }
 
-    /// The table of a member, if it is another than the first.
-    pub(super) fn other(&self, member: usize) -> Option<&LabelTable> {
-        self.of[member].filter(|&table| table > 0).map(|table| &self.tables[table])
+    /// The table at a place, if it is another than the first.
+    pub(super) fn other(&self, place: Option<usize>) -> Option<&LabelTable> {
+        place.filter(|&place| place > 0).map(|place| &self.0[place])
     }
+}
+
+/// The labelled rows that a run of `recipe` predicts without having trained on them.
+fn read(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Examples, Error> {
+    let (Division::Split, Some(path)) = (Division::of(recipe), &recipe.data.valid) else {
+        return Ok(Division::of(recipe).read(recipe, watcher)?.train);
+    };
+    // A training leaves its groups aside, as it never splits this table. Here it is split.
+    let table = Table::read(path)?;
+    let columns = Columns::from(&recipe.data);
+    let [group, source] = [&columns.group, &columns.source].map(|name| name.clone().filter(|name| table.has(name)));
+    pick(&table, &Columns { group, source, ..columns }, watcher)
 }
 
 /// Whether two recipes read the same labels of the same rows.
@@ -130,18 +136,54 @@ fn alike(one: &Recipe, other: &Recipe) -> bool {
     key(one) == key(other)
 }
 
-/// Weights are never fitted to the labels of the rows to be predicted.
-fn refuse_test_labels(member: &Member, recipe: &Recipe) -> Result<(), Error> {
-    match (&recipe.data.valid, &recipe.data.test) {
-        (Some(valid), Some(test)) if valid == test => {
-            let problem = format!(
-                "it validates on its test table {}; weights fitted there would be fitted to test labels",
-                test.display()
-            );
-            Err(Error::Ensemble { ensemble: member.name.clone(), problem })
-        }
-        _ => Ok(()),
+/// How many of the rows `ids` are among the `tested` ones: by id, and by text too where the recipe names the test table, as
+/// ids that count the rows of a file say little.
+///
+/// # Errors
+/// If the test table cannot be read.
+pub(super) fn tested(
+    ids: &[String],
+    tested: &[String],
+    first: &LabelTable,
+    watcher: &mut dyn Watcher,
+) -> Result<usize, Error> {
+    let known: HashSet<&str> = tested.iter().map(String::as_str).collect();
+    let shared: Vec<&String> = ids.iter().filter(|id| known.contains(id.as_str())).collect();
+    let Some((recipe, path)) = first.recipe.as_ref().and_then(|recipe| Some((recipe, recipe.data.test.as_ref()?)))
+    else {
+        return Ok(shared.len());
+    };
+    if shared.is_empty() {
+        return Ok(0);
     }
+    let columns = Columns::from(&recipe.data).unlabelled();
+    let test = LabelTable::new(pick(&Table::read(path)?, &columns, &mut Silent(watcher))?, None);
+    let texts = |table: &LabelTable, id: &str| -> Option<(String, Option<String>)> {
+        let row = table.row(id)?;
+        let examples = &table.examples;
+        Some((examples.texts[row].clone(), examples.pairs.as_ref().map(|pairs| pairs[row].clone())))
+    };
+    Ok(shared.into_iter().filter(|id| texts(&test, id).is_none_or(|own| texts(first, id) == Some(own))).count())
+}
+
+/// What the labels of `theirs` are called in `ours`, see [`renamed`]; nothing where most rows that both have are called the same,
+/// and then how many are not.
+///
+/// # Errors
+/// As [`renamed`].
+pub(super) fn reconciled(
+    labels: &[String],
+    theirs: &LabelTable,
+    ours: &LabelTable,
+    same: bool,
+) -> Result<(Vec<(String, String)>, usize), String> {
+    let ids = theirs.examples.ids.iter();
+    let pairs: Vec<(&str, &str)> = ids.filter_map(|id| Some((theirs.label(id)?, ours.label(id)?))).collect();
+    let other = pairs.iter().filter(|(their, our)| their != our).count();
+    if same && 2 * other < pairs.len().max(1) {
+        return Ok((Vec::new(), other));
+    }
+    Ok((renamed(labels, theirs, ours)?, 0))
 }
 
 /// What the labels of `theirs` are called in `ours`: theirs and ours, for each that has another name. It is read off the rows
@@ -211,6 +253,16 @@ mod tests {
     fn labels_are_reconciled_by_the_rows_that_both_tables_have() {
         let pairs = of(&["neg", "pos"], &[("d", "pos"), ("a", "neg"), ("x", "pos"), ("c", "neg")]).unwrap();
         assert_eq!(pairs, [("neg".to_owned(), "0".to_owned()), ("pos".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn labels_that_are_exchanged_have_the_same_names_and_another_meaning() {
+        let ours = table(&[("a", "0"), ("b", "1"), ("c", "0"), ("d", "1")]);
+        let labels = ["0".to_owned(), "1".to_owned()];
+        let of = |rows: &[(&str, &str)]| reconciled(&labels, &table(rows), &ours, true).unwrap();
+        let swapped = of(&[("a", "1"), ("b", "0"), ("d", "0")]);
+        assert_eq!(swapped.0, [("0".to_owned(), "1".to_owned()), ("1".to_owned(), "0".to_owned())]);
+        assert_eq!(of(&[("a", "0"), ("b", "1"), ("d", "0")]), (Vec::new(), 1), "a label that was corrected");
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub struct Missing {
 /// # Errors
 /// If there is no such thing, or it has no predictions of rows that it was not trained on.
 pub(super) fn resolve(word: &str, runs: &Runs) -> Result<Member, Error> {
+    // A name is a run's first: a directory that happens to be called so does not hide it.
+    if let Some(run) = runs.find(word)? {
+        return of_run(&run, runs, runs);
+    }
     if let Some(member) = foreign(word)? {
         return Ok(member);
     }
@@ -122,13 +126,19 @@ fn recipe_of(run: &Run, home: &Runs, depth: usize) -> Result<Option<Recipe>, Err
         let problem = format!("more than {DEEPEST} ensembles are within each other");
         return Err(Error::Ensemble { ensemble: run.name().to_owned(), problem });
     }
+    let mut runs = 0;
     for member in &saved.members {
-        if let Source::Run(name) = &member.source
-            && let Some((home, run)) = run_of(name, home)?
+        let Source::Run(name) = &member.source else { continue };
+        runs += 1;
+        if let Some((home, run)) = run_of(name, home)?
             && let Some(recipe) = recipe_of(&run, &home, depth + 1)?
         {
             return Ok(Some(recipe));
         }
+    }
+    if runs > 0 {
+        let problem = "its members' runs are gone, whose recipes said where the labels of its rows are".to_owned();
+        return Err(Error::Ensemble { ensemble: run.name().to_owned(), problem });
     }
     Ok(None)
 }

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use gyeol_data::write_atomic;
-use gyeol_eval::{Metric, Task, ensemble::Fitted};
+use gyeol_eval::{
+    EvalError, Metric, Task,
+    ensemble::{Fitted, Rule},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, runs::Run};
@@ -88,7 +91,8 @@ impl Saved {
     /// The ensemble of the run in the directory `dir`; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Ensemble`] if it is not one of this version.
+    /// [`Error::Io`] if the file cannot be read; [`Error::Ensemble`] if it is not one of this version, or fails its
+    /// [`check`](Self::check).
     pub fn read(dir: &Path) -> Result<Option<Self>, Error> {
         let path = dir.join(FILE);
         let text = match std::fs::read(&path) {
@@ -100,9 +104,46 @@ impl Saved {
         let wrong = |problem: String| Error::Ensemble { ensemble: name(), problem };
         let saved: Self =
             serde_json::from_slice(&text).map_err(|error| wrong(format!("{} is damaged: {error}", path.display())))?;
-        match saved.format {
-            Self::FORMAT => Ok(Some(saved)),
-            other => Err(wrong(format!("its format is {other}, this version reads {}", Self::FORMAT))),
+        if saved.format != Self::FORMAT {
+            return Err(wrong(format!("its format is {}, this version reads {}", saved.format, Self::FORMAT)));
+        }
+        saved.check().map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        Ok(Some(saved))
+    }
+
+    /// Checks what a file may hold that making an ensemble never gives: no members, one of them twice, other members than
+    /// those it was fitted with, classes of a regression or none of other tasks, and whatever
+    /// [`Fitted::check`] and [`Stack::check`](gyeol_eval::ensemble::Stack::check) refuse.
+    ///
+    /// # Errors
+    /// [`EvalError::Damaged`], with what is wrong.
+    pub fn check(&self) -> Result<(), EvalError> {
+        let wrong = |what, problem: String| Err(EvalError::Damaged { what, problem });
+        let members: Vec<&str> = self.members.iter().map(|member| member.name.as_str()).collect();
+        if members.is_empty() {
+            return wrong("list of members", "it is empty".to_owned());
+        }
+        if let Some(name) = twice(&members) {
+            return wrong("list of members", format!("\"{name}\" is in it twice"));
+        }
+        if self.fitted.members != members {
+            let fitted = self.fitted.members.join(", ");
+            return wrong("list of members", format!("it has {}, and what is fitted {fitted}", members.join(", ")));
+        }
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        if labels.is_empty() != (self.task == Task::Regression) {
+            return wrong("list of classes", format!("it has {} of them, of a {}", labels.len(), self.task));
+        }
+        if let Some(label) = twice(&labels) {
+            return wrong("list of classes", format!("\"{label}\" is in it twice"));
+        }
+        if let Some(names) = self.label_names.as_ref().filter(|names| names.len() != labels.len()) {
+            return wrong("list of classes", format!("it has {} names for {} classes", names.len(), labels.len()));
+        }
+        self.fitted.check()?;
+        match &self.fitted.rule {
+            Rule::Stacked(stack) => stack.check(members.len(), labels.len().max(1)),
+            _ => Ok(()),
         }
     }
 
@@ -115,5 +156,74 @@ impl Saved {
         let io = |source| Error::Io { path: path.clone(), action: "write", source };
         let json = serde_json::to_vec_pretty(self).map_err(|error| io(error.into()))?;
         write_atomic(&path, |out| out.write_all(&json)).map_err(io)
+    }
+}
+
+/// The first name that was there before.
+fn twice<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().enumerate().find(|(at, name)| names[..*at].contains(*name)).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use gyeol_eval::ensemble::Method;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_ensemble_is_refused_with_what_is_wrong() {
+        let file = PredictionsFile { path: "a.csv".into(), fingerprint: String::new() };
+        let member = |name: &str| SavedMember {
+            name: name.to_owned(),
+            source: Source::Foreign,
+            renamed: Vec::new(),
+            valid: file.clone(),
+            test: None,
+        };
+        let names = ["a", "b"].map(str::to_owned).to_vec();
+        let saved = Saved {
+            format: Saved::FORMAT,
+            task: Task::Classification,
+            metric: Metric::Accuracy,
+            id_column: "id".to_owned(),
+            labels: vec!["no".to_owned(), "yes".to_owned()],
+            label_names: None,
+            score_range: None,
+            members: vec![member("a"), member("b")],
+            fitted: Fitted {
+                members: names,
+                method: Method::Weighted,
+                temperatures: Vec::new(),
+                rule: Rule::Mean { weights: vec![0.75, 0.25] },
+            },
+        };
+        let home = tempfile::tempdir().unwrap();
+        saved.write(home.path()).unwrap();
+        assert_eq!(Saved::read(home.path()).unwrap(), Some(saved.clone()));
+        let sound = serde_json::to_value(&saved).unwrap();
+        let stack = json!({"kind": "stacked", "penalty": 1.0, "weights": [[1.0, 1.0], [1.0]], "intercepts": [0.0, 0.0]});
+        for (place, value, problem) in [
+            ("/labels", json!([]), "0 of them"),
+            ("/labels", json!(["yes", "yes"]), "\"yes\" is in it twice"),
+            ("/task", json!("regression"), "2 of them, of a regression"),
+            ("/label_names", json!(["No"]), "1 names for 2 classes"),
+            ("/members", json!([]), "it is empty"),
+            ("/members/1/name", json!("a"), "\"a\" is in it twice"),
+            ("/members/1/name", json!("c"), "it has a, c, and what is fitted a, b"),
+            ("/fitted/members", json!(["b", "a"]), "it has a, b, and what is fitted b, a"),
+            ("/fitted/rule/weights", json!([1.0]), "1 weights for 2 members"),
+            ("/fitted/rule", stack, "member 2 has 1 weights"),
+        ] {
+            let mut damaged = sound.clone();
+            // Names of classes for people are left out of the file where there are none.
+            damaged["label_names"] = json!(null);
+            *damaged.pointer_mut(place).unwrap() = value;
+            std::fs::write(home.path().join(FILE), damaged.to_string()).unwrap();
+            let error = Saved::read(home.path()).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let message = error.to_string();
+            assert!(message.contains("ensemble.json") && message.contains(problem), "{place}: {message}");
+        }
     }
 }

@@ -1,15 +1,16 @@
 //! Outputs of a run's model for the texts of a table, kept on disk: computed once, whoever asks.
 //!
 //! A file is named by a fingerprint of all that its bits depend on: the model's files, the texts as the table has them, the settings,
-//! the arithmetic and the version of the program. It holds a header, a line of JSON that says what the numbers are, and the
+//! the arithmetic and the program itself. It holds a header, a line of JSON that says what the numbers are, and the
 //! numbers. What is damaged is computed and written anew. The files used longest ago go where all together grow beyond a bound.
 //!
-//! Ids are not among it: they come from the table that is predicted.
+//! Ids are not among it: they come from the table that is predicted. What was warned of while computing is.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use gyeol_data::{Examples, fingerprint, text_fingerprint, write_atomic};
 use gyeol_eval::Outputs;
@@ -17,19 +18,25 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::PredictOptions;
-use crate::fingerprints::code_version;
-use crate::{Arithmetic, Error};
+use super::files::{at, files};
+use crate::Arithmetic;
 
 const MAGIC: &[u8; 8] = b"gyeolout";
 
 /// Changes with the form of the file, and with what models give for the same key.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Bytes before the line of JSON: the magic word, and the checksum of what follows.
 const HEADER: usize = MAGIC.len() + size_of::<u64>();
 
 /// Bytes that the files of a home directory occupy at most: a hundred tables of half a million rows and five classes.
 const BOUND: u64 = 1 << 30;
+
+/// What the names of files begin with while [`write_atomic`] writes them.
+const TEMPORARY: &str = ".tmp-";
+
+/// A temporary file that is older than this is of a process that died while it wrote.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The kept outputs of a home directory.
 #[derive(Debug, Clone)]
@@ -44,6 +51,10 @@ pub(super) struct Kept {
     pub(super) outputs: Outputs,
     /// See [`Predictor::is_raw`](super::Predictor::is_raw).
     pub(super) raw: bool,
+    /// What was warned of while they were computed.
+    pub(super) warnings: Vec<String>,
+    /// What the table was called then, as warnings name it.
+    pub(super) table: String,
 }
 
 /// The line of JSON.
@@ -55,6 +66,8 @@ struct Shape {
     labels: Vec<String>,
     raw: bool,
     numbers: usize,
+    warnings: Vec<String>,
+    table: String,
 }
 
 /// Which [`Outputs`] the numbers are.
@@ -71,20 +84,21 @@ enum Kind {
 /// The fingerprint of what the model in `dir` gives for `examples`, as they are before they are cleaned. Reads the model's files.
 ///
 /// # Errors
-/// If one cannot be read.
+/// If one cannot be read, there is something that is no file, or the program's own file is gone; nothing can then be kept.
 pub(super) fn key(
     dir: &Path,
     examples: &Examples,
     options: &PredictOptions,
     arithmetic: Arithmetic,
-) -> Result<String, Error> {
+) -> io::Result<String> {
+    let program = program().ok_or_else(|| io::Error::other("the file of this program cannot be read"))?;
     // The columns show in the texts, and the length that the model names is in its files.
     let texts = text_fingerprint(&examples.texts, examples.pairs.as_deref());
     let length = options.max_length.map_or_else(String::new, |length| length.to_string());
     Ok(fingerprint(&[
         "predictions",
         VERSION,
-        &code_version(),
+        program,
         &files_fingerprint(dir)?,
         &texts,
         &length,
@@ -94,45 +108,43 @@ pub(super) fn key(
     ]))
 }
 
+/// Hash of the file this process runs: another build may give other bits, whatever version it says it is.
+fn program() -> Option<&'static str> {
+    static PROGRAM: OnceLock<Option<String>> = OnceLock::new();
+    let hashed = || -> io::Result<String> {
+        let mut hash = Xxh3::new();
+        feed(&mut hash, &std::env::current_exe()?)?;
+        Ok(format!("{:032x}", hash.digest128()))
+    };
+    PROGRAM.get_or_init(|| hashed().ok()).as_deref()
+}
+
 /// Hash of every file in `dir` and below it, and of their names.
-fn files_fingerprint(dir: &Path) -> Result<String, Error> {
+fn files_fingerprint(dir: &Path) -> io::Result<String> {
     let mut hash = Xxh3::new();
-    feed(&mut hash, dir)?;
+    for path in files(dir)? {
+        let name = path.strip_prefix(dir).unwrap_or(&path).as_os_str().as_encoded_bytes();
+        hash.update(&(name.len() as u64).to_le_bytes());
+        hash.update(name);
+        let length = feed(&mut hash, &path).map_err(|error| at(&path, error))?;
+        hash.update(&length.to_le_bytes());
+    }
     Ok(format!("{:032x}", hash.digest128()))
 }
 
-fn feed(hash: &mut Xxh3, dir: &Path) -> Result<(), Error> {
-    let io = |path: &Path, action| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, action, source }
-    };
-    let entries = fs::read_dir(dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
-    let mut paths: Vec<PathBuf> = entries.map_err(io(dir, "list"))?.iter().map(fs::DirEntry::path).collect();
-    paths.sort_unstable();
+/// Hashes the file `path`; how many bytes it has.
+fn feed(hash: &mut Xxh3, path: &Path) -> io::Result<u64> {
+    let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 18];
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        hash.update(&(name.len() as u64).to_le_bytes());
-        hash.update(name);
-        if path.is_dir() {
-            feed(hash, &path)?;
-            // Where a directory ends.
-            hash.update(&u64::MAX.to_le_bytes());
-            continue;
+    let mut length = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(length);
         }
-        let mut file = File::open(&path).map_err(io(&path, "open"))?;
-        let mut length = 0;
-        loop {
-            let read = file.read(&mut buffer).map_err(io(&path, "read"))?;
-            if read == 0 {
-                break;
-            }
-            hash.update(&buffer[..read]);
-            length += read as u64;
-        }
-        hash.update(&length.to_le_bytes());
+        hash.update(&buffer[..read]);
+        length += read as u64;
     }
-    Ok(())
 }
 
 impl PredictionCache {
@@ -151,29 +163,38 @@ impl PredictionCache {
         Some(kept)
     }
 
-    /// Keeps `kept` under `key`, and lets go what was used longest ago where there is too much.
+    /// Keeps `kept` under `key`, and lets go what was used longest ago where there is too much; what alone is beyond the bound
+    /// is not kept, as all else would go for it.
     ///
     /// # Errors
     /// Those of the operating system, a full disk say; the work can go on.
     pub(super) fn write(&self, key: &str, kept: &Kept) -> io::Result<()> {
-        fs::create_dir_all(&self.dir)?;
         let bytes = encode(kept, key)?;
+        if bytes.len() as u64 > self.bound {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.dir)?;
         write_atomic(&self.dir.join(key), |out| out.write_all(&bytes))?;
         self.shrink(key)
     }
 
-    /// Removes the files used longest ago until the others are within the bound; that of `newest` stays.
+    /// Removes the files used longest ago until the others are within the bound; that of `newest` stays. What processes that died
+    /// left goes, too.
     fn shrink(&self, newest: &str) -> io::Result<()> {
         let (mut files, mut total) = (Vec::new(), 0);
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
+            // Gone meanwhile: another process makes room, too.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if name.starts_with(TEMPORARY) && metadata.modified()?.elapsed().is_ok_and(|age| age > STALE) {
+                // Where it cannot go now, it is tried again the next time.
+                let _ = fs::remove_file(entry.path());
+            }
             if !is_key(name) {
                 continue;
             }
-            // Gone meanwhile: another process makes room, too.
-            let Ok(metadata) = entry.metadata() else { continue };
             total += metadata.len();
             if name != newest {
                 files.push((metadata.modified()?, metadata.len(), entry.path()));
@@ -208,7 +229,15 @@ fn encode(kept: &Kept, key: &str) -> io::Result<Vec<u8>> {
     };
     let values = kept.outputs.values();
     let labels = kept.outputs.labels().to_vec();
-    let shape = Shape { key: key.to_owned(), kind, labels, raw: kept.raw, numbers: values.len() };
+    let shape = Shape {
+        key: key.to_owned(),
+        kind,
+        labels,
+        raw: kept.raw,
+        numbers: values.len(),
+        warnings: kept.warnings.clone(),
+        table: kept.table.clone(),
+    };
     let mut bytes = vec![0; HEADER];
     serde_json::to_writer(&mut bytes, &shape)?;
     bytes.push(b'\n');
@@ -227,7 +256,7 @@ fn decode(bytes: &[u8], key: &str) -> Option<Kept> {
         return None;
     }
     let line = body.iter().position(|&byte| byte == b'\n')?;
-    let Shape { key: own, kind, labels, raw, numbers } = serde_json::from_slice(&body[..line]).ok()?;
+    let Shape { key: own, kind, labels, raw, numbers, warnings, table } = serde_json::from_slice(&body[..line]).ok()?;
     let (values, rest) = body[line + 1..].as_chunks::<4>();
     let whole = rest.is_empty() && values.len() == numbers && numbers.is_multiple_of(labels.len().max(1));
     if own != key || !whole || labels.is_empty() != matches!(kind, Kind::Scores) {
@@ -241,13 +270,11 @@ fn decode(bytes: &[u8], key: &str) -> Option<Kept> {
         Kind::IndependentProbabilities => Outputs::IndependentProbabilities { labels, values },
         Kind::Scores => Outputs::Scores(values),
     };
-    Some(Kept { outputs, raw })
+    Some(Kept { outputs, raw, warnings, table })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -259,7 +286,13 @@ mod tests {
 
     fn logits(rows: usize) -> Kept {
         let values = (0..rows * 2).map(|at| (at as f32).sqrt() - 1.5).collect();
-        Kept { outputs: Outputs::Logits { labels: vec!["부정".to_owned(), "a\nb".to_owned()], values }, raw: true }
+        let outputs = Outputs::Logits { labels: vec!["부정".to_owned(), "a\nb".to_owned()], values };
+        Kept {
+            outputs,
+            raw: true,
+            warnings: vec!["t.csv: 1 of 3 texts\nwas cut".to_owned()],
+            table: "t.csv".to_owned(),
+        }
     }
 
     #[test]
@@ -270,8 +303,8 @@ mod tests {
         let scores = Outputs::Scores(vec![0.1, -0.0, f32::MIN_POSITIVE / 2.0]);
         for kept in [
             logits(3),
-            Kept { outputs: logits(3).outputs.independent(), raw: false },
-            Kept { outputs: scores, raw: false },
+            Kept { outputs: logits(3).outputs.independent(), raw: false, ..logits(3) },
+            Kept { outputs: scores, raw: false, warnings: Vec::new(), ..logits(3) },
         ] {
             cache.write(KEY, &kept).unwrap();
             let back = cache.read(KEY, 3).unwrap();
@@ -323,10 +356,27 @@ mod tests {
         cache.write(&key(4), &logits(100)).unwrap();
         let there: Vec<usize> = (0..5).filter(|&number| cache.dir.join(key(number)).exists()).collect();
         assert_eq!(there, [0, 3, 4]);
-        cache.bound = 0;
-        cache.write(&key(5), &logits(100)).unwrap();
-        assert!(cache.read(&key(5), 100).is_some(), "the newest stays whatever its size");
+        cache.write(&key(5), &logits(1000)).unwrap();
+        assert!(cache.read(&key(5), 1000).is_none() && cache.read(&key(4), 100).is_some(), "too large to be kept");
+        cache.bound = one;
+        cache.write(&key(6), &logits(100)).unwrap();
+        assert!(cache.read(&key(6), 100).is_some(), "the newest stays");
         assert!(!cache.dir.join(key(0)).exists() && foreign.exists());
+    }
+
+    #[test]
+    fn temporary_files_of_processes_that_died_go() {
+        let home = tempfile::tempdir().unwrap();
+        let cache = cache(home.path());
+        cache.write(KEY, &logits(3)).unwrap();
+        let [old, new] = [".tmp-old", ".tmp-new"].map(|name| cache.dir.join(name));
+        for path in [&old, &new] {
+            fs::write(path, "half").unwrap();
+        }
+        let file = File::options().append(true).open(&old).unwrap();
+        file.set_modified(SystemTime::now() - STALE - Duration::from_secs(60)).unwrap();
+        cache.write(OTHER, &logits(3)).unwrap();
+        assert!(!old.exists() && new.exists());
     }
 
     #[test]

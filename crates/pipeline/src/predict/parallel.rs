@@ -60,7 +60,7 @@ impl Plan {
 }
 
 /// What `work` gives of each of the models, of `rows` rows each, in their order. It tells its watcher what it does. The first
-/// error ends all, but for those that `goes_on` passes over.
+/// error ends all, but for those that `goes_on` passes over; of models that fail at once, it is that of the first in order.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the watcher asks to stop; the error that ended it; if threads cannot be started.
@@ -75,7 +75,7 @@ pub(super) fn run<T: Send>(
     let mut progress = Progress { watcher, rows: models * rows, done: 0, begun: false, told: HashSet::new() };
     let mut results: Vec<Option<Result<T, Error>>> = (0..models).map(|_| None).collect();
     let mut take = |model: usize, result: Result<T, Error>| match result {
-        Err(error) if !goes_on(&error) => Err(error),
+        Err(error) if !goes_on(&error) => Err((model, error)),
         result => {
             results[model] = Some(result);
             Ok(())
@@ -86,7 +86,7 @@ pub(super) fn run<T: Send>(
         at_once(&plan.together, &pools, &mut progress, &work, &mut take)?;
     }
     for &model in &plan.alone {
-        take(model, work(model, &mut InTurn { progress: &mut progress, done: 0 }))?;
+        take(model, work(model, &mut InTurn { progress: &mut progress, done: 0 })).map_err(|(_, error)| error)?;
     }
     results.into_iter().map(|result| result.ok_or(Error::Interrupted)).collect()
 }
@@ -115,7 +115,7 @@ fn at_once<T: Send>(
     pools: &[ThreadPool],
     progress: &mut Progress<'_>,
     work: &(impl Fn(usize, &mut dyn Watcher) -> Result<T, Error> + Sync),
-    take: &mut impl FnMut(usize, Result<T, Error>) -> Result<(), Error>,
+    take: &mut impl FnMut(usize, Result<T, Error>) -> Result<(), (usize, Error)>,
 ) -> Result<(), Error> {
     let (next, stop) = (&AtomicUsize::new(0), &AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -134,19 +134,27 @@ fn at_once<T: Send>(
             });
         }
         drop(sender);
-        let mut ended = Ok(());
+        // Which model failed, unless it was the one that watches who ended it.
+        let mut ended: Result<(), (Option<usize>, Error)> = Ok(());
         loop {
             match receiver.recv_timeout(ATTENTION) {
                 Ok(Said::Note(text)) => progress.note(text),
                 Ok(Said::Warning(text)) => progress.warning(text),
                 Ok(Said::Rows(more)) => progress.add(more),
-                // What others say once they are asked to stop is no news.
-                Ok(Said::Result(model, result)) if ended.is_ok() => ended = take(model, result),
-                Ok(Said::Result(..)) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return ended,
+                // That others stop once they are asked to is no news.
+                Ok(Said::Result(_, Err(Error::Interrupted))) if ended.is_err() => {}
+                Ok(Said::Result(model, result)) => match (take(model, result), &ended) {
+                    (Err((model, error)), Ok(())) => ended = Err((Some(model), error)),
+                    (Err((model, error)), Err((Some(first), _))) if model < *first => {
+                        ended = Err((Some(model), error));
+                    }
+                    _ => {}
+                },
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return ended.map_err(|(_, error)| error),
             }
             if ended.is_ok() && progress.watcher.interrupted() {
-                ended = Err(Error::Interrupted);
+                ended = Err((None, Error::Interrupted));
             }
             if ended.is_err() {
                 stop.store(true, Ordering::Relaxed);
@@ -363,6 +371,22 @@ mod tests {
             let results = run(&plan, 10, &mut Listener::default(), fails_at(1), |_| true).unwrap();
             assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true]);
         }
+    }
+
+    #[test]
+    fn of_models_that_fail_at_once_the_first_in_order_is_heard() {
+        let failing = |model: usize, _: &mut dyn Watcher| -> Result<(), Error> {
+            // The last one fails first, while the others are at it.
+            std::thread::sleep(Duration::from_millis(50 * (3 - model as u64)));
+            Err(Error::NoModel { path: "x".into(), problem: model.to_string() })
+        };
+        let pools: Vec<ThreadPool> =
+            (0..3).map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()).collect();
+        let mut listener = Listener::default();
+        let mut progress = Progress { watcher: &mut listener, rows: 3, done: 0, begun: false, told: HashSet::new() };
+        let mut take = |model, result: Result<(), Error>| result.map_err(|error| (model, error));
+        let ended = at_once(&[2, 1, 0], &pools, &mut progress, &failing, &mut take);
+        assert!(matches!(&ended, Err(Error::NoModel { problem, .. }) if problem == "0"), "{ended:?}");
     }
 
     #[test]

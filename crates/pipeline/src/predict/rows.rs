@@ -34,28 +34,77 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Picks `columns` out of `table`. Where it has no id column of the model's name and `options` name none, that of
-    /// `shared` is taken, which the model's companions read; else ids are made from the texts.
+    /// Picks `columns` out of `table`. The ids are `shared`, those of a model that predicts together with others; of one alone they
+    /// are made from the texts where the table has no id column of the model's name and `options` name none.
     pub(super) fn pick(
         table: &Table,
         mut columns: Columns,
         options: &PredictOptions,
-        shared: Option<&str>,
+        shared: Option<&Ids>,
         watcher: &mut dyn Watcher,
     ) -> Result<Self, Error> {
-        if options.id.is_none()
+        if shared.is_some() {
+            columns.id = None;
+        } else if options.id.is_none()
             && let Some(id) = columns.id.take_if(|id| !table.has(id))
         {
-            columns.id = shared.filter(|shared| table.has(shared)).map(str::to_owned);
-            if columns.id.is_none() {
-                let file = table.file();
-                watcher.note(&format!("{file}: no column \"{id}\" as in training; ids are made from the texts"));
-            }
+            watcher.note(&made_ids(table, &id));
         }
-        let examples = Examples::from_table(table, &columns)?;
+        let mut examples = Examples::from_table(table, &columns)?;
+        let column = match shared {
+            Some(shared) => {
+                examples.ids.clone_from(&shared.ids);
+                &shared.column
+            }
+            None => &columns.id,
+        };
         warn_of_empty(&examples, watcher);
-        Ok(Self { examples, id_column: id_column(columns.id.as_deref()).to_owned() })
+        Ok(Self { examples, id_column: id_column(column.as_deref()).to_owned() })
     }
+}
+
+/// The ids of a table's rows for models that predict together, whatever texts each of them reads.
+#[derive(Debug)]
+pub(super) struct Ids {
+    column: Option<String>,
+    ids: Vec<String>,
+}
+
+impl Ids {
+    /// Those in the column that `options` name, else in the first of `known` that `table` has, else made from the texts that the
+    /// first of `models` reads which can; `None` where none can.
+    ///
+    /// # Errors
+    /// If the column is not there or does not tell the rows apart.
+    pub(super) fn pick(
+        table: &Table,
+        options: &PredictOptions,
+        known: &[String],
+        models: &[Columns],
+        watcher: &mut dyn Watcher,
+    ) -> Result<Option<Self>, Error> {
+        let column = options.id.as_ref().or_else(|| known.iter().find(|column| table.has(column)));
+        if let Some(column) = column {
+            // Only the ids are wanted, and that column is there if any is.
+            let keys = KeyStyle::Key("--id");
+            let columns = Columns { id: Some(column.clone()), text: column.clone(), keys, ..Columns::default() };
+            return Ok(Some(Self { column: Some(column.clone()), ids: Examples::from_table(table, &columns)?.ids }));
+        }
+        if let Some(id) = known.first() {
+            watcher.note(&made_ids(table, id));
+        }
+        let made = models.iter().find_map(|columns| {
+            let columns = Columns { id: None, ..columns.clone() };
+            // A model that cannot read the table says so when it is to predict.
+            Examples::from_table(table, &columns).ok()
+        });
+        Ok(made.map(|examples| Self { column: None, ids: examples.ids }))
+    }
+}
+
+/// What is said where `table` has no column `id`.
+fn made_ids(table: &Table, id: &str) -> String {
+    format!("{}: no column \"{id}\" as in training; ids are made from the texts", table.file())
 }
 
 /// The table `data`; `-` is CSV from `input`.

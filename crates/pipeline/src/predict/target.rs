@@ -3,7 +3,7 @@
 //! A run that predicts in another way than by its own model has a variant of [`Node`], an arm in [`Finder::node`] that finds its
 //! parts, and one in `together.rs` that combines what they predicted.
 
-use std::fs;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::boost::{self, Voter};
@@ -23,7 +23,8 @@ const DEEPEST: usize = 16;
 pub struct Target {
     /// Each directory once, wherever it is in the tree.
     pub(super) leaves: Vec<Leaf>,
-    pub(super) root: Node,
+    /// Each once, wherever it is in the tree, and after those it is made of; the root is the last.
+    pub(super) nodes: Vec<Node>,
     /// Members that cannot predict are left out.
     pub(super) allow_missing: bool,
 }
@@ -36,19 +37,17 @@ pub(super) struct Leaf {
     pub(super) dir: PathBuf,
     /// The home directory whose run it is of; `None` for a directory that is no run's.
     pub(super) home: Option<PathBuf>,
-    /// What an ensemble with this member calls the ids of its tables.
-    pub(super) id_column: Option<String>,
 }
 
-/// What predicts, from the leaves up.
+/// What predicts; it names its parts by their numbers among the nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     /// The leaf of this number.
     Model(usize),
     /// The mean of those of the folds.
-    Mean(Vec<Node>),
+    Mean(Vec<usize>),
     /// Those of the rounds of a boosted run, and what the vote of each counts.
-    Votes(Vec<Node>, Vec<f64>),
+    Votes(Vec<usize>, Vec<f64>),
     Ensemble(Box<Ensemble>),
     /// A member of an ensemble that cannot predict, and why.
     Missing(String),
@@ -59,7 +58,7 @@ pub(super) enum Node {
 pub(super) struct Ensemble {
     pub(super) name: String,
     pub(super) saved: Saved,
-    pub(super) members: Vec<Node>,
+    pub(super) members: Vec<usize>,
 }
 
 impl Target {
@@ -71,43 +70,77 @@ impl Target {
     /// If there is none, or a model is missing, which [`Error::Ensemble`] names as a member; if an ensemble is a member of
     /// itself.
     pub fn find(name: &str, runs: &Runs, allow_missing: bool) -> Result<Self, Error> {
-        let mut finder = Finder { leaves: Vec::new(), within: Vec::new(), allow_missing };
-        let root = match run_of(name, runs)? {
-            Some((runs, run)) => finder.node(&runs, &run, None)?,
+        let mut finder = Finder { allow_missing, ..Finder::default() };
+        match run_of(name, runs)? {
+            Some((runs, run)) => finder.node(&runs, &run)?,
             None => {
                 let dir = model_directory(name, runs)?;
-                finder.leaf(Leaf { name: dir.display().to_string(), dir, home: None, id_column: None })
+                finder.leaf(Leaf { name: dir.display().to_string(), dir, home: None })
             }
         };
-        Ok(Self { leaves: finder.leaves, root, allow_missing })
+        Ok(Self { leaves: finder.leaves, nodes: finder.nodes, allow_missing })
+    }
+
+    /// What all predict as one.
+    pub(super) fn root(&self) -> &Node {
+        &self.nodes[self.nodes.len() - 1]
+    }
+
+    /// The ensemble that `leaf` is in, the innermost, and the name of its member; `None` where no ensemble predicts.
+    pub(super) fn member_with(&self, leaf: usize) -> Option<(&str, &str)> {
+        self.nodes.iter().find_map(|node| {
+            let Node::Ensemble(ensemble) = node else { return None };
+            let member = ensemble.members.iter().position(|&member| self.computes(member, leaf))?;
+            Some((ensemble.name.as_str(), ensemble.saved.members[member].name.as_str()))
+        })
+    }
+
+    /// Whether `leaf` is in the node of this number, other than in an ensemble.
+    fn computes(&self, node: usize, leaf: usize) -> bool {
+        match &self.nodes[node] {
+            Node::Model(own) => *own == leaf,
+            Node::Mean(nodes) | Node::Votes(nodes, _) => nodes.iter().any(|&node| self.computes(node, leaf)),
+            Node::Ensemble(_) | Node::Missing(_) => false,
+        }
     }
 }
 
+#[derive(Default)]
 struct Finder {
     leaves: Vec<Leaf>,
-    /// The ensembles that the current one is a member of, the outermost first.
-    within: Vec<String>,
+    nodes: Vec<Node>,
+    /// The nodes of runs by their directories, so that one in many ensembles is looked at once.
+    found: HashMap<PathBuf, usize>,
+    /// The ensembles that the current one is a member of, the outermost first: their directories and names. A name may be that
+    /// of a run of another home, too.
+    within: Vec<(PathBuf, String)>,
     allow_missing: bool,
 }
 
 impl Finder {
-    /// What `run` predicts with.
-    fn node(&mut self, runs: &Runs, run: &Run, id_column: Option<&str>) -> Result<Node, Error> {
-        if let Some(saved) = Saved::of(run)? {
-            return self.ensemble(runs, run, saved);
+    /// The number of the node of what `run` predicts with.
+    fn node(&mut self, runs: &Runs, run: &Run) -> Result<usize, Error> {
+        let dir = run.dir().canonicalize().unwrap_or_else(|_| run.dir().to_owned());
+        if let Some(&node) = self.found.get(&dir) {
+            return Ok(node);
         }
-        let leaf = |name: &str, dir: PathBuf| Leaf {
-            name: name.to_owned(),
-            dir,
-            home: Some(runs.home().to_owned()),
-            id_column: id_column.map(str::to_owned),
+        let node = match Saved::of(run)? {
+            Some(saved) => self.ensemble(runs, run, dir.clone(), saved)?,
+            None => self.trained(runs, run)?,
         };
+        self.found.insert(dir, node);
+        Ok(node)
+    }
+
+    /// The node of a run that was trained. All that it needs is found before anything of it is among the leaves.
+    fn trained(&mut self, runs: &Runs, run: &Run) -> Result<usize, Error> {
+        let leaf = |name: &str, dir: PathBuf| Leaf { name: name.to_owned(), dir, home: Some(runs.home().to_owned()) };
         let recipe = recipe_of_parts(run);
         if recipe.as_ref().is_some_and(Recipe::is_boosted) {
             let voters = boost::voters(run, runs)?.into_iter();
             let (nodes, alphas) =
                 voters.map(|Voter { run, model, alpha }| (self.leaf(leaf(&run, model)), alpha)).unzip();
-            return Ok(Node::Votes(nodes, alphas));
+            return Ok(self.push(Node::Votes(nodes, alphas)));
         }
         let Some(k) = recipe.as_ref().and_then(folds) else {
             return Ok(self.leaf(leaf(run.name(), model_of(run.model_dir(), Some(run))?)));
@@ -119,30 +152,28 @@ impl Finder {
                 format!("{trained} of its {k} folds are trained; the command that began it goes on with --resume");
             return Err(Error::NoModel { path: run.dir().to_owned(), problem });
         }
-        let models = folds.iter().map(|fold| Ok(self.leaf(leaf(fold.name(), model_of(fold.model_dir(), Some(fold))?))));
-        Ok(Node::Mean(models.collect::<Result<_, Error>>()?))
+        let models = folds.iter().map(|fold| Ok(leaf(fold.name(), model_of(fold.model_dir(), Some(fold))?)));
+        let models = models.collect::<Result<Vec<_>, Error>>()?;
+        let nodes = models.into_iter().map(|leaf| self.leaf(leaf)).collect();
+        Ok(self.push(Node::Mean(nodes)))
     }
 
-    fn ensemble(&mut self, runs: &Runs, run: &Run, saved: Saved) -> Result<Node, Error> {
+    /// The node of the ensemble `run`, which lies in `dir`.
+    fn ensemble(&mut self, runs: &Runs, run: &Run, dir: PathBuf, saved: Saved) -> Result<usize, Error> {
         let name = run.name().to_owned();
         let wrong = |problem| Err(Error::Ensemble { ensemble: name.clone(), problem });
-        if self.within.contains(&name) {
-            return wrong(format!("it is a member of itself: {} > {name}", self.within.join(" > ")));
+        if self.within.iter().any(|(outer, _)| *outer == dir) {
+            let names: Vec<&str> = self.within.iter().map(|(_, name)| name.as_str()).collect();
+            return wrong(format!("it is a member of itself: {} > {name}", names.join(" > ")));
         }
         if self.within.len() == DEEPEST {
             return wrong(format!("it lies in {DEEPEST} ensembles, one in the other, which is the most"));
         }
-        self.within.push(name.clone());
+        self.within.push((dir, name.clone()));
         let mut members = Vec::with_capacity(saved.members.len());
         for member in &saved.members {
             let found = match &member.source {
-                Source::Run(run) => {
-                    let open = run_of(run, runs).and_then(|found| match found {
-                        Some(found) => Ok(found),
-                        None => Ok((runs.clone(), runs.open(run)?)),
-                    });
-                    open.and_then(|(runs, run)| self.node(&runs, &run, Some(&saved.id_column)))
-                }
+                Source::Run(run) => member_run(run, runs).and_then(|(runs, run)| self.node(&runs, &run)),
                 Source::Foreign => wrong("its predictions are files of another tool, which has the model".to_owned()),
             };
             members.push(match found {
@@ -151,25 +182,42 @@ impl Finder {
                 Err(error) => match (error, &member.source) {
                     // An ensemble within this one has already said which member it is.
                     (error @ Error::Ensemble { .. }, Source::Run(_)) if !self.allow_missing => return Err(error),
-                    (Error::Ensemble { problem, .. }, _) if self.allow_missing => Node::Missing(problem),
-                    (error, _) if self.allow_missing => Node::Missing(error.to_string()),
+                    (Error::Ensemble { problem, .. }, _) if self.allow_missing => self.push(Node::Missing(problem)),
+                    (error, _) if self.allow_missing => self.push(Node::Missing(error.to_string())),
                     (Error::Ensemble { problem, .. }, _) => return Err(missing(&name, &member.name, &problem)),
                     (error, _) => return Err(missing(&name, &member.name, &error.to_string())),
                 },
             });
         }
         self.within.pop();
-        Ok(Node::Ensemble(Box::new(Ensemble { name, saved, members })))
+        Ok(self.push(Node::Ensemble(Box::new(Ensemble { name, saved, members }))))
     }
 
-    /// The node of a leaf, which is among the leaves once.
-    fn leaf(&mut self, leaf: Leaf) -> Node {
-        let known = self.leaves.iter().position(|known| known.dir == leaf.dir);
-        Node::Model(known.unwrap_or_else(|| {
-            self.leaves.push(leaf);
-            self.leaves.len() - 1
-        }))
+    /// The node of a leaf; both are there once.
+    fn leaf(&mut self, leaf: Leaf) -> usize {
+        if let Some(known) = self.leaves.iter().position(|known| known.dir == leaf.dir) {
+            let node = self.nodes.iter().position(|node| *node == Node::Model(known));
+            return node.unwrap_or_else(|| self.push(Node::Model(known)));
+        }
+        self.leaves.push(leaf);
+        self.push(Node::Model(self.leaves.len() - 1))
     }
+
+    fn push(&mut self, node: Node) -> usize {
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+}
+
+/// The run that a member of an ensemble of `runs` is, and the runs it is one of: one of the same by name, one of others by its
+/// absolute path. What lies in the working directory has no part in it.
+fn member_run(source: &str, runs: &Runs) -> Result<(Runs, Run), Error> {
+    if Path::new(source).is_absolute()
+        && let Some(found) = run_of(source, runs)?
+    {
+        return Ok(found);
+    }
+    Ok((runs.clone(), runs.open(source)?))
 }
 
 /// The error of a member that cannot predict.
@@ -190,20 +238,4 @@ fn recipe_of_parts(run: &Run) -> Option<Recipe> {
 /// How many folds a run of this recipe has, if any.
 fn folds(recipe: &Recipe) -> Option<u32> {
     (Division::of(recipe) == Division::Folds).then_some(recipe.folds.as_ref()?.k)
-}
-
-/// The bytes of the files in `dir` and below it.
-pub(super) fn files_bytes(dir: &Path) -> Result<u64, Error> {
-    let io = |path: &Path, action| {
-        let path = path.to_owned();
-        move |source| Error::Io { path, action, source }
-    };
-    let mut bytes = 0;
-    for entry in fs::read_dir(dir).map_err(io(dir, "list"))? {
-        let path = entry.map_err(io(dir, "list"))?.path();
-        // Of what it points at, where it is a link.
-        let metadata = fs::metadata(&path).map_err(io(&path, "look at"))?;
-        bytes += if metadata.is_dir() { files_bytes(&path)? } else { metadata.len() };
-    }
-    Ok(bytes)
 }

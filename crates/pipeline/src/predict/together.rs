@@ -11,11 +11,13 @@ use gyeol_engine::hf::GyeolJson;
 use gyeol_eval::Predictions;
 
 use super::cache::{self, Kept, PredictionCache};
+use super::files::files_bytes;
 use super::parallel::{self, Plan};
-use super::rows::{PredictOptions, Rows, columns, read_table};
-use super::target::{Leaf, Node, Target, files_bytes};
+use super::rows::{Ids, PredictOptions, Rows, columns, read_table};
+use super::target::{Leaf, Node, Target, missing};
 use crate::memory::available_memory;
 use crate::prepare::go_on;
+use crate::watch::Keeper;
 use crate::{Arithmetic, Error, Predictor, Watcher};
 
 /// What [`Target::predict`] gives.
@@ -71,7 +73,7 @@ impl Target {
         watcher: &mut dyn Watcher,
     ) -> Result<Predicted, Error> {
         self.refuse_logits(options)?;
-        if let Node::Model(leaf) = self.root {
+        if let Node::Model(leaf) = *self.root() {
             // What has to be said is said before a large table is read, or standard input waited for.
             let dir = &self.leaves[leaf].dir;
             columns(GyeolJson::read(dir)?.as_ref(), dir, options)?;
@@ -83,13 +85,13 @@ impl Target {
         let job = Job { arithmetic, options, cached: cached && data != Path::new("-") };
         let models = self.models(table, &job, watcher)?;
         let mut seconds = started.elapsed().as_secs_f64();
-        if let ([Ok(model)], Node::Model(_)) = (models.as_slice(), &self.root) {
+        if let ([Ok(model)], Node::Model(_)) = (models.as_slice(), self.root()) {
             seconds -= model.loading;
         }
         let kept = models.iter().flatten().filter(|model| model.kept).count();
-        let predictions = self.combined(&self.root, &models, watcher)?;
+        let predictions = self.combined(&models, watcher)?;
         let predictions = predictions.map_err(|problem| self.cannot_predict(problem))?;
-        let (label_names, raw) = match (&self.root, models.iter().flatten().next()) {
+        let (label_names, raw) = match (self.root(), models.iter().flatten().next()) {
             (Node::Ensemble(ensemble), _) => (ensemble.saved.label_names.clone(), false),
             (Node::Model(_), Some(model)) => (model.label_names.clone(), model.raw),
             (Node::Mean(_) | Node::Votes(..) | Node::Missing(_) | Node::Model(_), model) => {
@@ -100,7 +102,7 @@ impl Target {
     }
 
     fn refuse_logits(&self, options: &PredictOptions) -> Result<(), Error> {
-        let problem = match &self.root {
+        let problem = match self.root() {
             Node::Mean(models) if options.logits => format!(
                 "{} models predict together by the mean of their probabilities, which has no raw outputs; name the run of \
                  one fold",
@@ -121,7 +123,7 @@ impl Target {
 
     /// The error of a whole tree that cannot predict.
     fn cannot_predict(&self, problem: String) -> Error {
-        match &self.root {
+        match self.root() {
             Node::Ensemble(ensemble) => Error::Ensemble { ensemble: ensemble.name.clone(), problem },
             Node::Model(_) | Node::Mean(_) | Node::Votes(..) | Node::Missing(_) => {
                 Error::NoModel { path: self.leaves.first().map(|leaf| leaf.dir.clone()).unwrap_or_default(), problem }
@@ -136,81 +138,120 @@ impl Target {
         job: &Job<'_>,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<Result<OfModel, Error>>, Error> {
-        if let (Node::Model(leaf), [_]) = (&self.root, self.leaves.as_slice()) {
-            return Ok(vec![Ok(job.model(&self.leaves[*leaf], Arc::new(table), watcher)?)]);
+        if let Node::Model(leaf) = *self.root() {
+            return Ok(vec![Ok(job.model(&self.leaves[leaf], Arc::new(table), None, watcher)?)]);
         }
+        let ids = self.ids(&table, job.options, watcher)?;
         let rows = table.rows();
-        let bytes = self.leaves.iter().map(|leaf| files_bytes(&leaf.dir)).collect::<Result<Vec<_>, Error>>()?;
+        let bytes: Vec<u64> = self.leaves.iter().map(|leaf| files_bytes(&leaf.dir)).collect();
         let plan = Plan::new(&bytes, rayon::current_num_threads(), available_memory()?);
         // The table goes when the last model has picked its columns.
         let tables = Mutex::new(vec![Some(Arc::new(table)); self.leaves.len()]);
         let work = |leaf: usize, watcher: &mut dyn Watcher| {
             let table = tables.lock().unwrap_or_else(PoisonError::into_inner)[leaf].take();
-            job.model(&self.leaves[leaf], table.ok_or(Error::Interrupted)?, watcher)
+            let model = job.model(&self.leaves[leaf], table.ok_or(Error::Interrupted)?, ids.as_ref(), watcher);
+            model.map_err(|error| self.of_member(leaf, error))
         };
-        let within = matches!(self.root, Node::Ensemble(_));
+        let within = matches!(self.root(), Node::Ensemble(_));
         let goes_on = |error: &Error| self.allow_missing && within && error.is_user_error();
         watcher.phase("loading the models");
         parallel::run(&plan, rows, watcher, work, goes_on)
     }
 
-    /// The predictions of `node`, or why there are none.
-    fn combined(
-        &self,
-        node: &Node,
-        models: &[Result<OfModel, Error>],
-        watcher: &mut dyn Watcher,
-    ) -> Result<Result<Predictions, String>, Error> {
-        match node {
-            Node::Model(leaf) => Ok(match &models[*leaf] {
-                Ok(model) => Ok(model.predictions.clone()),
-                Err(error) => Err(error.to_string()),
-            }),
-            Node::Missing(problem) => Ok(Err(problem.clone())),
-            Node::Votes(nodes, alphas) => {
-                match self.all(nodes, models, watcher)?.into_iter().collect::<Result<Vec<_>, _>>() {
-                    Ok(parts) => Ok(Ok(Predictions::votes(&parts, alphas)?)),
-                    Err(problem) => Ok(Err(problem)),
-                }
+    /// The ids of the rows of `table`, the same for all leaves: each reads them in the order of the table, but not the same texts.
+    fn ids(&self, table: &Table, options: &PredictOptions, watcher: &mut dyn Watcher) -> Result<Option<Ids>, Error> {
+        let own = self.leaves.iter().filter_map(|leaf| {
+            // What is wrong with a leaf is said when it is to predict.
+            columns(GyeolJson::read(&leaf.dir).ok()?.as_ref(), &leaf.dir, options).ok()
+        });
+        let own: Vec<_> = own.collect();
+        // The outermost ensemble first.
+        let ensembles = self.nodes.iter().rev().filter_map(|node| match node {
+            Node::Ensemble(ensemble) => Some(ensemble.saved.id_column.clone()),
+            Node::Model(_) | Node::Mean(_) | Node::Votes(..) | Node::Missing(_) => None,
+        });
+        let known: Vec<String> = ensembles.chain(own.iter().filter_map(|columns| columns.id.clone())).collect();
+        Ids::pick(table, options, &known, &own, watcher)
+    }
+
+    /// The error of `leaf` as that of the member it is, where members are not left out.
+    fn of_member(&self, leaf: usize, error: Error) -> Error {
+        match self.member_with(leaf) {
+            Some((ensemble, member)) if !self.allow_missing && error.is_user_error() => {
+                missing(ensemble, member, &error.to_string())
             }
-            Node::Mean(nodes) => match self.all(nodes, models, watcher)?.into_iter().collect::<Result<Vec<_>, _>>() {
-                Ok(parts) => Ok(Ok(Predictions::mean(&parts)?)),
-                Err(problem) => Ok(Err(problem)),
-            },
-            Node::Ensemble(ensemble) => {
-                let members = self.all(&ensemble.members, models, watcher)?;
-                ensemble.combine(members, self.allow_missing, watcher)
-            }
+            _ => error,
         }
     }
 
-    fn all(
+    /// The predictions of the root, or why there are none.
+    fn combined(
         &self,
-        nodes: &[Node],
         models: &[Result<OfModel, Error>],
         watcher: &mut dyn Watcher,
-    ) -> Result<Vec<Result<Predictions, String>>, Error> {
-        nodes.iter().map(|node| self.combined(node, models, watcher)).collect()
+    ) -> Result<Result<Predictions, String>, Error> {
+        let mut made: Vec<Result<Predictions, String>> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let parts = |nodes: &[usize]| nodes.iter().map(|&node| made[node].clone()).collect::<Result<Vec<_>, _>>();
+            let predictions = match node {
+                Node::Model(leaf) => match &models[*leaf] {
+                    Ok(model) => Ok(model.predictions.clone()),
+                    Err(error) => Err(error.to_string()),
+                },
+                Node::Missing(problem) => Err(problem.clone()),
+                Node::Votes(nodes, alphas) => match parts(nodes) {
+                    Ok(parts) => Ok(Predictions::votes(&parts, alphas)?),
+                    Err(problem) => Err(problem),
+                },
+                Node::Mean(nodes) => match parts(nodes) {
+                    Ok(parts) => Ok(Predictions::mean(&parts)?),
+                    Err(problem) => Err(problem),
+                },
+                Node::Ensemble(ensemble) => {
+                    let members = ensemble.members.iter().map(|&member| made[member].clone()).collect();
+                    ensemble.combine(members, self.allow_missing, watcher)?
+                }
+            };
+            made.push(predictions);
+        }
+        Ok(made.pop().unwrap_or_else(|| Err("it has no model".to_owned())))
     }
 }
 
 impl Job<'_> {
     /// What the model of `leaf` gives for the rows of `table`.
-    fn model(&self, leaf: &Leaf, table: Arc<Table>, watcher: &mut dyn Watcher) -> Result<OfModel, Error> {
+    fn model(
+        &self,
+        leaf: &Leaf,
+        table: Arc<Table>,
+        ids: Option<&Ids>,
+        watcher: &mut dyn Watcher,
+    ) -> Result<OfModel, Error> {
         let settings = GyeolJson::read(&leaf.dir)?;
         let columns = columns(settings.as_ref(), &leaf.dir, self.options)?;
-        let Rows { mut examples, id_column } =
-            Rows::pick(&table, columns, self.options, leaf.id_column.as_deref(), watcher)?;
+        let Rows { mut examples, id_column } = Rows::pick(&table, columns, self.options, ids, watcher)?;
         drop(table);
-        let cache = leaf.home.as_ref().filter(|_| self.cached).map(|home| PredictionCache::new(home));
-        let key =
-            cache.as_ref().map(|_| cache::key(&leaf.dir, &examples, self.options, self.arithmetic)).transpose()?;
-        let cache = cache.zip(key);
+        let cache = leaf.home.as_ref().filter(|_| self.cached).and_then(|home| {
+            match cache::key(&leaf.dir, &examples, self.options, self.arithmetic) {
+                Ok(key) => Some((PredictionCache::new(home), key)),
+                Err(error) => {
+                    watcher.note(&format!("{}: its predictions cannot be kept: {error}", leaf.name));
+                    None
+                }
+            }
+        });
         let before = cache.as_ref().and_then(|(cache, key)| cache.read(key, examples.len()));
         let (kept, loading) = (before.is_some(), Instant::now());
-        let (Kept { outputs, raw }, loading) = match before {
+        let (Kept { outputs, raw, .. }, loading) = match before {
             Some(before) => {
                 watcher.note(&format!("{}: its predictions of this table were kept, and are taken", leaf.name));
+                for warning in &before.warnings {
+                    // The same texts, but the table may be called something else by now.
+                    match warning.strip_prefix(&before.table) {
+                        Some(rest) => watcher.warning(&format!("{}{rest}", examples.file())),
+                        None => watcher.warning(warning),
+                    }
+                }
                 watcher.predicting("predicting", examples.len());
                 watcher.predicted(examples.len());
                 (before, 0.0)
@@ -220,8 +261,11 @@ impl Job<'_> {
                 let mut predictor = Predictor::open(&leaf.dir, self.arithmetic)?;
                 let loading = loading.elapsed().as_secs_f64();
                 go_on(watcher)?;
-                let outputs = predictor.outputs(&mut examples, self.options, watcher)?;
-                let made = Kept { outputs, raw: predictor.is_raw() };
+                let mut keeper = Keeper { watcher, warnings: Vec::new() };
+                let outputs = predictor.outputs(&mut examples, self.options, &mut keeper)?;
+                let Keeper { watcher, warnings } = keeper;
+                let table = examples.file().to_owned();
+                let made = Kept { outputs, raw: predictor.is_raw(), warnings, table };
                 if let Some((cache, key)) = &cache
                     && let Err(error) = cache.write(key, &made)
                 {

@@ -200,11 +200,8 @@ impl Runs {
 
     /// The numbers taken by runs of `recipe_name`, with the run's name, in order.
     fn numbers(&self, recipe_name: &str) -> Result<Vec<(u64, String)>, RunError> {
-        let mut numbers: Vec<(u64, String)> = self
-            .directories()?
-            .into_iter()
-            .filter_map(|name| Some((number_in(&name, recipe_name)?, name)))
-            .collect();
+        let mut numbers: Vec<(u64, String)> =
+            self.directories()?.into_iter().filter_map(|name| Some((number_in(&name, recipe_name)?, name))).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }

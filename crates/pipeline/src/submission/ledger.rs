@@ -9,7 +9,7 @@ use super::SubmissionRecord;
 use crate::{
     Error,
     ensemble::Saved,
-    runs::{Run, Runs},
+    runs::{Notes, Run, Runs},
 };
 
 /// All submissions, by the time they were made.
@@ -17,8 +17,10 @@ use crate::{
 pub struct Ledger {
     /// The submissions, the latest last.
     pub entries: Vec<Entry>,
-    /// Runs whose submission cannot be read, and why.
+    /// Runs whose submission cannot be read, and why: neither listed nor counted.
     pub unreadable: Vec<(String, String)>,
+    /// Runs whose submission is listed without what cannot be read, and why: its members, or the scores of a leaderboard.
+    pub incomplete: Vec<(String, String)>,
 }
 
 /// A submission.
@@ -37,20 +39,25 @@ pub struct Entry {
     pub gap: Option<f64>,
     /// How it is combined, if it is of an ensemble.
     pub method: Option<Method>,
-    /// What it is made of, with weights where there is one a member; the run itself, if it is no ensemble.
-    pub members: Vec<(String, Option<f64>)>,
+    /// What it is made of, with weights where there is one a member; the run itself, if it is no ensemble. `None` if that
+    /// cannot be read.
+    pub members: Option<Vec<(String, Option<f64>)>>,
 }
 
 impl Ledger {
-    /// Reads all submissions of `runs`. One that cannot be read hides no other.
+    /// Reads all submissions of `runs`. One that cannot be read hides no other, and none is hidden by what stands beside it.
     ///
     /// # Errors
     /// If the runs cannot be listed.
     pub fn read(runs: &Runs) -> Result<Self, Error> {
         let mut ledger = Self::default();
         for run in runs.list()? {
-            match Entry::of(&run) {
-                Ok(entry) => ledger.entries.extend(entry),
+            match SubmissionRecord::of(&run) {
+                Ok(None) => {}
+                Ok(Some(record)) => {
+                    let problem = |problem: String| ledger.incomplete.push((run.name().to_owned(), problem));
+                    ledger.entries.push(Entry::new(&run, record, problem));
+                }
                 Err(error) => ledger.unreadable.push((run.name().to_owned(), error.to_string())),
             }
         }
@@ -65,30 +72,33 @@ impl Ledger {
 }
 
 impl Entry {
-    /// The submission of `run`, if it has one.
-    ///
-    /// # Errors
-    /// If it, the ensemble or the run's notes cannot be read.
-    pub fn of(run: &Run) -> Result<Option<Self>, Error> {
-        let Some(record) = SubmissionRecord::of(run)? else { return Ok(None) };
-        let notes = run.notes()?;
-        let saved = Saved::of(run)?;
-        let members = match &saved {
-            None => vec![(run.name().to_owned(), None)],
-            Some(saved) => {
-                let weight = |member: usize| saved.fitted.weights().and_then(|weights| weights.get(member).copied());
-                saved.members.iter().enumerate().map(|(at, member)| (member.name.clone(), weight(at))).collect()
+    /// The submission `record` of `run` with what stands beside it; `problem` is told what of that cannot be read.
+    fn new(run: &Run, record: SubmissionRecord, mut problem: impl FnMut(String)) -> Self {
+        let notes = run.notes().unwrap_or_else(|error| {
+            problem(error.to_string());
+            Notes::default()
+        });
+        let weighted = |saved: &Saved| {
+            let weight = |member: usize| saved.fitted.weights().and_then(|weights| weights.get(member).copied());
+            saved.members.iter().enumerate().map(|(at, member)| (member.name.clone(), weight(at))).collect()
+        };
+        let (method, members) = match Saved::of(run) {
+            Ok(None) => (None, Some(vec![(run.name().to_owned(), None)])),
+            Ok(Some(saved)) => (Some(saved.fitted.method), Some(weighted(&saved))),
+            Err(error) => {
+                problem(error.to_string());
+                (None, None)
             }
         };
         let leaderboard = notes.private.or(notes.public);
-        Ok(Some(Self {
+        Self {
             run: run.name().to_owned(),
             gap: leaderboard.zip(record.score).map(|(leaderboard, local)| leaderboard - local),
             record,
             public: notes.public,
             private: notes.private,
-            method: saved.map(|saved| saved.fitted.method),
+            method,
             members,
-        }))
+        }
     }
 }

@@ -105,7 +105,8 @@ impl SubmissionRecord {
     /// The submission of `run`; `None` if it has none.
     ///
     /// # Errors
-    /// [`Error::Io`] if its record cannot be read; [`Error::Submission`] if that is not one of this version.
+    /// [`Error::Io`] if its record cannot be read; [`Error::Submission`] if that is not one of this version, or its adjustment is
+    /// none that could be applied.
     pub fn of(run: &Run) -> Result<Option<Self>, Error> {
         let path = run.dir().join(RECORD);
         let text = match fs::read(&path) {
@@ -115,13 +116,14 @@ impl SubmissionRecord {
         };
         let record: Self = serde_json::from_slice(&text)
             .map_err(|error| Error::Submission(format!("{} is damaged: {error}", path.display())))?;
-        match record.format {
-            FORMAT => Ok(Some(record)),
-            other => {
-                let path = path.display();
-                Err(Error::Submission(format!("the format of {path} is {other}, this version reads {FORMAT}")))
-            }
+        if record.format != FORMAT {
+            let (path, other) = (path.display(), record.format);
+            return Err(Error::Submission(format!("the format of {path} is {other}, this version reads {FORMAT}")));
         }
+        if let Some(adjustment) = &record.adjustment {
+            adjustment.check().map_err(|error| Error::Submission(format!("{}: {error}", path.display())))?;
+        }
+        Ok(Some(record))
     }
 }
 

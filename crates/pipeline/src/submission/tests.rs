@@ -79,11 +79,45 @@ fn the_ledger_is_in_order_of_time_and_one_damaged_record_hides_no_other() {
     fs::write(runs.open("damaged-001").unwrap().dir().join("submission.json"), "{").unwrap();
     let ledger = Ledger::read(&runs).unwrap();
     let of = |entry: &Entry| (entry.run.clone(), entry.gap, entry.members.clone());
-    assert_eq!(of(&ledger.entries[0]), ("early-001".to_owned(), Some(-0.125), vec![("early-001".to_owned(), None)]));
+    assert_eq!(of(&ledger.entries[0]), ("early-001".to_owned(), Some(-0.125), Some(vec![("early-001".to_owned(), None)])));
     assert_eq!((ledger.entries[1].run.as_str(), ledger.entries[1].gap), ("late-001", None));
     assert_eq!(ledger.entries.len(), 2);
     assert!(ledger.unreadable[0].1.contains("submission.json is damaged"), "{:?}", ledger.unreadable);
     assert_eq!([0.0..86_400.0, 86_400.0..172_800.0].map(|day| ledger.on(&day)), [1, 1]);
+}
+
+#[test]
+fn a_damaged_ensemble_or_note_takes_no_submission_off_the_count() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = Runs::new(home.path());
+    for (name, file, text) in [("ensemble", "ensemble.json", "{"), ("noted", "notes.toml", "public = [")] {
+        let active = runs.create(name, "seed = 42\n").unwrap();
+        submission(None, 60.0).write(active.run().dir(), &sample()).unwrap();
+        fs::write(active.run().dir().join(file), text).unwrap();
+    }
+    let ledger = Ledger::read(&runs).unwrap();
+    assert_eq!((ledger.on(&(0.0..86_400.0)), ledger.unreadable.len()), (2, 0));
+    let of = |entry: &Entry| (entry.run.clone(), entry.members.clone());
+    assert_eq!(of(&ledger.entries[0]), ("ensemble-001".to_owned(), None));
+    assert_eq!(of(&ledger.entries[1]), ("noted-001".to_owned(), Some(vec![("noted-001".to_owned(), None)])));
+    let of: Vec<&str> = ledger.incomplete.iter().map(|(run, _)| run.as_str()).collect();
+    assert_eq!(of, ["ensemble-001", "noted-001"]);
+    assert!(ledger.incomplete[0].1.contains("ensemble.json is damaged"), "{:?}", ledger.incomplete);
+}
+
+#[test]
+fn a_damaged_adjustment_is_a_damaged_record() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = Runs::new(home.path());
+    let active = runs.create("best", "seed = 42\n").unwrap();
+    let mut made = submission(Some(adjustment()), 100.0);
+    let Some(Adjustment::Prior(prior)) = &mut made.record.adjustment else { unreachable!() };
+    prior.factors.clear();
+    made.write(active.run().dir(), &sample()).unwrap();
+    let error = SubmissionRecord::of(active.run()).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let message = error.to_string();
+    assert!(message.contains("submission.json") && message.contains("0 factors for 2 classes"), "{message}");
 }
 
 #[test]

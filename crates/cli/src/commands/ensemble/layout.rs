@@ -1,6 +1,6 @@
 //! An ensemble laid out for a terminal.
 
-use gyeol_pipeline::ensemble::{Gathered, Standing};
+use gyeol_pipeline::ensemble::{Gathered, Source, Standing};
 
 use super::{Document, submission::Told};
 use crate::output::{self, one_line, title};
@@ -63,7 +63,7 @@ fn members(document: &Document<'_>) -> String {
     }
     let calibrated = if document.calibrated { ", calibrated" } else { "" };
     let heading = title(&format!("Members of {}{calibrated}", document.method));
-    let note = format!("adds: {} of all less {0} without it, both cross-validated", document.metric.name());
+    let note = format!("adds: by how much {} is better with it than without, cross-validated", document.metric.name());
     let ties = document.ties.map_or_else(String::new, |ties| format!("\n{ties} rows were tied"));
     format!("{heading}\n{}\n{note}{ties}", output::render(&table))
 }
@@ -118,7 +118,20 @@ fn ending(document: &Document<'_>, gathered: &Gathered) -> String {
         ));
     }
     match document.saved {
-        Some(name) => lines.push(format!("saved as {name}: `gyeol predict {name} TABLE -o OUT` predicts with it")),
+        Some(name) => {
+            let foreign: Vec<&str> = gathered
+                .members
+                .iter()
+                .filter(|member| member.source == Source::Foreign)
+                .map(|member| member.name.as_str())
+                .collect();
+            lines.push(match foreign.is_empty() {
+                true => format!("saved as {name}: `gyeol predict {name} TABLE -o OUT` predicts with it"),
+                false => {
+                    format!("saved as {name}; other tables need {}, whose models are not here", foreign.join(", "))
+                }
+            });
+        }
         None if document.output.is_none() => {
             lines.push("nothing was kept; --save NAME keeps it, -o OUT writes the test predictions".to_owned());
         }

@@ -194,6 +194,18 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     {
         return Err(Mistake::new(format!("--adjust: {} is not for {task}", adjust.name())).into());
     }
+    if gathered.test.is_none() && args.output.is_some() {
+        let words = format!("--output: {} has no predictions of a test table", gathered.untested.join(", "));
+        let hint = "name a test table in their recipes (data.test), or save the ensemble and predict with it";
+        return Err(Mistake::new(words).hint(hint).into());
+    }
+    let sample = match &args.submission {
+        Some(path) => Some(submission::sample(path, args.output.as_deref(), &gathered)?),
+        None => None,
+    };
+    if args.adjust.is_some() && args.folds < 3 {
+        return Err(Mistake::new("--folds: an adjustment is scored on three folds or more").into());
+    }
     let several = gathered.valid.members().len() > 1;
     // Of one member each of them is the member.
     let kinds: Vec<MethodKind> =
@@ -203,7 +215,8 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         Comparing { methods: &methods, calibrate: args.calibrate, resamples: args.resamples as usize, seed: args.seed };
     let compared = compare(&gathered, &comparing, &mut console)?;
     let at = kinds.iter().position(|&other| other == kind).unwrap_or_default();
-    let chosen = choose(&gathered, methods[at], args.calibrate)?;
+    let whole = compared.methods[at].score;
+    let chosen = choose(&gathered, methods[at], args.calibrate, whole, &mut console)?;
     let agreement = alike(&gathered)?;
     console.finish();
 
@@ -218,15 +231,10 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         seed: args.seed,
     };
     let test = ensemble.test()?;
-    if test.is_none() && args.output.is_some() {
-        let words = format!("--output: {} has no predictions of a test table", gathered.untested.join(", "));
-        let hint = "name a test table in their recipes (data.test), or save the ensemble and predict with it";
-        return Err(Mistake::new(words).hint(hint).into());
-    }
-    let made = match (&args.submission, &test) {
+    let made = match (sample, &test) {
         (Some(sample), Some(test)) => {
-            let valid = (&compared.outputs[at], compared.methods[at].score);
-            Some(Made::new(sample, &gathered, valid, test, args.adjust.map(|Adjust(kind)| kind), &runs)?)
+            let adjust = args.adjust.map(|Adjust(kind)| kind);
+            Some(Made::new(sample, &ensemble, test, adjust, &runs)?)
         }
         _ => None,
     };

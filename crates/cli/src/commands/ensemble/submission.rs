@@ -6,17 +6,17 @@ use anyhow::Result;
 use clap::ValueEnum;
 use gyeol_data::Targets;
 use gyeol_eval::{
-    EvalError, Metric, Outputs, Predictions,
+    EvalError, Metric, Predictions,
     submission::{AdjustmentKind, ClassShares, Sample},
 };
 use gyeol_pipeline::{
-    ensemble::{Gathered, adjust},
+    ensemble::{Ensemble, Gathered, adjust},
     runs::Runs,
     submission::{Ledger, Submission, quota},
 };
 use serde::Serialize;
 
-use crate::{clock, output::Output};
+use crate::{clock, exit::Mistake, output::Output};
 
 /// An [`AdjustmentKind`] on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,26 +55,26 @@ pub(super) struct Made {
     sample: Sample,
     submission: Submission,
     pub(super) told: Told,
+    /// Runs whose submission cannot be read, and why.
+    unreadable: Vec<(String, String)>,
 }
 
 impl Made {
-    /// Fills in the sample at `path` with `test`. `valid` is what the ensemble predicts for rows of known truth, cross-validated,
-    /// and `score` what that is worth.
+    /// Fills in `sample` with `test`, what `ensemble` predicts for the test table.
     pub(super) fn new(
-        path: &Path,
-        gathered: &Gathered,
-        (valid, score): (&Outputs, Option<f64>),
+        sample: Sample,
+        ensemble: &Ensemble<'_>,
         test: &Predictions,
         kind: Option<AdjustmentKind>,
         runs: &Runs,
     ) -> Result<Self> {
-        let sample = Sample::read(path)?;
+        let Ensemble { gathered, compared, method: (method, at), calibrate, .. } = ensemble;
         let metric: Metric = gathered.metric;
         let adjusted = match kind {
-            Some(kind) => Some(adjust(gathered, valid, kind)?),
+            Some(kind) => Some(adjust(gathered, (*method, *calibrate), &compared.outputs[*at], kind)?),
             None => None,
         };
-        let score = adjusted.as_ref().map_or(score, |adjusted| adjusted.score);
+        let score = adjusted.as_ref().map_or(compared.methods[*at].score, |adjusted| adjusted.score);
         let adjustment = adjusted.map(|adjusted| adjusted.adjustment);
         let outputs = match &adjustment {
             Some(adjustment) => adjustment.apply(test.outputs())?,
@@ -84,10 +84,11 @@ impl Made {
             .map(|training| ClassShares::of(&outputs, &training))
             .transpose()?;
         let submission = Submission::new(&sample, test, adjustment, (metric, score), clock::now())?;
-        let today = Ledger::read(runs)?.on(&clock::day(clock::now())) + 1;
+        let ledger = Ledger::read(runs)?;
+        let today = ledger.on(&clock::day(clock::now())) + 1;
         let told =
             Told { shares, adjusted: kind.map(|kind| (kind.name(), score)), today: (today, quota(runs.home())?) };
-        Ok(Self { sample, submission, told })
+        Ok(Self { sample, submission, told, unreadable: ledger.unreadable })
     }
 
     /// Keeps it in the directory of its run, and writes it to `path`.
@@ -103,12 +104,29 @@ impl Made {
         if let Some(warning) = self.told.shares.as_ref().and_then(ClassShares::warning) {
             output.warning(&warning);
         }
+        for (run, problem) in &self.unreadable {
+            output.warning(&format!("the submission of {run} does not count: {problem}"));
+        }
         if let (today, Some(quota)) = self.told.today
             && today > quota as usize
         {
             output.warning(&format!("this is submission {today} of today, and the quota is {quota}"));
         }
     }
+}
+
+/// The sample at `path`, once it is known that the members' test predictions fill it in; it is not `out`, which is written.
+pub(super) fn sample(path: &Path, out: Option<&Path>, gathered: &Gathered) -> Result<Sample> {
+    let same = |out: &Path| Some(out.canonicalize().ok()? == path.canonicalize().ok()?);
+    if out.and_then(same) == Some(true) {
+        return Err(Mistake::new("--output: that is the sample, which would be lost; name another file").into());
+    }
+    let sample = Sample::read(path)?;
+    if let Some(test) = &gathered.test {
+        let of_first = Predictions::new(gathered.id_column.clone(), test.ids().to_vec(), test.outputs(0))?;
+        sample.fill(&of_first)?;
+    }
+    Ok(sample)
 }
 
 /// How many labelled rows are of each class.

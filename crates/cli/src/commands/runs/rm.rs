@@ -6,11 +6,13 @@ use anyhow::{Context as _, Result};
 use gyeol_pipeline::{
     ensemble::ensembles_of,
     runs::{Run, RunError, Runs, Status},
+    submission::SubmissionRecord,
 };
 use gyeol_store::Store;
 use serde::Serialize;
 
 use crate::{
+    clock,
     exit::{Interrupted, Mistake},
     index,
     output::{self, Output},
@@ -35,7 +37,8 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 The runs of folds and rounds are runs of their own: the run they belong to goes without them,
-unless they are named too. Of a run that is a member of an ensemble, a warning names the ensemble.
+unless they are named too. Of a run that is a member of an ensemble, a warning names the ensemble;
+of one that has a submission, it says when that was made: `gyeol runs submissions` loses it.
 
 Examples:
   gyeol runs rm kcbert-001
@@ -69,6 +72,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     for run in named.iter().filter(|_| !args.checkpoints) {
         warn_of_family(run, &named, runs, output)?;
         warn_of_ensembles(run, &named, runs, output)?;
+        warn_of_submission(run, output);
     }
     if !args.yes {
         confirm(&format!("remove this, {total} in all?"))?;
@@ -142,6 +146,17 @@ fn warn_of_ensembles(run: &Run, named: &[Run], runs: &Runs, output: &Output) -> 
         output.warning(&format!("{} is a member of {}: {words}", run.name(), ensembles.join(", ")));
     }
     Ok(())
+}
+
+/// Tells of what was handed in, which is listed and counted as long as its run is there.
+fn warn_of_submission(run: &Run, output: &Output) {
+    let made = match SubmissionRecord::of(run) {
+        Ok(None) => return,
+        Ok(Some(record)) => format!("made {}", clock::short(record.time)),
+        Err(error) => format!("which cannot be read ({error})"),
+    };
+    let words = "without the run, `gyeol runs submissions` neither lists it nor counts it against the quota";
+    output.warning(&format!("{} has a submission, {made}: {words}", run.name()));
 }
 
 /// Asks on the terminal.

@@ -52,7 +52,7 @@ struct Details<'a> {
     #[serde(flatten)]
     about: &'a About,
     #[serde(flatten)]
-    made_of: &'a MadeOf,
+    made_of: Option<&'a MadeOf>,
     files: &'a [FileRow],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     folds: &'a [RunSummary],
@@ -77,7 +77,9 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     if let Some(path) = &args.submission {
         return made_of::rebuild(run, path, output);
     }
-    let made_of = MadeOf::read(run)?;
+    // A damaged file of what the run is made of, or was made into, hides nothing else of it.
+    let made_of = MadeOf::read(run).inspect_err(|problem| output.warning(&problem.to_string())).ok();
+    let made_of = made_of.as_ref();
     let summary = run.summary()?;
     let journal = run.journal()?;
     let report = run.report()?;
@@ -101,14 +103,14 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
             warnings,
             error,
             about: &about,
-            made_of: &made_of,
+            made_of,
             files: &files,
             folds: &folds,
             rounds: &rounds,
         });
     }
-    let mut text = heading(run, &summary, report.as_ref(), error, &about, &made_of);
-    if let Some(members) = made_of.member_table() {
+    let mut text = heading(run, &summary, report.as_ref(), error, &about, made_of);
+    if let Some(members) = made_of.and_then(MadeOf::member_table) {
         text.push_str(&format!("\n\n{}\n{members}", title("Members")));
     }
     if !evaluations.is_empty() {
@@ -150,7 +152,7 @@ fn heading(
     report: Option<&Report>,
     error: Option<&str>,
     about: &About,
-    made_of: &MadeOf,
+    made_of: Option<&MadeOf>,
 ) -> String {
     let metric = summary.metric.as_deref().unwrap_or("score");
     let mut rows = vec![("status", summary.status.to_string())];
@@ -196,7 +198,7 @@ fn heading(
     rows.extend(sweep.as_ref().zip(*trial).map(|(sweep, trial)| ("trial", format!("{trial} of {sweep}"))));
     rows.extend(job.map(|job| ("job", job.to_string())));
     rows.extend(report.map(|report| ("made from", fingerprints(report))));
-    rows.extend(made_of.rows());
+    rows.extend(made_of.into_iter().flat_map(MadeOf::rows));
     let Notes { note, tags, public, private } = &about.notes;
     rows.extend(public.map(|score| ("public", score.to_string())));
     rows.extend(private.map(|score| ("private", score.to_string())));

@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     }
     let quota = quota(runs.home())?;
     let ledger = Ledger::read(runs)?;
-    for (run, problem) in &ledger.unreadable {
+    for (run, problem) in ledger.unreadable.iter().chain(&ledger.incomplete) {
         output.warning(&format!("{run}: {problem}"));
     }
     let today = ledger.on(&clock::day(clock::now()));
@@ -88,7 +88,10 @@ fn made_of(entry: &Entry) -> String {
         Some(weight) => format!("{name} {weight:.2}"),
         None => name.clone(),
     };
-    let members = entry.members.iter().map(member).collect::<Vec<_>>().join(", ");
+    let members = match &entry.members {
+        Some(members) => members.iter().map(member).collect::<Vec<_>>().join(", "),
+        None => "unknown".to_owned(),
+    };
     let method = entry.method.map_or_else(String::new, |method| format!("{}: ", method.kind().name()));
     let adjustment = entry.record.adjustment.as_ref();
     let adjustment = adjustment.map_or_else(String::new, |adjustment| format!("; {}", adjustment.kind().name()));

@@ -67,6 +67,22 @@ fn the_same_predictions_are_better_half_of_the_time() {
 }
 
 #[test]
+fn a_difference_of_rounding_alone_is_a_tie() {
+    let truth = [-101.0, -102.0, -103.0, -104.0];
+    let near = [1.5f32, 2.5, 3.5, 4.5];
+    let of = |further: [f32; 4]| {
+        let outputs = [scores(&further), scores(&near)];
+        let found = bootstrap(&[&outputs[0], &outputs[1]], Truth::Scores(&truth), Metric::Rmse, 1, None, 100, 1);
+        found.unwrap().candidates[0].versus.unwrap()
+    };
+    let rounded = of(near.map(f32::next_up));
+    assert!(rounded.difference > 0.0, "{rounded:?}");
+    assert_eq!(rounded.better, 0.5);
+    assert_eq!(of(near.map(|score| score + 1e-3)).better, 0.0);
+    assert_eq!(of(near.map(|score| score - 1e-3)).better, 1.0);
+}
+
+#[test]
 fn smaller_is_better_where_the_metric_says_so() {
     let truth = [1.0, 2.0, 3.0, 4.0];
     let (near, far) = (scores(&[1.1, 2.1, 3.1, 4.1]), scores(&[2.0, 3.5, 4.5, 5.0]));

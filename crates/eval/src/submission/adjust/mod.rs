@@ -94,11 +94,25 @@ impl Adjustment {
         }
     }
 
+    /// Checks what a file may hold that fitting never gives: lists of numbers that do not fit each other, numbers that are none,
+    /// a curve whose knots do not ascend.
+    ///
+    /// # Errors
+    /// [`EvalError::Damaged`], with what is wrong.
+    pub fn check(&self) -> Result<(), EvalError> {
+        match self {
+            Self::Prior(prior) => prior.check(),
+            Self::Quantile(curve) | Self::Isotonic(curve) => curve.check(),
+        }
+    }
+
     /// The adjusted outputs: probabilities, or scores.
     ///
     /// # Errors
-    /// [`EvalError::TaskMismatch`] for outputs of another task; [`EvalError::Unlike`] for other classes than it was fitted to.
+    /// [`EvalError::TaskMismatch`] for outputs of another task; [`EvalError::Unlike`] for other classes than it was fitted to;
+    /// those of [`check`](Self::check).
     pub fn apply(&self, outputs: &Outputs) -> Result<Outputs, EvalError> {
+        self.check()?;
         check_task(self.kind().task(), outputs)?;
         match self {
             Self::Prior(prior) => prior.apply(outputs),

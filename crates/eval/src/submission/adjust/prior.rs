@@ -62,6 +62,23 @@ impl Prior {
         Ok(Self { labels, factors: best.1.into_iter().map(|price| (price - mean).exp()).collect() })
     }
 
+    /// Checks what a file may hold that fitting never gives: no classes, other counts of factors than of classes, factors that
+    /// are none.
+    ///
+    /// # Errors
+    /// [`EvalError::Damaged`], with what is wrong.
+    pub(super) fn check(&self) -> Result<(), EvalError> {
+        let wrong = |problem: String| Err(EvalError::Damaged { what: "adjustment", problem });
+        let (labels, factors) = (self.labels.len(), self.factors.len());
+        if labels == 0 || labels != factors {
+            return wrong(format!("it has {factors} factors for {labels} classes"));
+        }
+        match self.factors.iter().find(|factor| !(factor.is_finite() && **factor > 0.0)) {
+            Some(factor) => wrong(format!("a factor is {factor}")),
+            None => Ok(()),
+        }
+    }
+
     /// The corrected probabilities, computed in `f64`.
     pub(super) fn apply(&self, outputs: &Outputs) -> Result<Outputs, EvalError> {
         if outputs.labels() != self.labels {

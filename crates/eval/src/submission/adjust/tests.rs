@@ -96,6 +96,23 @@ fn an_adjustment_is_kept_to_the_bit() {
 }
 
 #[test]
+fn a_damaged_adjustment_is_refused_and_not_applied() {
+    let (classes, scores) = (lopsided(4, 2).0, Outputs::Scores(vec![0.5]));
+    for (outputs, json, problem) in [
+        (&classes, r#"{"kind":"prior","labels":["0","1"],"factors":[]}"#, "0 factors for 2 classes"),
+        (&classes, r#"{"kind":"prior","labels":["0","1"],"factors":[1.0]}"#, "1 factors for 2 classes"),
+        (&classes, r#"{"kind":"prior","labels":["0","1"],"factors":[1.0,0.0]}"#, "a factor is 0"),
+        (&scores, r#"{"kind":"quantile","x":[0.0,1.0],"y":[0.0]}"#, "1 values for 2 knots"),
+        (&scores, r#"{"kind":"isotonic","x":[1.0,0.0],"y":[0.0,1.0]}"#, "0 comes after 1"),
+    ] {
+        let damaged: Adjustment = serde_json::from_str(json).unwrap();
+        let error = damaged.apply(outputs).unwrap_err();
+        assert_eq!((error.exit_code(), error.to_string().contains(problem)), (2, true), "{error}");
+        assert_eq!(damaged.check().unwrap_err().to_string(), error.to_string());
+    }
+}
+
+#[test]
 fn an_adjustment_of_another_task_is_refused() {
     let scores = Outputs::Scores(vec![0.5]);
     for (kind, truth) in [
