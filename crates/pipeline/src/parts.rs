@@ -28,8 +28,8 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Refuses to add to `parts` that are of another recipe than `recipe` gives for their number, of another arithmetic, or of
-    /// other tables or another adapted base: what is made of them together would be of neither.
+    /// Refuses to add to `parts` that are of another recipe than `recipe` gives for their number, of another arithmetic,
+    /// or of other tables or another adapted base: what is made of them together would be of neither.
     pub(crate) fn refuse_others(&self, parts: &[Run], recipe: impl Fn(u32) -> Recipe) -> Result<(), Error> {
         let prepared = self.prepared;
         for part in parts {

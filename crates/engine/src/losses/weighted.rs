@@ -1,8 +1,8 @@
 //! Weights of rows: the loss of a row counts as often as its weight says, whatever the loss.
 //!
-//! They act in absolute terms: Σ w·loss is divided by [`Loss::total_weight`], as if all rows weighed the same, and so a window of
-//! light rows moves the model little. With weights of mean 1 over a table its windows come to what the table as one window
-//! does. Weights of one leave the numbers of a loss over classes as they are, to the last bit.
+//! They act in absolute terms: Σ w·loss is divided by [`Loss::total_weight`], as if all rows weighed the same, and so a
+//! window of light rows moves the model little. With weights of mean 1 over a table its windows come to what the table as
+//! one window does. Weights of one leave the numbers of a loss over classes as they are, to the last bit.
 
 use gyeol_data::Targets;
 
@@ -131,10 +131,11 @@ mod tests {
             let (whole, whole_gradient) = weighted_loss(&of, &outputs, &targets, &weights, 1.0 / all);
             let rows: Vec<u32> = (0..ROWS as u32).collect();
             let (mut total, mut gradient) = (0.0, Vec::new());
-            for ((rows, outputs), weights) in rows.chunks(window).zip(outputs.chunks(window * N)).zip(weights.chunks(window)) {
+            for (rows, outputs) in rows.chunks(window).zip(outputs.chunks(window * N)) {
+                let weights: Vec<f32> = rows.iter().map(|&row| weights[row as usize]).collect();
                 let targets = targets.select(rows);
                 let of_window = of.total_weight(&targets);
-                let (sum, slopes) = weighted_loss(&of, outputs, &targets, weights, 1.0 / of_window);
+                let (sum, slopes) = weighted_loss(&of, outputs, &targets, &weights, 1.0 / of_window);
                 // Windows count by what they are divided by: without class weights, by their rows.
                 total += sum;
                 gradient.extend(slopes.iter().map(|slope| f64::from(*slope) * of_window / all));

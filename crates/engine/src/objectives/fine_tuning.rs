@@ -30,8 +30,8 @@ pub struct FineTuning<'a> {
     pub loss: &'a Loss,
     /// The rows to fit.
     pub train: TrainSet<'a>,
-    /// How much each row of the table of `train` counts, from 0, beside one of weight 1; `None`: alike. A window of light
-    /// rows moves the model little: what its losses are divided by does not depend on these.
+    /// How much each row of the table of `train` counts, from 0, beside one of weight 1; `None`: alike. A window of
+    /// light rows moves the model little: what its losses are divided by does not depend on these.
     pub row_weights: Option<&'a [f32]>,
     /// How an epoch draws them; `None`: each once.
     pub balance: Option<&'a Balance>,

@@ -202,7 +202,8 @@ mod tests {
         saved.write(home.path()).unwrap();
         assert_eq!(Saved::read(home.path()).unwrap(), Some(saved.clone()));
         let sound = serde_json::to_value(&saved).unwrap();
-        let stack = json!({"kind": "stacked", "penalty": 1.0, "weights": [[1.0, 1.0], [1.0]], "intercepts": [0.0, 0.0]});
+        let stack =
+            json!({"kind": "stacked", "penalty": 1.0, "weights": [[1.0, 1.0], [1.0]], "intercepts": [0.0, 0.0]});
         for (place, value, problem) in [
             ("/labels", json!([]), "0 of them"),
             ("/labels", json!(["yes", "yes"]), "\"yes\" is in it twice"),

@@ -1,8 +1,9 @@
 //! Outputs of a run's model for the texts of a table, kept on disk: computed once, whoever asks.
 //!
-//! A file is named by a fingerprint of all that its bits depend on: the model's files, the texts as the table has them, the settings,
-//! the arithmetic and the program itself. It holds a header, a line of JSON that says what the numbers are, and the
-//! numbers. What is damaged is computed and written anew. The files used longest ago go where all together grow beyond a bound.
+//! A file is named by a fingerprint of all that its bits depend on: the model's files, the texts as the table has them,
+//! the settings, the arithmetic and the program itself. It holds a header, a line of JSON that says what the numbers
+//! are, and the numbers. What is damaged is computed and written anew. The files used longest ago go where all together
+//! grow beyond a bound.
 //!
 //! Ids are not among it: they come from the table that is predicted. What was warned of while computing is.
 
@@ -81,10 +82,12 @@ enum Kind {
     Scores,
 }
 
-/// The fingerprint of what the model in `dir` gives for `examples`, as they are before they are cleaned. Reads the model's files.
+/// The fingerprint of what the model in `dir` gives for `examples`, as they are before they are cleaned. Reads the
+/// model's files.
 ///
 /// # Errors
-/// If one cannot be read, there is something that is no file, or the program's own file is gone; nothing can then be kept.
+/// If one cannot be read, there is something that is no file, or the program's own file is gone; nothing can then be
+/// kept.
 pub(super) fn key(
     dir: &Path,
     examples: &Examples,
@@ -163,8 +166,8 @@ impl PredictionCache {
         Some(kept)
     }
 
-    /// Keeps `kept` under `key`, and lets go what was used longest ago where there is too much; what alone is beyond the bound
-    /// is not kept, as all else would go for it.
+    /// Keeps `kept` under `key`, and lets go what was used longest ago where there is too much; what alone is beyond
+    /// the bound is not kept, as all else would go for it.
     ///
     /// # Errors
     /// Those of the operating system, a full disk say; the work can go on.
@@ -178,8 +181,8 @@ impl PredictionCache {
         self.shrink(key)
     }
 
-    /// Removes the files used longest ago until the others are within the bound; that of `newest` stays. What processes that died
-    /// left goes, too.
+    /// Removes the files used longest ago until the others are within the bound; that of `newest` stays. What processes
+    /// that died left goes, too.
     fn shrink(&self, newest: &str) -> io::Result<()> {
         let (mut files, mut total) = (Vec::new(), 0);
         for entry in fs::read_dir(&self.dir)? {

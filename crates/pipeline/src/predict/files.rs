@@ -10,8 +10,8 @@ const DEEPEST: usize = 8;
 /// Every file in `dir` and below it, sorted.
 ///
 /// # Errors
-/// If something is neither a file nor a directory, or cannot be looked at; if directories lie too deep in each other. The error
-/// names the path.
+/// If something is neither a file nor a directory, or cannot be looked at; if directories lie too deep in each other.
+/// The error names the path.
 pub(super) fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     list(dir, 0, &mut files)?;

@@ -59,8 +59,9 @@ impl Plan {
     }
 }
 
-/// What `work` gives of each of the models, of `rows` rows each, in their order. It tells its watcher what it does. The first
-/// error ends all, but for those that `goes_on` passes over; of models that fail at once, it is that of the first in order.
+/// What `work` gives of each of the models, of `rows` rows each, in their order. It tells its watcher what it does. The
+/// first error ends all, but for those that `goes_on` passes over; of models that fail at once, it is that of the first
+/// in order.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if the watcher asks to stop; the error that ended it; if threads cannot be started.
@@ -75,7 +76,7 @@ pub(super) fn run<T: Send>(
     let mut progress = Progress { watcher, rows: models * rows, done: 0, begun: false, told: HashSet::new() };
     let mut results: Vec<Option<Result<T, Error>>> = (0..models).map(|_| None).collect();
     let mut take = |model: usize, result: Result<T, Error>| match result {
-        Err(error) if !goes_on(&error) => Err((model, error)),
+        Err(error) if !goes_on(&error) => Err(Fatal { model, error: Box::new(error) }),
         result => {
             results[model] = Some(result);
             Ok(())
@@ -86,7 +87,7 @@ pub(super) fn run<T: Send>(
         at_once(&plan.together, &pools, &mut progress, &work, &mut take)?;
     }
     for &model in &plan.alone {
-        take(model, work(model, &mut InTurn { progress: &mut progress, done: 0 })).map_err(|(_, error)| error)?;
+        take(model, work(model, &mut InTurn { progress: &mut progress, done: 0 })).map_err(|fatal| *fatal.error)?;
     }
     results.into_iter().map(|result| result.ok_or(Error::Interrupted)).collect()
 }
@@ -97,6 +98,13 @@ fn pools(threads: usize, pools: usize) -> Result<Vec<ThreadPool>, Error> {
     let build = |pool: usize| rayon::ThreadPoolBuilder::new().num_threads(part(pool)).build();
     let problem = |error| Error::Setting { key: "--threads", problem: format!("they cannot be started: {error}") };
     (0..pools).map(|pool| build(pool).map_err(problem)).collect()
+}
+
+/// The error of a model, which ends all.
+#[derive(Debug)]
+struct Fatal {
+    model: usize,
+    error: Box<Error>,
 }
 
 /// What a thread with a pool says to the one that watches.
@@ -115,7 +123,7 @@ fn at_once<T: Send>(
     pools: &[ThreadPool],
     progress: &mut Progress<'_>,
     work: &(impl Fn(usize, &mut dyn Watcher) -> Result<T, Error> + Sync),
-    take: &mut impl FnMut(usize, Result<T, Error>) -> Result<(), (usize, Error)>,
+    take: &mut impl FnMut(usize, Result<T, Error>) -> Result<(), Fatal>,
 ) -> Result<(), Error> {
     let (next, stop) = (&AtomicUsize::new(0), &AtomicBool::new(false));
     std::thread::scope(|scope| {
@@ -144,9 +152,9 @@ fn at_once<T: Send>(
                 // That others stop once they are asked to is no news.
                 Ok(Said::Result(_, Err(Error::Interrupted))) if ended.is_err() => {}
                 Ok(Said::Result(model, result)) => match (take(model, result), &ended) {
-                    (Err((model, error)), Ok(())) => ended = Err((Some(model), error)),
-                    (Err((model, error)), Err((Some(first), _))) if model < *first => {
-                        ended = Err((Some(model), error));
+                    (Err(Fatal { model, error }), Ok(())) => ended = Err((Some(model), *error)),
+                    (Err(Fatal { model, error }), Err((Some(first), _))) if model < *first => {
+                        ended = Err((Some(model), *error));
                     }
                     _ => {}
                 },
@@ -384,7 +392,8 @@ mod tests {
             (0..3).map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap()).collect();
         let mut listener = Listener::default();
         let mut progress = Progress { watcher: &mut listener, rows: 3, done: 0, begun: false, told: HashSet::new() };
-        let mut take = |model, result: Result<(), Error>| result.map_err(|error| (model, error));
+        let mut take =
+            |model, result: Result<(), Error>| result.map_err(|error| Fatal { model, error: Box::new(error) });
         let ended = at_once(&[2, 1, 0], &pools, &mut progress, &failing, &mut take);
         assert!(matches!(&ended, Err(Error::NoModel { problem, .. }) if problem == "0"), "{ended:?}");
     }

@@ -34,8 +34,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Picks `columns` out of `table`. The ids are `shared`, those of a model that predicts together with others; of one alone they
-    /// are made from the texts where the table has no id column of the model's name and `options` name none.
+    /// Picks `columns` out of `table`. The ids are `shared`, those of a model that predicts together with others; of
+    /// one alone they are made from the texts where the table has no id column of the model's name and `options` name
+    /// none.
     pub(super) fn pick(
         table: &Table,
         mut columns: Columns,
@@ -71,8 +72,8 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Those in the column that `options` name, else in the first of `known` that `table` has, else made from the texts that the
-    /// first of `models` reads which can; `None` where none can.
+    /// Those in the column that `options` name, else in the first of `known` that `table` has, else made from the texts
+    /// that the first of `models` reads which can; `None` where none can.
     ///
     /// # Errors
     /// If the column is not there or does not tell the rows apart.

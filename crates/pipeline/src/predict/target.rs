@@ -111,8 +111,8 @@ struct Finder {
     nodes: Vec<Node>,
     /// The nodes of runs by their directories, so that one in many ensembles is looked at once.
     found: HashMap<PathBuf, usize>,
-    /// The ensembles that the current one is a member of, the outermost first: their directories and names. A name may be that
-    /// of a run of another home, too.
+    /// The ensembles that the current one is a member of, the outermost first: their directories and names. A name may
+    /// be that of a run of another home, too.
     within: Vec<(PathBuf, String)>,
     allow_missing: bool,
 }
@@ -209,8 +209,8 @@ impl Finder {
     }
 }
 
-/// The run that a member of an ensemble of `runs` is, and the runs it is one of: one of the same by name, one of others by its
-/// absolute path. What lies in the working directory has no part in it.
+/// The run that a member of an ensemble of `runs` is, and the runs it is one of: one of the same by name, one of others
+/// by its absolute path. What lies in the working directory has no part in it.
 fn member_run(source: &str, runs: &Runs) -> Result<(Runs, Run), Error> {
     if Path::new(source).is_absolute()
         && let Some(found) = run_of(source, runs)?

@@ -158,7 +158,8 @@ impl Target {
         parallel::run(&plan, rows, watcher, work, goes_on)
     }
 
-    /// The ids of the rows of `table`, the same for all leaves: each reads them in the order of the table, but not the same texts.
+    /// The ids of the rows of `table`, the same for all leaves: each reads them in the order of the table, but not the
+    /// same texts.
     fn ids(&self, table: &Table, options: &PredictOptions, watcher: &mut dyn Watcher) -> Result<Option<Ids>, Error> {
         let own = self.leaves.iter().filter_map(|leaf| {
             // What is wrong with a leaf is said when it is to predict.

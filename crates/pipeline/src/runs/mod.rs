@@ -206,8 +206,8 @@ impl Runs {
         Ok(numbers)
     }
 
-    /// The number above those of all runs of `recipe_name`, and of those that were removed without their folds or rounds: these
-    /// would be taken for the new run's.
+    /// The number above those of all runs of `recipe_name`, and of those that were removed without their folds or rounds:
+    /// these would be taken for the new run's.
     fn next_number(&self, recipe_name: &str) -> Result<u64, RunError> {
         let taken = |name: String| {
             let run = self.at(name);

@@ -79,7 +79,10 @@ fn the_ledger_is_in_order_of_time_and_one_damaged_record_hides_no_other() {
     fs::write(runs.open("damaged-001").unwrap().dir().join("submission.json"), "{").unwrap();
     let ledger = Ledger::read(&runs).unwrap();
     let of = |entry: &Entry| (entry.run.clone(), entry.gap, entry.members.clone());
-    assert_eq!(of(&ledger.entries[0]), ("early-001".to_owned(), Some(-0.125), Some(vec![("early-001".to_owned(), None)])));
+    assert_eq!(
+        of(&ledger.entries[0]),
+        ("early-001".to_owned(), Some(-0.125), Some(vec![("early-001".to_owned(), None)]))
+    );
     assert_eq!((ledger.entries[1].run.as_str(), ledger.entries[1].gap), ("late-001", None));
     assert_eq!(ledger.entries.len(), 2);
     assert!(ledger.unreadable[0].1.contains("submission.json is damaged"), "{:?}", ledger.unreadable);

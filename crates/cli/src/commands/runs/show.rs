@@ -198,7 +198,7 @@ fn heading(
     rows.extend(sweep.as_ref().zip(*trial).map(|(sweep, trial)| ("trial", format!("{trial} of {sweep}"))));
     rows.extend(job.map(|job| ("job", job.to_string())));
     rows.extend(report.map(|report| ("made from", fingerprints(report))));
-    rows.extend(made_of.into_iter().flat_map(MadeOf::rows));
+    rows.extend(made_of.map_or_else(Vec::new, MadeOf::rows));
     let Notes { note, tags, public, private } = &about.notes;
     rows.extend(public.map(|score| ("public", score.to_string())));
     rows.extend(private.map(|score| ("private", score.to_string())));

@@ -317,7 +317,7 @@ impl Run {
     }
 
     /// The same training written out by hand: rows in the order of the file, no evaluation; those that weigh nothing are left
-    /// out, all others weigh the same.
+    /// out and count in the mean, all others weigh 1.
     pub(super) fn by_hand(&self) -> Model<Cpu> {
         let (tokens, targets) = rows();
         let train: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 != 2).collect();
@@ -325,13 +325,13 @@ impl Run {
         let (mut step, mut pass) = (0, 0);
         for _ in 0..self.config.epochs {
             for window in train.chunks(6) {
+                let share = 1.0 / loss().total_weight(&targets.select(window));
                 let weighs = |row: &&u32| self.row_weights.as_ref().is_none_or(|weights| weights[**row as usize] > 0.0);
                 let window: Vec<u32> = window.iter().filter(weighs).copied().collect();
                 for rows in window.chunks(3) {
                     let kept = &mut KeptRows::default();
                     let (outputs, _) =
                         model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
-                    let share = 1.0 / loss().total_weight(&targets.select(&window));
                     let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
                     model.backward(&gradient);
                     pass += 1;
