@@ -164,9 +164,9 @@ fn a_model_of_label_sets_is_refused_by_versions_that_do_not_know_them() {
 fn a_newer_or_damaged_gyeol_json_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(GYEOL_JSON);
-    fs::write(&path, r#"{"format": 4, "something": "else"}"#).unwrap();
+    fs::write(&path, r#"{"format": 5, "something": "else"}"#).unwrap();
     let error = GyeolJson::read(dir.path()).unwrap_err();
-    assert!(error.to_string().contains("gyeol.json: format: 4 is newer than 3"), "{error}");
+    assert!(error.to_string().contains("gyeol.json: format: 5 is newer than 4"), "{error}");
     fs::write(&path, r#"{"format": 1, "task": "regression", "max_length": 8}"#).unwrap();
     let error = GyeolJson::read(dir.path()).unwrap_err();
     assert!(error.to_string().contains("missing field `text`"), "{error}");
