@@ -300,3 +300,18 @@ fn a_single_model_is_handed_in_the_same_way() {
     let ran = sandbox.gyeol(&["runs", "show", "first", "--submission", "again.csv"]);
     assert_eq!(ran.code, Some(0), "{}", ran.all());
 }
+
+#[test]
+fn a_submission_is_made_again_after_its_home_has_moved() {
+    let project = two_runs();
+    let rows: String = (0..15).map(|row| format!("t{row},pos\n")).collect();
+    project.0.write("sample.csv", &format!("ID,label\n{rows}"));
+    let words = ["one-001", "two-001", "--submission", "sample.csv", "-o", "out.csv"];
+    let ran = ensemble(&project, &words);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    fs::rename(project.0.path().join(".gyeol"), project.0.path().join("moved")).unwrap();
+    let words = ["runs", "show", "submission-001", "--submission", "again.csv", "--home", "moved"];
+    let ran = project.0.gyeol(&words);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    assert_eq!(project.0.read("again.csv"), project.0.read("out.csv"));
+}

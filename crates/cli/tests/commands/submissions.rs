@@ -13,6 +13,7 @@ use gyeol_eval::{
 };
 use gyeol_pipeline::{
     ensemble::{PredictionsFile, Saved, SavedMember, Source, combine_files, file_fingerprint},
+    runs::Runs,
     submission::Submission,
 };
 
@@ -88,7 +89,8 @@ fn home(time: f64) -> Sandbox {
         let test = member.test.as_mut().unwrap();
         test.path = sandbox.path().join(&test.path);
     }
-    let combined = combine_files("best-001", &saved).unwrap();
+    let runs = Runs::new(&sandbox.path().join(".gyeol"));
+    let combined = combine_files("best-001", &saved, &runs).unwrap();
     let submission = Submission::new(&sample(), &combined, None, (Metric::Accuracy, Some(0.8125)), time).unwrap();
     submission.write(&dir, &sample()).unwrap();
     sandbox

@@ -6,7 +6,7 @@ use gyeol_eval::{EvalError, Expected, Foreign, Predictions, Task, ensemble::Alig
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{PredictionsFile, Saved, SavedMember, Source};
-use crate::Error;
+use crate::{Error, runs::Runs};
 
 /// The fingerprint of a file: 32 hexadecimal digits of its bytes.
 pub fn file_fingerprint(bytes: &[u8]) -> String {
@@ -15,18 +15,22 @@ pub fn file_fingerprint(bytes: &[u8]) -> String {
 
 /// The predictions of the test table by the ensemble `saved` of the run `name`: its members' files, as they were when it was made,
 /// combined by what was fitted then, to the same bits. Rows are in the order of the first member's file; scores are within
-/// the ensemble's range.
+/// the ensemble's range. Members that are among `runs` are looked for there, wherever they were then: a project may have moved.
 ///
 /// # Errors
 /// [`Error::Ensemble`] naming the member that has no such file, or one that is gone, has changed or does not fit.
-pub fn combine_files(name: &str, saved: &Saved) -> Result<Predictions, Error> {
+pub fn combine_files(name: &str, saved: &Saved, runs: &Runs) -> Result<Predictions, Error> {
     let failed = |problem: String| Error::Ensemble { ensemble: name.to_owned(), problem };
     let mut members: Vec<(String, Predictions)> = Vec::with_capacity(saved.members.len());
     for member in &saved.members {
         let of_member = |problem: String| failed(format!("member {}: {problem}", member.name));
         let file = member.test.as_ref().ok_or_else(|| of_member("it has no predictions of a test table".to_owned()))?;
-        let bytes = read(file, &of_member)?;
-        let predictions = predictions(member, file, &bytes, saved)?;
+        let file = match &member.source {
+            Source::Run(name) => here(file, name, runs)?,
+            Source::Foreign => file.clone(),
+        };
+        let bytes = read(&file, &of_member)?;
+        let predictions = predictions(member, &file, &bytes, saved)?;
         members.push((member.name.clone(), arrange(&predictions, member, saved).map_err(of_member)?));
     }
     let ids = members.first().map(|(_, first)| first.ids().to_vec()).unwrap_or_default();
@@ -38,6 +42,12 @@ pub fn combine_files(name: &str, saved: &Saved) -> Result<Predictions, Error> {
         combined.clamp_scores(range);
     }
     Ok(combined)
+}
+
+/// The file of the run `name` as it lies among `runs`; where there is no such run, as it lay then.
+fn here(file: &PredictionsFile, name: &str, runs: &Runs) -> Result<PredictionsFile, Error> {
+    let path = runs.find(name)?.map_or_else(|| file.path.clone(), |run| run.test_path());
+    Ok(PredictionsFile { path, fingerprint: file.fingerprint.clone() })
 }
 
 /// The bytes of a file that are still those it had.

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use gyeol_data::write_atomic;
 use gyeol_pipeline::{
+    Error,
     ensemble::{Saved, Source, combine_files},
-    runs::Run,
+    runs::{Run, Runs},
     submission::{SubmissionRecord, rebuild as rebuild_bytes, sample_path},
 };
 use serde::Serialize;
@@ -27,8 +28,13 @@ pub(super) struct MadeOf {
 }
 
 impl MadeOf {
-    pub(super) fn read(run: &Run) -> Result<Self> {
-        Ok(Self { ensemble: Saved::of(run)?, submission: SubmissionRecord::of(run)? })
+    /// What can be read of it; `output` warns of what cannot.
+    pub(super) fn read(run: &Run, output: &Output) -> Self {
+        let warn = |problem: &Error| output.warning(&problem.to_string());
+        Self {
+            ensemble: Saved::of(run).inspect_err(warn).unwrap_or_default(),
+            submission: SubmissionRecord::of(run).inspect_err(warn).unwrap_or_default(),
+        }
     }
 
     /// What is told of it beside the other facts of a run.
@@ -75,7 +81,7 @@ impl MadeOf {
 }
 
 /// Makes the submission of `run` again, and writes it to `path`.
-pub(super) fn rebuild(run: &Run, path: &Path, output: &Output) -> Result<()> {
+pub(super) fn rebuild(run: &Run, runs: &Runs, path: &Path, output: &Output) -> Result<()> {
     output::check_destination(path, "--submission")?;
     let Some(record) = SubmissionRecord::of(run)? else {
         return Err(Mistake::new(format!("{} has no submission", run.name()))
@@ -88,7 +94,7 @@ pub(super) fn rebuild(run: &Run, path: &Path, output: &Output) -> Result<()> {
     };
     let sample = sample_path(run);
     let sample = std::fs::read(&sample).with_context(|| format!("cannot read {}", sample.display()))?;
-    let bytes = rebuild_bytes(&record, &sample, &combine_files(run.name(), &saved)?)?;
+    let bytes = rebuild_bytes(&record, &sample, &combine_files(run.name(), &saved, runs)?)?;
     write_atomic(path, |out| out.write_all(&bytes)).with_context(|| format!("cannot write {}", path.display()))?;
     if output.is_json() {
         return output.json(&record);

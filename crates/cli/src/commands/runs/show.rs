@@ -52,7 +52,7 @@ struct Details<'a> {
     #[serde(flatten)]
     about: &'a About,
     #[serde(flatten)]
-    made_of: Option<&'a MadeOf>,
+    made_of: &'a MadeOf,
     files: &'a [FileRow],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     folds: &'a [RunSummary],
@@ -75,11 +75,10 @@ struct About {
 pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
     let run = &runs.open(&args.run)?;
     if let Some(path) = &args.submission {
-        return made_of::rebuild(run, path, output);
+        return made_of::rebuild(run, runs, path, output);
     }
     // A damaged file of what the run is made of, or was made into, hides nothing else of it.
-    let made_of = MadeOf::read(run).inspect_err(|problem| output.warning(&problem.to_string())).ok();
-    let made_of = made_of.as_ref();
+    let made_of = &MadeOf::read(run, output);
     let summary = run.summary()?;
     let journal = run.journal()?;
     let report = run.report()?;
@@ -110,7 +109,7 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
         });
     }
     let mut text = heading(run, &summary, report.as_ref(), error, &about, made_of);
-    if let Some(members) = made_of.and_then(MadeOf::member_table) {
+    if let Some(members) = made_of.member_table() {
         text.push_str(&format!("\n\n{}\n{members}", title("Members")));
     }
     if !evaluations.is_empty() {
@@ -152,7 +151,7 @@ fn heading(
     report: Option<&Report>,
     error: Option<&str>,
     about: &About,
-    made_of: Option<&MadeOf>,
+    made_of: &MadeOf,
 ) -> String {
     let metric = summary.metric.as_deref().unwrap_or("score");
     let mut rows = vec![("status", summary.status.to_string())];
@@ -198,7 +197,7 @@ fn heading(
     rows.extend(sweep.as_ref().zip(*trial).map(|(sweep, trial)| ("trial", format!("{trial} of {sweep}"))));
     rows.extend(job.map(|job| ("job", job.to_string())));
     rows.extend(report.map(|report| ("made from", fingerprints(report))));
-    rows.extend(made_of.map_or_else(Vec::new, MadeOf::rows));
+    rows.extend(made_of.rows());
     let Notes { note, tags, public, private } = &about.notes;
     rows.extend(public.map(|score| ("public", score.to_string())));
     rows.extend(private.map(|score| ("private", score.to_string())));

@@ -50,7 +50,7 @@ fn saved(dir: &Path) -> Saved {
 #[test]
 fn files_are_matched_by_id_and_label_and_combined_as_fitted() {
     let dir = tempfile::tempdir().unwrap();
-    let combined = combine_files("both-001", &saved(dir.path())).unwrap();
+    let combined = combine_files("both-001", &saved(dir.path()), &Runs::new(dir.path())).unwrap();
     assert_eq!(combined.ids(), ["a", "b"]);
     assert_eq!(combined.outputs().labels(), ["yes", "no"]);
     assert_eq!(combined.outputs().values(), [0.0625, 0.9375, 0.6875, 0.3125]);
@@ -65,7 +65,7 @@ fn scores_stay_within_their_range() {
     saved.fitted.members = vec!["one".to_owned()];
     saved.fitted.rule = Rule::Mean { weights: vec![1.0] };
     (saved.task, saved.labels, saved.score_range) = (Task::Regression, Vec::new(), Some([0.0, 5.0]));
-    assert_eq!(combine_files("one-001", &saved).unwrap().outputs().values(), [0.0, 4.5]);
+    assert_eq!(combine_files("one-001", &saved, &Runs::new(dir.path())).unwrap().outputs().values(), [0.0, 4.5]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_member_whose_file_is_gone_changed_or_never_was_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let mut saved = saved(dir.path());
     let message = |saved: &Saved| {
-        let error = combine_files("both-001", saved).unwrap_err();
+        let error = combine_files("both-001", saved, &Runs::new(dir.path())).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         error.to_string()
     };
