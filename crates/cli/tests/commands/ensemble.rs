@@ -234,6 +234,7 @@ fn members_that_do_not_go_together_are_refused() {
     check(ensemble(&project, &["one-001", "one-001"]), "\"one-001\" is named twice");
     check(ensemble(&project, &["one-001", "two-01"]), "did you mean");
     check(ensemble(&project, &["one-001", "two-001", "--metric", "pearson"]), "metric `pearson` does not apply");
+    check(ensemble(&project, &["one-001", "two-001", "--metric", "loss"]), "metric `loss` does not apply");
     check(sandbox.gyeol(&["ensemble", "tool0", "tool1"]), "--truth: no member is a run");
     project.0.write("train2.csv", &project.0.read("train.csv"));
     let words = ["one-001", "two-001", "--truth", "train2.csv", "--label", "label", "--id", "ID"];

@@ -134,9 +134,9 @@ impl Gathered {
             }
         }
         let data = first.recipe.as_ref().map(|recipe| recipe.data.clone());
-        let declared = gathering.metric.or_else(|| first.recipe.as_ref()?.metric);
-        let metric =
-            declared.filter(|metric| *metric != Metric::Loss).unwrap_or_else(|| Metric::default_for(valid.task()));
+        // Predictions alone do not tell the loss that a run was selected by.
+        let of_run = first.recipe.as_ref().and_then(|recipe| recipe.metric).filter(|metric| *metric != Metric::Loss);
+        let metric = gathering.metric.or(of_run).unwrap_or_else(|| Metric::default_for(valid.task()));
         if !metric.applies_to(valid.task()) {
             return Err(EvalError::MetricNotForTask { metric, task: valid.task() }.into());
         }
@@ -145,12 +145,16 @@ impl Gathered {
         let folds = folds(&keys, &truth, gathering.folds, true, gathering.seed)
             .map_err(|error| Error::Setting { key: "--folds", problem: error.to_string() })?;
         let pick = |all: &Vec<String>| -> Vec<String> { rows.iter().map(|&row| all[row].clone()).collect() };
-        let names = valid.labels().len();
+        let name = |label: &String| -> Option<String> {
+            let place = like.labels.iter().position(|other| other == label)?;
+            like.names.as_ref()?.get(place).cloned()
+        };
+        let label_names = valid.labels().iter().map(name).collect::<Option<Vec<_>>>().filter(|names| !names.is_empty());
         Ok(Self {
             labelled: labelled(first, &valid)?,
             groups: first.examples.groups.is_some().then_some(keys),
             sources: first.examples.sources.as_ref().map(pick),
-            label_names: data.as_ref().and_then(|data| data.label_names.clone()).filter(|all| all.len() == names),
+            label_names,
             score_range: data.as_ref().and_then(|data| data.score_range),
             id_column: like.id_column,
             members: read.into_iter().map(|(member, files)| files.saved(member)).collect(),
