@@ -23,9 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let stack = Stack::fit(&aligned, Truth::Classes(&truth), Metric::Accuracy)?;
     println!("stacking {members} x {rows} x {classes}: {:.1?}, penalty {}", start.elapsed(), stack.penalty);
-    let score = |outputs: &Outputs| Metric::LogLoss.measure(outputs, Truth::Classes(&truth));
+    let score = |outputs: &Outputs| -> Result<f64, Box<dyn Error>> {
+        let score = Metric::LogLoss.measure(outputs, Truth::Classes(&truth))?;
+        score.ok_or_else(|| "the log loss is undefined".into())
+    };
     let stacked = aligned.outputs_from(stack.combine(&aligned));
-    println!("  log loss {:.4?}, the first member's {:.4?}", score(&stacked)?, score(&aligned.outputs(0))?);
+    println!("  log loss {:.4}, the first member's {:.4}", score(&stacked)?, score(&aligned.outputs(0))?);
     let start = Instant::now();
     let found = temperature::fit(aligned.values(0), Truth::Classes(&truth), classes);
     println!("temperature of one member: {:.1?}, {found:.3}", start.elapsed());
@@ -49,7 +52,9 @@ fn timed(outputs: &[Outputs], truth: Truth<'_>, metric: Metric) -> Result<(), Bo
     let candidates: Vec<&Outputs> = outputs.iter().collect();
     let found = bootstrap(&candidates, truth, metric, 0, None, RESAMPLES, 1)?;
     let first = &found.candidates[0];
-    println!("bootstrap of {metric}: {:.1?}, {:.4?} {:.4?}", start.elapsed(), first.score, first.interval);
+    let (score, interval) = first.score.zip(first.interval).ok_or("the score is undefined")?;
+    let [low, high] = [interval.low, interval.high];
+    println!("bootstrap of {metric}: {:.1?}, {score:.4} ({low:.4} … {high:.4})", start.elapsed());
     Ok(())
 }
 
