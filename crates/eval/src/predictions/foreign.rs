@@ -113,16 +113,6 @@ impl Foreign {
     }
 }
 
-impl Predictions {
-    /// [`Foreign::read`], without how the file was understood.
-    ///
-    /// # Errors
-    /// As [`Foreign::read`].
-    pub fn read_foreign(path: &Path, expected: &Expected<'_>) -> Result<Self, EvalError> {
-        Foreign::read(path, expected).map(|foreign| foreign.predictions)
-    }
-}
-
 /// A table of text with the lines its rows start on.
 struct Table<'a> {
     file: &'a Path,

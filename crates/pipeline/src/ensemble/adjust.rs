@@ -1,7 +1,5 @@
 //! What brings an ensemble's predictions nearer to the distribution of the truth, fitted as honestly as the ensemble is.
 
-use std::collections::BTreeSet;
-
 use gyeol_eval::{
     Outputs,
     ensemble::{Method, cross_fitted},
@@ -34,22 +32,11 @@ pub fn adjust(
 ) -> Result<Adjusted, Error> {
     let Gathered { valid, metric, folds, .. } = gathered;
     let truth = truth(&gathered.truth);
-    let mut adjusted = vec![0f32; outputs.values().len()];
-    for fold in folds.iter().copied().collect::<BTreeSet<u32>>() {
-        let (held, rest): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|&row| folds[row] == fold);
-        let others = valid.select(&rest);
-        let of_others = truth.select(&rest);
-        let others_folds: Vec<u32> = rest.iter().map(|&row| folds[row]).collect();
-        let inner = cross_fitted(method, calibrate, &others, of_others.borrow(), *metric, &others_folds)?;
-        let adjustment = Adjustment::fit(kind, &clamped(gathered, inner), of_others.borrow())?;
-        let applied = adjustment.apply(&outputs.select(&held))?;
-        let width = valid.width();
-        for (&row, values) in held.iter().zip(applied.values().chunks_exact(width)) {
-            adjusted[row * width..(row + 1) * width].copy_from_slice(values);
-        }
-    }
-    Ok(Adjusted {
-        adjustment: Adjustment::fit(kind, outputs, truth)?,
-        score: metric.measure(&valid.outputs_from(adjusted), truth)?,
-    })
+    let adjusted = Adjustment::cross_fitted(kind, outputs, truth, folds, |rest| {
+        let (others, of_others) = (valid.select(rest), truth.select(rest));
+        let folds: Vec<u32> = rest.iter().map(|&row| folds[row]).collect();
+        let outputs = cross_fitted(method, calibrate, &others, of_others.borrow(), *metric, &folds)?;
+        Ok(clamped(gathered, outputs))
+    })?;
+    Ok(Adjusted { adjustment: Adjustment::fit(kind, outputs, truth)?, score: metric.measure(&adjusted, truth)? })
 }

@@ -31,7 +31,7 @@ pub fn combine_files(name: &str, saved: &Saved, runs: &Runs) -> Result<Predictio
         };
         let bytes = read(&file, &of_member)?;
         let predictions = predictions(member, &file, &bytes, saved)?;
-        members.push((member.name.clone(), arrange(&predictions, member, saved).map_err(of_member)?));
+        members.push((member.name.clone(), member.arranged(&predictions, &saved.labels).map_err(of_member)?));
     }
     let ids = members.first().map(|(_, first)| first.ids().to_vec()).unwrap_or_default();
     let members: Vec<(String, &Predictions)> =
@@ -80,31 +80,13 @@ fn predictions(
             Ok(if saved.task == Task::MultiLabel { predictions.independent() } else { predictions })
         }
         Source::Foreign => {
-            let labels: Vec<String> = saved.labels.iter().map(|label| theirs(member, label).to_owned()).collect();
+            let labels: Vec<String> = saved.labels.iter().map(|label| member.theirs(label).to_owned()).collect();
             // Labels with other names there are not called by our names for people.
             let names = saved.label_names.as_deref().filter(|_| member.renamed.is_empty());
             let expected = Expected { id_column: &saved.id_column, labels: &labels, names, task: saved.task };
             Ok(Foreign::from_bytes(bytes, &file.path, &expected)?.predictions)
         }
     }
-}
-
-/// What the member calls the label `ours`.
-fn theirs<'a>(member: &'a SavedMember, ours: &'a str) -> &'a str {
-    member.renamed.iter().find(|(_, label)| label == ours).map_or(ours, |(theirs, _)| theirs)
-}
-
-/// The predictions under the ensemble's labels, in its order of columns.
-fn arrange(predictions: &Predictions, member: &SavedMember, saved: &Saved) -> Result<Predictions, String> {
-    let found = predictions.outputs().labels();
-    let column = |label: &String| found.iter().position(|other| other == theirs(member, label));
-    let columns: Option<Vec<usize>> = saved.labels.iter().map(column).collect();
-    let columns = columns.filter(|columns| columns.len() == found.len());
-    let columns = columns.ok_or_else(|| {
-        format!("its classes are {}; those of the ensemble {}", found.join(", "), saved.labels.join(", "))
-    })?;
-    let outputs = predictions.outputs().arranged(&columns, &saved.labels);
-    Predictions::new(predictions.id_column(), predictions.ids().to_vec(), outputs).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use gyeol_eval::{
     Interval, Outputs,
     ensemble::{
-        Agreement, Aligned, Contribution, Fitted, Method, agreement, bootstrap, cross_fitted, fit, leave_one_out,
+        Agreement, Aligned, Contribution, Fitted, Method, agreement, bootstrap, calibration_error, cross_fitted, fit,
+        leave_one_out,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,9 @@ pub struct Standing {
     /// The same of the difference from the best member's score; absent of that member itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<[f64; 2]>,
+    /// How far probabilities are from the share of rows that are right, see [`calibration_error`]; absent for scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
     /// The share of resamples, of the same rows for both, in which it is better than the best member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beats_best: Option<f64>,
@@ -101,16 +105,21 @@ pub fn compare(gathered: &Gathered, comparing: &Comparing<'_>, watcher: &mut dyn
     let ends = |interval: Interval| [interval.low, interval.high];
     let names =
         valid.members().iter().cloned().chain(comparing.methods.iter().map(|method| method.kind().name().to_owned()));
-    let mut standings: Vec<Standing> = names
-        .zip(drawn.candidates)
-        .map(|(name, drawn)| Standing {
+    let mut standings = Vec::with_capacity(all.len());
+    for ((name, drawn), outputs) in names.zip(drawn.candidates).zip(members.iter().chain(&outputs)) {
+        let calibration_error = match outputs {
+            Outputs::Scores(_) => None,
+            _ => calibration_error(outputs, truth)?,
+        };
+        standings.push(Standing {
             name,
             score: drawn.score,
             interval: drawn.interval.map(ends),
             difference: drawn.versus.map(|versus| ends(versus.interval)),
+            calibration_error,
             beats_best: drawn.versus.map(|versus| versus.better),
-        })
-        .collect();
+        });
+    }
     let methods = standings.split_off(count);
     Ok(Compared { members: standings, methods, best, outputs })
 }

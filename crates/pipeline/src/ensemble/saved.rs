@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gyeol_data::write_atomic;
 use gyeol_eval::{
-    EvalError, Metric, Task,
+    EvalError, Metric, Predictions, Task,
     ensemble::{Fitted, Rule},
 };
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,30 @@ pub struct PredictionsFile {
     pub path: PathBuf,
     /// 32 hexadecimal digits of its bytes.
     pub fingerprint: String,
+}
+
+impl SavedMember {
+    /// What the member calls the label `ours`.
+    pub(crate) fn theirs<'a>(&'a self, ours: &'a str) -> &'a str {
+        self.renamed.iter().find(|(_, label)| label == ours).map_or(ours, |(theirs, _)| theirs)
+    }
+
+    /// Its predictions under the ensemble's `labels`, in their order: what was fitted may depend on it. Scores stay as they are.
+    ///
+    /// # Errors
+    /// What is wrong, where its classes are others.
+    pub(crate) fn arranged(&self, predictions: &Predictions, labels: &[String]) -> Result<Predictions, String> {
+        let found = predictions.outputs().labels();
+        let column = |label: &String| found.iter().position(|other| other == self.theirs(label));
+        let columns: Option<Vec<usize>> = labels.iter().map(column).collect();
+        let columns = columns.filter(|columns| columns.len() == found.len());
+        let columns = columns.ok_or_else(|| {
+            format!("its classes are {}; those of the ensemble are {}", found.join(", "), labels.join(", "))
+        })?;
+        let outputs = predictions.outputs().arranged(&columns, labels);
+        Predictions::new(predictions.id_column(), predictions.ids().to_vec(), outputs)
+            .map_err(|error| error.to_string())
+    }
 }
 
 impl Saved {
@@ -166,7 +190,7 @@ fn twice<'a>(names: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use gyeol_eval::ensemble::Method;
+    use gyeol_eval::{Outputs, ensemble::Method};
     use serde_json::json;
 
     use super::*;
@@ -226,5 +250,38 @@ mod tests {
             let message = error.to_string();
             assert!(message.contains("ensemble.json") && message.contains(problem), "{place}: {message}");
         }
+    }
+
+    fn member(renamed: &[(&str, &str)]) -> SavedMember {
+        let file = PredictionsFile { path: "valid.csv".into(), fingerprint: String::new() };
+        let renamed = renamed.iter().map(|(theirs, ours)| ((*theirs).to_owned(), (*ours).to_owned())).collect();
+        SavedMember { name: "m".to_owned(), source: Source::Foreign, renamed, valid: file, test: None }
+    }
+
+    fn arranged(member: &SavedMember, outputs: Outputs, labels: &[&str]) -> Result<Predictions, String> {
+        let ids = (0..outputs.rows()).map(|row| row.to_string()).collect();
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        member.arranged(&Predictions::new("id", ids, outputs).unwrap(), &labels)
+    }
+
+    #[test]
+    fn labels_get_the_names_and_the_order_of_the_ensemble() {
+        let labels = vec!["x".to_owned(), "1".to_owned()];
+        let outputs = Outputs::Probabilities { labels, values: vec![0.1, 0.9, 0.7, 0.3] };
+        let ours = arranged(&member(&[("1", "y")]), outputs.clone(), &["y", "x"]).unwrap();
+        assert_eq!(ours.outputs().labels(), ["y", "x"]);
+        assert_eq!(ours.outputs().values(), [0.9, 0.1, 0.3, 0.7]);
+        for labels in [&["x", "z"][..], &["x"], &["x", "y", "z"]] {
+            let problem = arranged(&member(&[("1", "y")]), outputs.clone(), labels).unwrap_err();
+            assert!(problem.starts_with("its classes are x, 1; those of the ensemble are x"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn labels_that_are_exchanged_are_told_apart() {
+        let labels = vec!["0".to_owned(), "1".to_owned()];
+        let outputs = Outputs::Probabilities { labels, values: vec![0.25, 0.75] };
+        let ours = arranged(&member(&[("0", "1"), ("1", "0")]), outputs, &["0", "1"]).unwrap();
+        assert_eq!(ours.outputs().values(), [0.75, 0.25]);
     }
 }

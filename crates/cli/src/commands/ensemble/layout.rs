@@ -22,7 +22,14 @@ fn standings(document: &Document<'_>) -> String {
     let best = &document.compared.members[document.compared.best];
     let metric = document.metric.name();
     let against = format!("against {}", best.name);
-    let mut table = output::table(&["", metric, "95 %", &against, "95 %", "better"], &[1, 4, 5]);
+    // Who asks for calibrated members wants to see what it did.
+    let calibration: &[&str] = if document.calibrated { &["calibration error"] } else { &[] };
+    let header = [&["", metric, "95 %", &against, "95 %", "better"], calibration].concat();
+    let mut table = output::table(&header, &[1, 4, 5, 6][..header.len() - 3]);
+    let row = |standing: &Standing, best: &Standing, chosen: bool| {
+        let error = document.calibrated.then(|| number(standing.calibration_error));
+        row(standing, best, chosen).into_iter().chain(error).collect::<Vec<_>>()
+    };
     for standing in &document.compared.members {
         table.add_row(row(standing, best, false));
     }
@@ -55,11 +62,13 @@ fn row(standing: &Standing, best: &Standing, chosen: bool) -> [String; 6] {
 
 /// What the members count for, and what each adds.
 fn members(document: &Document<'_>) -> String {
-    let mut table = output::table(&["member", "weight", "adds"], &[1, 2]);
+    let temperature: &[&str] = if document.calibrated { &["temperature"] } else { &[] };
+    let mut table = output::table(&[&["member", "weight", "adds"], temperature].concat(), &[1, 2, 3]);
     for (at, contribution) in document.contributions.iter().enumerate() {
         let weight = document.weights.map_or_else(|| "-".to_owned(), |weights| format!("{:.4}", weights[at]));
         let adds = contribution.gain.map_or_else(|| "-".to_owned(), |gain| format!("{gain:+.4}"));
-        table.add_row([one_line(&contribution.member), weight, adds]);
+        let temperature = document.temperatures.get(at).map(|temperature| format!("{temperature:.3}"));
+        table.add_row([one_line(&contribution.member), weight, adds].into_iter().chain(temperature));
     }
     let calibrated = if document.calibrated { ", calibrated" } else { "" };
     let heading = title(&format!("Members of {}{calibrated}", document.method));

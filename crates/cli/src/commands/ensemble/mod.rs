@@ -262,6 +262,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         calibrated: args.calibrate,
         compared: &compared,
         weights: chosen.fitted.weights(),
+        temperatures: &chosen.fitted.temperatures,
         ties: chosen.fitted.ties(&gathered.valid)?,
         contributions: &chosen.contributions,
         agreement: &agreement,
@@ -302,6 +303,8 @@ struct Document<'a> {
     compared: &'a Compared,
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<&'a [f64]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    temperatures: &'a [f64],
     #[serde(skip_serializing_if = "Option::is_none")]
     ties: Option<usize>,
     contributions: &'a [Contribution],

@@ -9,6 +9,8 @@ mod prior;
 mod quantile;
 
 use gyeol_data::Task;
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use curve::Curve;
@@ -123,15 +125,17 @@ impl Adjustment {
     }
 
     /// The outputs, each row adjusted by what is fitted to the rows of all other folds: what scores such an adjustment
-    /// honestly. `folds` has the number of each row's fold, whatever numbers there are.
+    /// honestly. `folds` has the number of each row's fold, whatever numbers there are; `others` gives the outputs of the rows named,
+    /// made without knowing any other row's truth.
     ///
     /// # Errors
-    /// As [`Adjustment::fit`]; [`EvalError::Unlike`] if all rows are of one fold.
+    /// As [`Adjustment::fit`]; [`EvalError::Unlike`] if all rows are of one fold; those of `others`.
     pub fn cross_fitted(
         kind: AdjustmentKind,
         outputs: &Outputs,
         truth: Truth<'_>,
         folds: &[u32],
+        mut others: impl FnMut(&[usize]) -> Result<Outputs, EvalError>,
     ) -> Result<Outputs, EvalError> {
         if folds.len() != outputs.rows() {
             return Err(EvalError::Length { what: "folds", expected: outputs.rows(), found: folds.len() });
@@ -139,9 +143,7 @@ impl Adjustment {
         if truth.len() != outputs.rows() {
             return Err(EvalError::Length { what: "truth", expected: outputs.rows(), found: truth.len() });
         }
-        let mut numbers: Vec<u32> = folds.to_vec();
-        numbers.sort_unstable();
-        numbers.dedup();
+        let numbers: BTreeSet<u32> = folds.iter().copied().collect();
         if numbers.len() < 2 {
             return Err(EvalError::Unlike { what: "folds: all rows are of one" });
         }
@@ -149,19 +151,7 @@ impl Adjustment {
         let mut adjusted = vec![0f32; outputs.values().len()];
         for fold in numbers {
             let (held, rest): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|&row| folds[row] == fold);
-            let fitted = match truth {
-                Truth::Classes(truth) => {
-                    let truth: Vec<u32> = rest.iter().map(|&row| truth[row]).collect();
-                    Self::fit(kind, &outputs.select(&rest), Truth::Classes(&truth))?
-                }
-                Truth::Scores(truth) => {
-                    let truth: Vec<f32> = rest.iter().map(|&row| truth[row]).collect();
-                    Self::fit(kind, &outputs.select(&rest), Truth::Scores(&truth))?
-                }
-                Truth::Sets(_) => {
-                    return Err(EvalError::TaskMismatch { predictions: kind.task(), truth: truth.task() });
-                }
-            };
+            let fitted = Self::fit(kind, &others(&rest)?, truth.select(&rest).borrow())?;
             let own = fitted.apply(&outputs.select(&held))?;
             for (values, row) in own.values().chunks_exact(width).zip(held) {
                 adjusted[row * width..(row + 1) * width].copy_from_slice(values);

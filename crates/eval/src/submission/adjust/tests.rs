@@ -67,7 +67,10 @@ fn a_cross_fitted_row_does_not_depend_on_its_own_truth() {
     let folds: Vec<u32> = (0..60).map(|row| row % 5 + 1).collect();
     let outputs = Outputs::Scores(predictions);
     for kind in [AdjustmentKind::Quantile, AdjustmentKind::Isotonic] {
-        let of = |truth: &[f32]| Adjustment::cross_fitted(kind, &outputs, Truth::Scores(truth), &folds).unwrap();
+        let of = |truth: &[f32]| {
+            let others = |rows: &[usize]| Ok(outputs.select(rows));
+            Adjustment::cross_fitted(kind, &outputs, Truth::Scores(truth), &folds, others).unwrap()
+        };
         let mut changed = truth.clone();
         changed[7] = 99.0;
         assert_eq!(of(&truth).values()[7], of(&changed).values()[7]);
@@ -78,7 +81,9 @@ fn a_cross_fitted_row_does_not_depend_on_its_own_truth() {
     }
     let (outputs, truth) = lopsided(500, 3);
     let folds: Vec<u32> = (0..500).map(|row| row % 5).collect();
-    let crossed = Adjustment::cross_fitted(AdjustmentKind::Prior, &outputs, Truth::Classes(&truth), &folds).unwrap();
+    let others = |rows: &[usize]| Ok(outputs.select(rows));
+    let truth_of = Truth::Classes(&truth);
+    let crossed = Adjustment::cross_fitted(AdjustmentKind::Prior, &outputs, truth_of, &folds, others).unwrap();
     assert!(accuracy(&crossed, &truth) > accuracy(&outputs, &truth));
 }
 
@@ -122,7 +127,9 @@ fn an_adjustment_of_another_task_is_refused() {
     ] {
         assert!(Adjustment::fit(kind, &scores, truth).is_err(), "{kind:?}");
     }
-    let one_fold = Adjustment::cross_fitted(AdjustmentKind::Quantile, &scores, Truth::Scores(&[1.0]), &[0]);
+    let one_fold = Adjustment::cross_fitted(AdjustmentKind::Quantile, &scores, Truth::Scores(&[1.0]), &[0], |rows| {
+        Ok(scores.select(rows))
+    });
     assert!(one_fold.unwrap_err().to_string().contains("all rows are of one"));
     let fitted = Adjustment::fit(AdjustmentKind::Quantile, &scores, Truth::Scores(&[1.0])).unwrap();
     assert!(fitted.apply(&lopsided(1, 2).0).is_err());

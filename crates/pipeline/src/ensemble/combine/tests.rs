@@ -86,5 +86,5 @@ fn a_member_whose_file_is_gone_changed_or_never_was_is_named() {
     saved.members[1].test = None;
     assert!(message(&saved).contains("member theirs: it has no predictions of a test table"));
     saved.labels[0] = "perhaps".to_owned();
-    assert!(message(&saved).contains("member run-001: its classes are no, yes; those of the ensemble perhaps, no"));
+    assert!(message(&saved).contains("member run-001: its classes are no, yes; those of the ensemble are perhaps, no"));
 }
