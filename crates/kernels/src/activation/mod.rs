@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
 use crate::{ELEMENTS_PER_TASK, vecmath};
-pub(crate) use rounded::{activate_rounded_row, activation_gradient_rounded_row};
+pub(crate) use rounded::{ActivatedRow, DifferentiatedRow, activate_rounded_rows, activation_gradient_rounded_rows};
 
 /// An element-wise function of a layer's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,68 +41,79 @@ fn polynomial<const N: usize>(coefficients: [f32; N], x: f32) -> f32 {
     coefficients.into_iter().reduce(|p, coefficient| p.mul_add(x, coefficient)).unwrap_or_default()
 }
 
-/// `before` = `x`, `out` = activation(`before`), both rounded: the function is applied to what is kept, as the backward
-/// pass will apply it. All of one length.
-pub(crate) fn activate_rounded_row(isa: Isa, activation: Activation, x: &[f32], before: &mut [u16], out: &mut [u16]) {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
-    fn avx512bf16(activation: Activation, x: &[f32], before: &mut [u16], out: &mut [u16]) {
-        activate(activation, |block| crate::packed::round_block(block), x, before, out);
-    }
-    assert!(x.len() == before.len() && x.len() == out.len(), "two results an element");
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
-        Isa::Avx512Bf16 => unsafe { avx512bf16(activation, x, before, out) },
-        _ => activate(activation, round_block_plainly, x, before, out),
-    }
+/// A row of `before` = `x`, `out` = activation(`before`), both rounded: the function is applied to what is kept, as the
+/// backward pass will apply it. All of one length.
+pub(crate) struct ActivatedRow<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) before: &'a mut [u16],
+    pub(crate) out: &'a mut [u16],
 }
 
-/// `gradient` = `dy` · activation′(`before`), `out` = activation(`before`), both rounded. All of one length.
-pub(crate) fn activation_gradient_rounded_row(
+/// A row of `gradient` = `dy` · activation′(`before`), `out` = activation(`before`), both rounded. All of one length.
+pub(crate) struct DifferentiatedRow<'a> {
+    pub(crate) before: &'a [u16],
+    pub(crate) dy: &'a [f32],
+    pub(crate) gradient: &'a mut [u16],
+    pub(crate) out: &'a mut [u16],
+}
+
+/// Computes every row; many in one call, as they are short.
+pub(crate) fn activate_rounded_rows<'a>(
     isa: Isa,
     activation: Activation,
-    before: &[u16],
-    dy: &[f32],
-    gradient: &mut [u16],
-    out: &mut [u16],
+    rows: impl Iterator<Item = ActivatedRow<'a>>,
 ) {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
-    fn avx512bf16(activation: Activation, before: &[u16], dy: &[f32], gradient: &mut [u16], out: &mut [u16]) {
-        differentiate(activation, |block| crate::packed::round_block(block), before, dy, gradient, out);
+    fn avx512bf16<'a>(activation: Activation, rows: impl Iterator<Item = ActivatedRow<'a>>) {
+        activate(activation, |block| crate::packed::round_block(block), rows);
     }
-    assert!([dy.len(), gradient.len(), out.len()] == [before.len(); 3], "a gradient and two results an element");
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Fast::new` has checked that the processor has this instruction set.
-        Isa::Avx512Bf16 => unsafe { avx512bf16(activation, before, dy, gradient, out) },
-        _ => differentiate(activation, round_block_plainly, before, dy, gradient, out),
+        Isa::Avx512Bf16 => unsafe { avx512bf16(activation, rows) },
+        _ => activate(activation, round_block_plainly, rows),
+    }
+}
+
+/// Computes every row; many in one call, as they are short.
+pub(crate) fn activation_gradient_rounded_rows<'a>(
+    isa: Isa,
+    activation: Activation,
+    rows: impl Iterator<Item = DifferentiatedRow<'a>>,
+) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+    fn avx512bf16<'a>(activation: Activation, rows: impl Iterator<Item = DifferentiatedRow<'a>>) {
+        differentiate(activation, |block| crate::packed::round_block(block), rows);
+    }
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
+        Isa::Avx512Bf16 => unsafe { avx512bf16(activation, rows) },
+        _ => differentiate(activation, round_block_plainly, rows),
     }
 }
 
 #[inline(always)]
-fn activate(
+fn activate<'a>(
     activation: Activation,
     round: impl Fn(&[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]),
-    x: &[f32],
-    before: &mut [u16],
-    out: &mut [u16],
+    rows: impl Iterator<Item = ActivatedRow<'a>>,
 ) {
     match activation {
-        Activation::Gelu => activate_blocks::<RoundedGelu>(round, x, before, out),
-        Activation::GeluTanh => activate_blocks::<GeluTanh>(round, x, before, out),
-        Activation::Relu => activate_blocks::<Relu>(round, x, before, out),
-        Activation::Tanh => activate_blocks::<Tanh>(round, x, before, out),
+        Activation::Gelu => activate_with::<RoundedGelu>(round, rows),
+        Activation::GeluTanh => activate_with::<GeluTanh>(round, rows),
+        Activation::Relu => activate_with::<Relu>(round, rows),
+        Activation::Tanh => activate_with::<Tanh>(round, rows),
     }
 }
 
+// Loops, not `for_each`: its closure would not be compiled for the caller's instruction set.
 #[inline(always)]
-fn activate_blocks<F: Function>(
+fn activate_with<'a, F: Function>(
     round: impl Fn(&[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]),
-    x: &[f32],
-    before: &mut [u16],
-    out: &mut [u16],
+    rows: impl Iterator<Item = ActivatedRow<'a>>,
 ) {
     let block = |x: &[f32; BLOCK]| {
         let (before, mut values) = round(x);
@@ -111,43 +122,40 @@ fn activate_blocks<F: Function>(
         }
         (before, round(&values).0)
     };
-    let (x, last_x) = x.as_chunks();
-    let (before, last_before) = before.as_chunks_mut();
-    let (out, last_out) = out.as_chunks_mut();
-    for ((x, before), out) in x.iter().zip(before).zip(out) {
-        (*before, *out) = block(x);
-    }
-    if !last_x.is_empty() {
-        let (before, out) = block(&padded(last_x));
-        last_before.copy_from_slice(&before[..last_x.len()]);
-        last_out.copy_from_slice(&out[..last_x.len()]);
+    for ActivatedRow { x, before, out } in rows {
+        assert!(x.len() == before.len() && x.len() == out.len(), "two results an element");
+        let (x, last_x) = x.as_chunks();
+        let (before, last_before) = before.as_chunks_mut();
+        let (out, last_out) = out.as_chunks_mut();
+        for ((x, before), out) in x.iter().zip(before).zip(out) {
+            (*before, *out) = block(x);
+        }
+        if !last_x.is_empty() {
+            let (before, out) = block(&padded(last_x));
+            last_before.copy_from_slice(&before[..last_x.len()]);
+            last_out.copy_from_slice(&out[..last_x.len()]);
+        }
     }
 }
 
 #[inline(always)]
-fn differentiate(
+fn differentiate<'a>(
     activation: Activation,
     round: impl Fn(&[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]),
-    before: &[u16],
-    dy: &[f32],
-    gradient: &mut [u16],
-    out: &mut [u16],
+    rows: impl Iterator<Item = DifferentiatedRow<'a>>,
 ) {
     match activation {
-        Activation::Gelu => differentiate_blocks::<RoundedGelu>(round, before, dy, gradient, out),
-        Activation::GeluTanh => differentiate_blocks::<GeluTanh>(round, before, dy, gradient, out),
-        Activation::Relu => differentiate_blocks::<Relu>(round, before, dy, gradient, out),
-        Activation::Tanh => differentiate_blocks::<Tanh>(round, before, dy, gradient, out),
+        Activation::Gelu => differentiate_with::<RoundedGelu>(round, rows),
+        Activation::GeluTanh => differentiate_with::<GeluTanh>(round, rows),
+        Activation::Relu => differentiate_with::<Relu>(round, rows),
+        Activation::Tanh => differentiate_with::<Tanh>(round, rows),
     }
 }
 
 #[inline(always)]
-fn differentiate_blocks<F: Function>(
+fn differentiate_with<'a, F: Function>(
     round: impl Fn(&[f32; BLOCK]) -> ([u16; BLOCK], [f32; BLOCK]),
-    before: &[u16],
-    dy: &[f32],
-    gradient: &mut [u16],
-    out: &mut [u16],
+    rows: impl Iterator<Item = DifferentiatedRow<'a>>,
 ) {
     let block = |before: &[u16; BLOCK], dy: &[f32; BLOCK]| {
         let (mut gradient, mut values) = ([0.0; BLOCK], [0.0; BLOCK]);
@@ -157,17 +165,20 @@ fn differentiate_blocks<F: Function>(
         }
         (round(&gradient).0, round(&values).0)
     };
-    let (before, last_before) = before.as_chunks();
-    let (dy, last_dy) = dy.as_chunks();
-    let (gradient, last_gradient) = gradient.as_chunks_mut();
-    let (out, last_out) = out.as_chunks_mut();
-    for (((before, dy), gradient), out) in before.iter().zip(dy).zip(gradient).zip(out) {
-        (*gradient, *out) = block(before, dy);
-    }
-    if !last_before.is_empty() {
-        let (gradient, out) = block(&padded(last_before), &padded(last_dy));
-        last_gradient.copy_from_slice(&gradient[..last_before.len()]);
-        last_out.copy_from_slice(&out[..last_before.len()]);
+    for DifferentiatedRow { before, dy, gradient, out } in rows {
+        assert!([dy.len(), gradient.len(), out.len()] == [before.len(); 3], "a gradient and two results an element");
+        let (before, last_before) = before.as_chunks();
+        let (dy, last_dy) = dy.as_chunks();
+        let (gradient, last_gradient) = gradient.as_chunks_mut();
+        let (out, last_out) = out.as_chunks_mut();
+        for (((before, dy), gradient), out) in before.iter().zip(dy).zip(gradient).zip(out) {
+            (*gradient, *out) = block(before, dy);
+        }
+        if !last_before.is_empty() {
+            let (gradient, out) = block(&padded(last_before), &padded(last_dy));
+            last_gradient.copy_from_slice(&gradient[..last_before.len()]);
+            last_out.copy_from_slice(&out[..last_before.len()]);
+        }
     }
 }
 
@@ -237,9 +248,11 @@ mod tests {
                 reference::activation_backward(activation, &kept, &mut want, &mut want_out);
                 for isa in isas() {
                     let [mut before, mut out, mut gradient, mut again] = [(); 4].map(|()| vec![1u16; len]);
-                    activate_rounded_row(isa, activation, &x, &mut before, &mut out);
+                    let row = ActivatedRow { x: &x, before: &mut before, out: &mut out };
+                    activate_rounded_rows(isa, activation, std::iter::once(row));
                     prop_assert!(before.iter().zip(&x).all(|(&before, &x)| before == bf16_bits(x)), "{}", isa.name());
-                    activation_gradient_rounded_row(isa, activation, &before, &dy, &mut gradient, &mut again);
+                    let row = DifferentiatedRow { before: &before, dy: &dy, gradient: &mut gradient, out: &mut again };
+                    activation_gradient_rounded_rows(isa, activation, std::iter::once(row));
                     prop_assert_eq!(&out, &again);
                     for i in 0..len {
                         let error = (widen(out[i]) - want_out[i]).abs();
@@ -260,7 +273,8 @@ mod tests {
             let want: Vec<u16> = x.iter().map(|&x| bf16_bits(x)).collect();
             for isa in isas() {
                 let (mut before, mut out) = (vec![1; x.len()], vec![1; x.len()]);
-                activate_rounded_row(isa, Activation::Relu, &x, &mut before, &mut out);
+                let row = ActivatedRow { x: &x, before: &mut before, out: &mut out };
+                activate_rounded_rows(isa, Activation::Relu, std::iter::once(row));
                 prop_assert_eq!(&before, &want, "{}", isa.name());
                 prop_assert!(out.iter().zip(&want).all(|(&out, &want)| widen(out) == widen(want).max(0.0)));
             }

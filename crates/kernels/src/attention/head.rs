@@ -45,6 +45,9 @@ impl Work for Forward<'_> {
             let stride = block.stride();
             for head in block.heads.clone() {
                 let [q, k, _] = layer.operands(task, head);
+                if head + 1 < task.heads.end {
+                    layer.operands(task, head + 1).map(Rows::prefetch);
+                }
                 // SAFETY: the operands are those of the layer.
                 unsafe { block.scores(s, head, k, q, transposed, probabilities) };
             }
@@ -117,6 +120,10 @@ impl Work for Backward<'_> {
             let stride = block.stride();
             for head in block.heads.clone() {
                 let [q, k, v] = layer.operands(task, head);
+                if head + 1 < task.heads.end {
+                    layer.operands(task, head + 1).map(Rows::prefetch);
+                    dout(head + 1).prefetch();
+                }
                 // SAFETY: the operands are those of the layer.
                 unsafe {
                     block.scores(s, head, k, q, transposed, probabilities);

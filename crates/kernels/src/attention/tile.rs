@@ -1,5 +1,6 @@
 //! The small matrix operations of one head, straight from where the operands lie: nothing is packed for its own sake.
 
+use super::LINE;
 use super::lanes::{Lanes, Work};
 
 /// `out = A·B`, or `out += A·B`: `rows` sums of `depth` rows of B, weighted by the elements of A.
@@ -172,6 +173,19 @@ impl Rows {
     pub(super) unsafe fn part(self, first: usize, count: usize) -> Rows {
         // SAFETY: inside the matrix, as the caller promises.
         Rows { at: unsafe { self.at.add(first * self.stride) }, rows: count, ..self }
+    }
+
+    /// Asks for the rows early: they lie far apart, so the processor does not do it by itself.
+    #[inline(always)]
+    pub(super) fn prefetch(self) {
+        #[cfg(target_arch = "x86_64")]
+        for row in 0..self.rows {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            for column in (0..self.columns).step_by(LINE) {
+                // SAFETY: a prefetch of any address is harmless.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(self.at.wrapping_add(row * self.stride + column).cast()) };
+            }
+        }
     }
 
     /// Writes the transpose to `[columns, lanes]`, `lanes` being `rows` up to whole vectors. What stands beyond `rows`

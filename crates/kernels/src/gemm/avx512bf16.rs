@@ -4,9 +4,11 @@
 //! The instructions take numbers too small for a normal representation as zero and round each sum to nearest even.
 
 use std::arch::x86_64::*;
+use std::num::NonZero;
 use std::ops::Range;
 
 use super::avx512::for_rows;
+use super::avx512bf16_loop::{LINE, Sums, add_panel, add_rows};
 use super::matrix::{Elements, Matrix};
 use super::{Left, MicroKernel, Tile};
 use crate::rounded::rounded_stride;
@@ -29,8 +31,8 @@ impl MicroKernel for Kernel {
         // SAFETY: as the caller promises.
         unsafe {
             match a.row_stride {
-                Some(stride) => for_rows!(rows, products_of_rows, (groups, a.first, stride, b, tile)),
-                None => for_rows!(rows, products, (groups, a.first, b, tile)),
+                Some(stride) => for_rows!(rows, products_of_rows, (groups, a, stride, b, tile)),
+                None => for_rows!(rows, products, (groups, a, b, tile)),
             }
         }
     }
@@ -93,20 +95,23 @@ impl MicroKernel for Kernel {
 /// # Safety
 /// As [`MicroKernel::tile`] with `ROWS` rows.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const u32, mut b: *const u32, tile: Tile) {
+unsafe fn products<const ROWS: usize>(groups: usize, a: Left<u32>, b: *const u32, tile: Tile) {
     // SAFETY: the panels hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
     unsafe {
         let mut sum = [tile.first_sums(); ROWS];
         tile.prefetch::<ROWS>();
-        for _ in 0..groups {
-            let [b0, b1] = [0, 16].map(|at| pairs(b.add(at)));
+        let mut done = 0;
+        if let (Some(lines), Some(whole)) = (NonZero::new(groups / LINE), whole(&mut sum)) {
+            *whole = add_panel(lines.get(), a.first, b, a.ahead, *whole);
+            done = lines.get() * LINE;
+        }
+        for group in done..groups {
+            let [b0, b1] = [0, 16].map(|at| pairs(b.add(group * 32 + at)));
             for (row, sum) in sum.iter_mut().enumerate() {
-                let x = pair(*a.add(row));
+                let x = pair(*a.first.add(group * 12 + row));
                 sum[0] = _mm512_dpbf16_ps(sum[0], x, b0);
                 sum[1] = _mm512_dpbf16_ps(sum[1], x, b1);
             }
-            a = a.add(12);
-            b = b.add(32);
         }
         tile.store(sum);
     }
@@ -117,31 +122,32 @@ unsafe fn products<const ROWS: usize>(groups: usize, mut a: *const u32, mut b: *
 /// # Safety
 /// As [`MicroKernel::tile`] with `ROWS` rows.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn products_of_rows<const ROWS: usize>(
-    groups: usize,
-    a: *const u32,
-    stride: usize,
-    mut b: *const u32,
-    tile: Tile,
-) {
+unsafe fn products_of_rows<const ROWS: usize>(groups: usize, a: Left<u32>, stride: usize, b: *const u32, tile: Tile) {
     // SAFETY: the rows and the panel hold `groups` groups, as the caller promises; any bits are a vector of bfloat16.
     unsafe {
         let mut sum = [tile.first_sums(); ROWS];
         tile.prefetch::<ROWS>();
-        // Every third row has a pointer, the others lie one and two strides further: few enough for the registers.
-        let mut thirds = [a, a.wrapping_add(3 * stride), a.wrapping_add(6 * stride), a.wrapping_add(9 * stride)];
-        for _ in 0..groups {
-            let [b0, b1] = [0, 16].map(|at| pairs(b.add(at)));
+        let mut done = 0;
+        if let (Some(lines), Some(whole)) = (NonZero::new(groups / LINE), whole(&mut sum)) {
+            *whole = add_rows(lines.get(), a.first, stride, b, a.ahead, *whole);
+            done = lines.get() * LINE;
+        }
+        for group in done..groups {
+            let [b0, b1] = [0, 16].map(|at| pairs(b.add(group * 32 + at)));
             for (row, sum) in sum.iter_mut().enumerate() {
-                let x = pair(*thirds[row / 3].add(row % 3 * stride));
+                let x = pair(*a.first.add(row * stride + group));
                 sum[0] = _mm512_dpbf16_ps(sum[0], x, b0);
                 sum[1] = _mm512_dpbf16_ps(sum[1], x, b1);
             }
-            thirds = thirds.map(|third| third.wrapping_add(1));
-            b = b.add(32);
         }
         tile.store(sum);
     }
+}
+
+/// The sums of a tile of full height.
+#[inline]
+fn whole<const ROWS: usize>(sum: &mut [[__m512; 2]; ROWS]) -> Option<&mut Sums> {
+    sum.as_mut_slice().try_into().ok()
 }
 
 /// The pairs of 16 columns.

@@ -7,7 +7,10 @@ use rayon::prelude::*;
 use super::matrix::Matrix;
 use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
-use crate::activation::{Activation, activate_rounded_row, activation_gradient_rounded_row, activation_into_row};
+use crate::activation::{
+    ActivatedRow, Activation, DifferentiatedRow, activate_rounded_rows, activation_gradient_rounded_rows,
+    activation_into_row,
+};
 use crate::isa::Isa;
 use crate::optimiser::squares_part;
 use crate::rounded::rounded_stride;
@@ -131,39 +134,53 @@ impl<'a> Finish<'a> {
         }
     }
 
-    /// Finishes `values`, which lie in row `i` from column `column` on, of `n`; returns the sum of their squares if that
-    /// is asked for.
+    /// Finishes `rows`, each with its number and its values from column `column` on, of `n`; returns the sum of their
+    /// squares if that is asked for. A panel in one call, as rows are short.
     ///
     /// # Safety
     /// One task owns these elements of every result.
-    unsafe fn row(&self, isa: Isa, values: &[f32], [i, column, n]: [usize; 3]) -> f64 {
-        let columns = column..column + values.len();
-        let rounded = |results: [SharedMut<'a, u16>; 2]| {
-            let odd = usize::from(columns.end == n && n % 2 == 1);
+    unsafe fn rows<'v>(&self, isa: Isa, rows: impl Iterator<Item = (usize, &'v [f32])>, [column, n]: [usize; 2]) -> f64
+    where
+        'a: 'v,
+    {
+        let stride = rounded_stride(n);
+        // A part of row `i` of a result, with the zero that follows an odd row.
+        let rounded = |result: SharedMut<'a, u16>, i: usize, len: usize| -> &'a mut [u16] {
+            let odd = usize::from(column + len == n && n % 2 == 1);
             // SAFETY: as the caller promises; an odd row is followed by room for a zero.
-            results.map(|all| unsafe { all.slice(i * rounded_stride(n) + column, values.len() + odd) })
+            let (part, zero) = unsafe { result.slice(i * stride + column, len + odd) }.split_at_mut(len);
+            if let [zero] = zero {
+                *zero = 0;
+            }
+            part
         };
         match *self {
             Finish::Nothing => {}
             Finish::Activation(activation, out) => {
-                // SAFETY: as the caller promises.
-                let out = unsafe { out.slice(i * n + column, values.len()) };
-                activation_into_row(isa, activation, values, out);
+                for (i, values) in rows {
+                    // SAFETY: as the caller promises.
+                    let out = unsafe { out.slice(i * n + column, values.len()) };
+                    activation_into_row(isa, activation, values, out);
+                }
             }
-            Finish::Squares => return squares_part(isa, values),
-            Finish::ActivateRounded(activation, results) => {
-                let [before, out] = rounded(results);
-                out[values.len()..].fill(0);
-                let (before, out) = (&mut before[..values.len()], &mut out[..values.len()]);
-                activate_rounded_row(isa, activation, values, before, out);
+            Finish::Squares => return rows.map(|(_, values)| squares_part(isa, values)).sum(),
+            Finish::ActivateRounded(activation, [before, out]) => {
+                let row = |(i, x): (usize, &'v [f32])| -> ActivatedRow<'v> {
+                    ActivatedRow { x, before: rounded(before, i, x.len()), out: rounded(out, i, x.len()) }
+                };
+                activate_rounded_rows(isa, activation, rows.map(row));
             }
-            Finish::ActivationGradient(before, activation, results) => {
-                let [gradient, out] = rounded(results);
-                gradient[values.len()..].fill(0);
-                out[values.len()..].fill(0);
-                let before = &before[i * rounded_stride(n)..][columns];
-                let (gradient, out) = (&mut gradient[..values.len()], &mut out[..values.len()]);
-                activation_gradient_rounded_row(isa, activation, before, values, gradient, out);
+            Finish::ActivationGradient(before, activation, [gradient, out]) => {
+                let row = |(i, dy): (usize, &'v [f32])| -> DifferentiatedRow<'v> {
+                    let before = &before[i * stride + column..][..dy.len()];
+                    DifferentiatedRow {
+                        before,
+                        dy,
+                        gradient: rounded(gradient, i, before.len()),
+                        out: rounded(out, i, before.len()),
+                    }
+                };
+                activation_gradient_rounded_rows(isa, activation, rows.map(row));
             }
         }
         0.0
@@ -244,15 +261,11 @@ fn nest<K: MicroKernel>(
                         }
                         let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
                         finish.prefetch(row + first + K::MR, K::MR, column, n);
-                        let mut sum = 0.0;
-                        for i in 0..height {
-                            // SAFETY: the row was just computed; tasks cover disjoint (row, column) blocks of C and of
-                            // every result.
-                            sum += unsafe {
-                                let values = std::slice::from_raw_parts(c.row(panel, i), columns);
-                                finish.row(isa, values, [row + first + i, column, n])
-                            };
-                        }
+                        // SAFETY: the rows were just computed.
+                        let values = |i| unsafe { std::slice::from_raw_parts(c.row(panel, i), columns) };
+                        let rows = (0..height).map(|i| (row + first + i, values(i)));
+                        // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
+                        let sum = unsafe { finish.rows(isa, rows, [column, n]) };
                         if let Finish::Squares = finish {
                             // SAFETY: one task owns the panel of this block of columns.
                             unsafe { shared_squares.slice(panel * blocks + block, 1)[0] = sum };
@@ -386,14 +399,20 @@ impl<E: Word> Part<'_, E> {
                         unsafe { K::pack_b(b, elements, first, count, out) };
                     }
                 }
+                // Where `quarter` of a panel of A begins.
+                let panel_of_a = |panel: usize, quarter: usize| match row_stride {
+                    Some(row_stride) => (panel * K::MR + quarter * K::MR / 4) * row_stride + start,
+                    None => (panel * groups + start) * K::MR + quarter * depth_here * K::MR / 4,
+                };
                 for panel in self.panels.clone() {
-                    let at = match row_stride {
-                        Some(row_stride) => panel * K::MR * row_stride + start,
-                        None => (panel * groups + start) * K::MR,
-                    };
-                    let left = Left { first: a[at..].as_ptr(), row_stride };
+                    let next = if panel + 1 < self.panels.end { panel + 1 } else { self.panels.start };
                     for column_panel in 0..column_panels {
                         let j = column_panel * K::NR;
+                        let left = Left {
+                            first: a[panel_of_a(panel, 0)..].as_ptr(),
+                            row_stride,
+                            ahead: a.as_ptr().wrapping_add(panel_of_a(next, column_panel % 4)),
+                        };
                         let b_panel = match b {
                             Right::Matrix(_) => packed_b[column_panel * K::NR * depth..].as_ptr(),
                             Right::Packed { panels, .. } => {

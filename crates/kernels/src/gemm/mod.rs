@@ -12,6 +12,8 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512bf16;
+#[cfg(target_arch = "x86_64")]
+mod avx512bf16_loop;
 mod drive;
 mod matrix;
 mod pack;
@@ -203,6 +205,8 @@ struct Left<E> {
     first: *const E,
     /// Elements from row to row; without one it is a panel `[groups][MR]`.
     row_stride: Option<usize>,
+    /// Where a quarter of the panel to come begins, three of twelve rows: a kernel may ask for it early. Never read.
+    ahead: *const E,
 }
 
 /// Where a tile of C goes.
