@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use gyeol_kernels::{Arena, Dropout, Fast, Heads, Isa, Kernels, Queries};
+use gyeol_kernels::{Arena, Dropout, Fast, Heads, Isa, Kernels, Queries, RowsMut};
 
 /// Lengths of 32 short reviews: most a line, some a paragraph; 17 tokens on average.
 const REVIEWS: [usize; 32] = [
@@ -63,11 +63,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut dqkv = Arena::zeros(tokens * 3 * hidden)?;
         let (qkv, dout) = (qkv.as_slice(), dout.as_slice());
         let forward = shortest(budget, || {
-            kernels.attention(shape, Queries::All, qkv, &cu_seqlens, dropout, out.as_mut_slice(), lse.as_mut_slice());
+            kernels.attention(
+                shape,
+                Queries::All,
+                qkv,
+                &cu_seqlens,
+                dropout,
+                RowsMut::Single(out.as_mut_slice()),
+                lse.as_mut_slice(),
+            );
         });
         let lse = lse.as_slice();
         let backward = shortest(budget, || {
-            kernels.attention_backward(shape, Queries::All, qkv, &cu_seqlens, dropout, lse, dout, dqkv.as_mut_slice());
+            kernels.attention_backward(
+                shape,
+                Queries::All,
+                qkv,
+                &cu_seqlens,
+                dropout,
+                lse,
+                dout,
+                RowsMut::Single(dqkv.as_mut_slice()),
+            );
         });
         // Products of forward: scores and their sums. Of backward: scores again and four gradients.
         let product = lengths.iter().map(|l| 2 * l * l * hidden).sum::<usize>() as f64;

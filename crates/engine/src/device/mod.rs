@@ -248,12 +248,12 @@ pub trait Device: Send {
     );
     /// `gradient *= activation′(before)`; recomputes `y`.
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
-    /// Self-attention of each sequence, at least for `queries`.
+    /// Self-attention of each sequence, at least for `queries`; `out` may be an operand.
     fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
     /// Self-attention of the first token of each sequence, from the layer's input: `p` projects it to queries, keys and
     /// values. Without dropout and a backward operation. `scratch` is as long as [`Heads::first_scratch`] says.
     fn attention_first(&mut self, shape: Heads, p: &LinearParams, x: Act, scratch: Act, out: Act);
-    /// Gradient of `qkv`; that of the result is 0 beyond `queries`.
+    /// Gradient of `qkv`, which may be an operand; that of the result is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(
         &mut self,
@@ -281,7 +281,7 @@ pub trait Device: Send {
     fn dropout(&mut self, dropout: Dropout, x: Act);
     /// Copies an intermediate value.
     fn copy(&mut self, from: Act, to: Act);
-    /// The rows of the tokens that the head reads.
+    /// The rows of the tokens that the head reads; `x` and `out` are kept alike.
     fn gather_read(&mut self, x: Act, width: usize, out: Act);
     /// The gradient of [`Device::gather_read`]: zero but for those rows.
     fn scatter_read(&mut self, dout: Act, width: usize, dx: Act);

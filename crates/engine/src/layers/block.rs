@@ -126,7 +126,8 @@ pub(crate) struct Scratch {
 impl Scratch {
     pub(crate) fn plan(planner: &mut Planner, tokens: usize, shape: ScratchShape, training: bool) -> Self {
         let activated = planner.operand(tokens, shape.intermediate);
-        let wide = if training { planner.operand(tokens, shape.intermediate) } else { Act::default() };
+        let mut operand = |width: usize| if training { planner.operand(tokens, width) } else { Act::default() };
+        let (wide, qkv) = (operand(shape.intermediate), operand(3 * shape.hidden));
         let mut gradient = |width: usize| if training { planner.act(tokens * width) } else { Act::default() };
         Self {
             activated,
@@ -134,7 +135,7 @@ impl Scratch {
             branch: gradient(shape.hidden),
             residual: gradient(shape.hidden),
             wide,
-            qkv: gradient(3 * shape.hidden),
+            qkv,
             embedding: gradient(shape.embedding),
             embedding_pair: (gradient(shape.embedding), gradient(shape.embedding)),
         }
@@ -160,12 +161,12 @@ impl Block {
             },
             _ => AttentionActs::Projected(Projected {
                 qkv: planner.act(tokens * 3 * hidden),
-                context: planner.act(tokens * hidden),
+                context: planner.operand(tokens, hidden),
                 lse: planner.act(tokens * self.heads.heads),
                 queries: if let Rows::First { .. } = which { Queries::First } else { Queries::All },
                 read: match which {
                     Rows::All { .. } => None,
-                    _ => Some((planner.act(rows * hidden), planner.act(rows * hidden))),
+                    _ => Some((planner.operand(rows, hidden), planner.act(rows * hidden))),
                 },
             }),
         };

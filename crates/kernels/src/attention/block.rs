@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::lanes::Lanes;
 use super::tile::{Product, Rows};
-use super::{Heads, Queries};
+use super::{Heads, LINE, Queries};
 use crate::dropout::Dropout;
 use crate::vecmath;
 
@@ -40,7 +40,8 @@ pub(super) struct Task {
 impl Layer<'_> {
     /// Elements of scratch that either pass may want for a sequence.
     pub(super) fn scratch(self, length: usize) -> usize {
-        BLOCK * (3 * length + self.shape.head_dim) + 3 * length * self.shape.head_dim.next_multiple_of(16)
+        let (head_dim, width) = (self.shape.head_dim, self.shape.head_dim.next_multiple_of(LINE));
+        BLOCK * (3 * length + head_dim + width) + 6 * length * width
     }
 
     pub(super) fn queries(self, length: usize) -> usize {

@@ -2,6 +2,7 @@
 
 use super::block::{BLOCK, Block, Layer, Task};
 use super::lanes::{Lanes, Work};
+use super::target::Target;
 use super::tile::{Product, Rows};
 use crate::shared::SharedMut;
 
@@ -23,8 +24,8 @@ unsafe fn whole_vectors<S: Lanes>(rows: Rows, room: &mut [f32]) -> Rows {
 pub(super) struct Forward<'a> {
     pub(super) layer: Layer<'a>,
     pub(super) task: &'a Task,
-    /// `[tokens, hidden]`
-    pub(super) out: SharedMut<'a>,
+    /// Rows of `hidden`, one a token.
+    pub(super) out: Target<'a>,
     /// `[tokens, heads]`
     pub(super) lse: SharedMut<'a>,
     /// [`Layer::scratch`] elements.
@@ -37,16 +38,18 @@ impl Work for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Lanes>(self, s: S) {
         let (layer, task, length) = (self.layer, self.task, self.task.length);
-        let (hidden, head_dim) = (layer.shape.hidden(), layer.shape.head_dim);
+        let head_dim = layer.shape.head_dim;
+        let width = head_dim.next_multiple_of(S::WIDTH);
         let (probabilities, rest) = self.scratch.split_at_mut(length * BLOCK);
-        let (transposed, room) = rest.split_at_mut(head_dim * BLOCK);
+        let (transposed, rest) = rest.split_at_mut(head_dim * BLOCK);
+        let (results, room) = rest.split_at_mut(width * BLOCK);
         for (heads, first) in layer.blocks(task, S::WIDTH) {
             let block = Block::new(layer, task, heads, first, S::WIDTH);
             let stride = block.stride();
             for head in block.heads.clone() {
                 let [q, k, _] = layer.operands(task, head);
                 if head + 1 < task.heads.end {
-                    layer.operands(task, head + 1).map(Rows::prefetch);
+                    layer.operands(task, head + 1).into_iter().for_each(Rows::prefetch);
                 }
                 // SAFETY: the operands are those of the layer.
                 unsafe { block.scores(s, head, k, q, transposed, probabilities) };
@@ -73,10 +76,12 @@ impl Work for Forward<'_> {
                         a_column: stride,
                         b: v.at,
                         b_row: v.stride,
-                        out: self.out.get().add((task.from + block.first) * hidden + head * head_dim),
-                        out_row: hidden,
+                        out: results.as_mut_ptr(),
+                        out_row: width,
                         accumulate: false,
                     });
+                    let at = [task.from + block.first, head * head_dim];
+                    self.out.write(at, head_dim, &results[..block.count * width], width);
                 }
             }
         }
@@ -91,8 +96,8 @@ pub(super) struct Backward<'a> {
     pub(super) lse: &'a [f32],
     /// `[tokens, hidden]`
     pub(super) dout: &'a [f32],
-    /// `[tokens, 3·hidden]`
-    pub(super) dqkv: SharedMut<'a>,
+    /// Rows of `3·hidden`, one a token.
+    pub(super) dqkv: Target<'a>,
     /// [`Layer::scratch`] elements.
     pub(super) scratch: &'a mut [f32],
 }
@@ -110,7 +115,10 @@ impl Work for Backward<'_> {
         let (transposed, room) = rest.split_at_mut(head_dim * BLOCK);
         let width = head_dim.next_multiple_of(S::WIDTH);
         let (k_room, room) = room.split_at_mut(length * width);
-        let (q_room, dout_room) = room.split_at_mut(length * width);
+        let (q_room, room) = room.split_at_mut(length * width);
+        let (dout_room, results) = room.split_at_mut(length * width);
+        // Gradients of a head's queries, keys and values: those of keys and values are sums over the blocks of queries.
+        let results = &mut results[..3 * length * width];
         let dout = |head: usize| {
             let rows = &self.dout[task.from * hidden..][..length * hidden];
             Rows { at: rows[head * head_dim..].as_ptr(), stride: hidden, rows: length, columns: head_dim }
@@ -121,7 +129,7 @@ impl Work for Backward<'_> {
             for head in block.heads.clone() {
                 let [q, k, v] = layer.operands(task, head);
                 if head + 1 < task.heads.end {
-                    layer.operands(task, head + 1).map(Rows::prefetch);
+                    layer.operands(task, head + 1).into_iter().for_each(Rows::prefetch);
                     dout(head + 1).prefetch();
                 }
                 // SAFETY: the operands are those of the layer.
@@ -139,7 +147,7 @@ impl Work for Backward<'_> {
                 // SAFETY: operands of the layer; one task owns these tokens and the columns of this head in each of the
                 // three parts.
                 unsafe {
-                    let target = self.dqkv.get().add(task.from * 3 * hidden + head * head_dim);
+                    let [dq, dk, dv] = [0, 1, 2].map(|part| results.as_mut_ptr().add(part * length * width));
                     let k = whole_vectors::<S>(k, k_room);
                     let of_queries = Product {
                         rows: block.count,
@@ -150,8 +158,8 @@ impl Work for Backward<'_> {
                         a_column: stride,
                         b: k.at,
                         b_row: k.stride,
-                        out: target.add(block.first * 3 * hidden),
-                        out_row: 3 * hidden,
+                        out: dq.add(block.first * width),
+                        out_row: width,
                         accumulate: false,
                     };
                     let q = whole_vectors::<S>(q.part(block.first, block.count), q_room);
@@ -162,7 +170,7 @@ impl Work for Backward<'_> {
                         a_column: 1,
                         b: q.at,
                         b_row: q.stride,
-                        out: target.add(hidden),
+                        out: dk,
                         accumulate: block.first > 0,
                         ..of_queries
                     };
@@ -171,14 +179,18 @@ impl Work for Backward<'_> {
                         a: applied[block.lane(head)..].as_ptr(),
                         b: dout.at,
                         b_row: dout.stride,
-                        out: target.add(2 * hidden),
+                        out: dv,
                         ..of_keys
                     };
                     s.enter(of_queries);
                     s.enter(of_keys);
                     s.enter(of_values);
-                    for token in layer.queries(length)..length {
-                        std::slice::from_raw_parts_mut(target.add(token * 3 * hidden), head_dim).fill(0.0);
+                    let queries = layer.queries(length);
+                    if block.first + block.count == queries {
+                        results[queries * width..length * width].fill(0.0);
+                        for (part, rows) in results.chunks_exact(length * width).enumerate() {
+                            self.dqkv.write([task.from, part * hidden + head * head_dim], head_dim, rows, width);
+                        }
                     }
                 }
             }

@@ -7,6 +7,7 @@ mod block;
 mod first;
 mod head;
 mod lanes;
+mod target;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -18,11 +19,13 @@ use rayon::prelude::*;
 
 use crate::dropout::Dropout;
 use crate::isa::Isa;
+use crate::rounded::RowsMut;
 use crate::shared::SharedMut;
 use block::{Layer, Task};
 pub(crate) use first::attention_first;
 use head::{Backward, Forward};
 use lanes::enter;
+use target::Target;
 
 /// The shape of an attention layer: `heads` heads of `head_dim` features each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ pub enum Queries {
 
 /// `out = softmax(Q·Kᵀ/√d)·V` for every sequence and head.
 ///
-/// `qkv` is `[tokens, 3·hidden]`, `out` `[tokens, hidden]`, `lse` `[tokens, heads]` (kept for the backward pass).
+/// `qkv` is `[tokens, 3·hidden]`, `out` rows of `hidden`, one a token, `lse` `[tokens, heads]` (kept for the backward pass).
 #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
 pub(crate) fn attention(
     isa: Isa,
@@ -66,11 +69,11 @@ pub(crate) fn attention(
     qkv: &[f32],
     cu_seqlens: &[u32],
     dropout: Option<Dropout>,
-    out: &mut [f32],
+    out: RowsMut<'_>,
     lse: &mut [f32],
 ) {
-    check(shape, qkv, cu_seqlens, out, lse);
-    let (out, lse) = (SharedMut::new(out), SharedMut::new(lse));
+    let tokens = check(shape, qkv, cu_seqlens, lse);
+    let (out, lse) = (Target::new(isa, out, tokens, shape.hidden()), SharedMut::new(lse));
     let layer = Layer { shape, queries, qkv, dropout };
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
@@ -90,11 +93,11 @@ pub(crate) fn attention_backward(
     dropout: Option<Dropout>,
     lse: &[f32],
     dout: &[f32],
-    dqkv: &mut [f32],
+    dqkv: RowsMut<'_>,
 ) {
-    check(shape, qkv, cu_seqlens, dout, lse);
-    assert_eq!(dqkv.len(), qkv.len(), "gradients as large as their values");
-    let dqkv = SharedMut::new(dqkv);
+    let tokens = check(shape, qkv, cu_seqlens, lse);
+    assert_eq!(dout.len(), tokens * shape.hidden(), "a gradient a token");
+    let dqkv = Target::new(isa, dqkv, tokens, 3 * shape.hidden());
     let layer = Layer { shape, queries, qkv, dropout };
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
@@ -137,13 +140,14 @@ fn for_each_task(layer: Layer<'_>, cu_seqlens: &[u32], work: impl Fn(&Task, &mut
     });
 }
 
-fn check(shape: Heads, qkv: &[f32], cu_seqlens: &[u32], out: &[f32], lse: &[f32]) {
+/// The number of tokens.
+fn check(shape: Heads, qkv: &[f32], cu_seqlens: &[u32], lse: &[f32]) -> usize {
     assert!(cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
     let tokens = *cu_seqlens.last().expect("cumulative lengths start with 0") as usize;
-    let width = shape.hidden();
-    assert_eq!(Some(out.len()), tokens.checked_mul(width), "an output row a token");
-    assert_eq!(Some(qkv.len()), out.len().checked_mul(3), "queries, keys and values of every token");
-    assert_eq!(Some(lse.len()), tokens.checked_mul(shape.heads), "one sum a token and head");
+    let row = shape.hidden().checked_mul(3).expect("a row fits the address space");
+    assert_eq!(Some(qkv.len()), tokens.checked_mul(row), "queries, keys and values of every token");
+    assert_eq!(lse.len(), tokens * shape.heads, "one sum a token and head");
+    tokens
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::packed::round_to_bf16;
 use crate::reference;
+use crate::rounded::{Rows, rounded_stride};
 use crate::testing::{close, isas, random};
 
 /// One layer's operands.
@@ -37,8 +39,9 @@ impl Case {
         let [mut out, mut lse, mut dqkv] = self.zeros();
         // What stood there before does not matter.
         dqkv.fill(f32::NAN);
-        attention(isa, *shape, queries, qkv, cu_seqlens, *dropout, &mut out, &mut lse);
-        attention_backward(isa, *shape, queries, qkv, cu_seqlens, *dropout, &lse, dout, &mut dqkv);
+        attention(isa, *shape, queries, qkv, cu_seqlens, *dropout, RowsMut::Single(&mut out), &mut lse);
+        let gradient = RowsMut::Single(&mut dqkv);
+        attention_backward(isa, *shape, queries, qkv, cu_seqlens, *dropout, &lse, dout, gradient);
         [out, lse, dqkv]
     }
 
@@ -50,12 +53,32 @@ impl Case {
         [out, lse, dqkv]
     }
 
+    /// What `run` gives of `out` and `dqkv`, as it comes out where products of bfloat16 read it.
+    fn run_rounded(&self, isa: Isa) -> [Vec<f32>; 2] {
+        let Case { shape, cu_seqlens, dropout, qkv, dout } = self;
+        let [_, mut lse, _] = self.zeros();
+        let tokens = dout.len() / shape.hidden();
+        let room = |width| vec![0xffff; tokens * rounded_stride(width)];
+        let (mut out, mut dqkv) = (room(shape.hidden()), room(3 * shape.hidden()));
+        let (to_out, to_dqkv) = (RowsMut::Rounded(&mut out), RowsMut::Rounded(&mut dqkv));
+        attention(isa, *shape, Queries::All, qkv, cu_seqlens, *dropout, to_out, &mut lse);
+        attention_backward(isa, *shape, Queries::All, qkv, cu_seqlens, *dropout, &lse, dout, to_dqkv);
+        for (halves, width) in [(&out, shape.hidden()), (&dqkv, 3 * shape.hidden())] {
+            let mut rows = halves.chunks_exact(rounded_stride(width));
+            assert!(width % 2 == 0 || rows.all(|row| row[width] == 0), "an odd row is followed by a zero");
+        }
+        [Rows::Rounded(&out).to_single(shape.hidden()), Rows::Rounded(&dqkv).to_single(3 * shape.hidden())]
+    }
+
     fn agrees_with_the_reference(&self) -> Result<(), TestCaseError> {
         let want = self.reference();
         for isa in isas() {
-            for (got, want) in self.run(isa, Queries::All).iter().zip(&want) {
+            let got = self.run(isa, Queries::All);
+            for (got, want) in got.iter().zip(&want) {
                 close(got, want, 3e-5)?;
             }
+            let [out, _, dqkv] = got.map(|values| values.into_iter().map(round_to_bf16).collect::<Vec<f32>>());
+            prop_assert_eq!(self.run_rounded(isa), [out, dqkv]);
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ impl Kernels for Fast {
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        out: &mut [f32],
+        out: RowsMut<'_>,
         lse: &mut [f32],
     ) {
         attention::attention(self.0, shape, queries, qkv, cu_seqlens, dropout, out, lse);
@@ -163,7 +163,7 @@ impl Kernels for Fast {
         dropout: Option<Dropout>,
         lse: &[f32],
         dout: &[f32],
-        dqkv: &mut [f32],
+        dqkv: RowsMut<'_>,
     ) {
         attention::attention_backward(self.0, shape, queries, qkv, cu_seqlens, dropout, lse, dout, dqkv);
     }

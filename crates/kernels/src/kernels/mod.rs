@@ -158,8 +158,8 @@ pub trait Kernels: Send + Sync {
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
 
-    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head, at least for `queries`: `qkv` `[tokens, 3·hidden]`,
-    /// `lse` `[tokens, heads]`.
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head, at least for `queries`: `qkv` `[tokens, 3·hidden]`, `out` rows
+    /// of `hidden`, `lse` `[tokens, heads]`.
     #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
     fn attention(
         &self,
@@ -168,7 +168,7 @@ pub trait Kernels: Send + Sync {
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        out: &mut [f32],
+        out: RowsMut<'_>,
         lse: &mut [f32],
     );
 
@@ -187,7 +187,7 @@ pub trait Kernels: Send + Sync {
         out: &mut [f32],
     );
 
-    /// The gradient of `qkv` from that of `out`, which is 0 beyond `queries`.
+    /// The gradient of `qkv`, rows of `3·hidden`, from that of `out` `[tokens, hidden]`, which is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(
         &self,
@@ -198,7 +198,7 @@ pub trait Kernels: Send + Sync {
         dropout: Option<Dropout>,
         lse: &[f32],
         dout: &[f32],
-        dqkv: &mut [f32],
+        dqkv: RowsMut<'_>,
     );
 
     /// `y = LayerNorm(dropout(x) + residual)`; `x` is left normalised, `rstd` holds 1/σ.

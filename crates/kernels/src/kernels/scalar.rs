@@ -98,10 +98,12 @@ impl Kernels for Scalar {
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
-        out: &mut [f32],
+        mut out: RowsMut<'_>,
         lse: &mut [f32],
     ) {
-        reference::attention(shape, qkv, cu_seqlens, dropout, out, lse);
+        let mut values = vec![0.0; qkv.len() / 3];
+        reference::attention(shape, qkv, cu_seqlens, dropout, &mut values, lse);
+        out.store(&values, shape.hidden());
     }
 
     fn attention_first(
@@ -126,9 +128,11 @@ impl Kernels for Scalar {
         dropout: Option<Dropout>,
         _lse: &[f32],
         dout: &[f32],
-        dqkv: &mut [f32],
+        mut dqkv: RowsMut<'_>,
     ) {
-        reference::attention_backward(shape, qkv, cu_seqlens, dropout, dout, dqkv);
+        let mut values = vec![0.0; qkv.len()];
+        reference::attention_backward(shape, qkv, cu_seqlens, dropout, dout, &mut values);
+        dqkv.store(&values, 3 * shape.hidden());
     }
 
     fn add_norm(

@@ -31,6 +31,36 @@ pub(super) fn round_row(isa: Isa, row: &[f32], words: &mut [u32]) {
     }
 }
 
+/// `out` = `row`, rounded. Both of one length.
+pub(crate) fn round_halves(isa: Isa, row: &[f32], out: &mut [u16]) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn avx512bf16(row: &[f32], out: &mut [u16]) {
+        round_blocks(|block| super::avx512::round_block(block).0, row, out);
+    }
+    assert_eq!(row.len(), out.len(), "a half an element");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
+        Isa::Avx512Bf16 => unsafe { avx512bf16(row, out) },
+        _ => round_blocks(|block| round_block_plainly(block).0, row, out),
+    }
+}
+
+#[inline(always)]
+fn round_blocks(round: impl Fn(&[f32; BLOCK]) -> [u16; BLOCK], row: &[f32], out: &mut [u16]) {
+    let (row, last_row) = row.as_chunks();
+    let (out, last_out) = out.as_chunks_mut();
+    for (row, out) in row.iter().zip(out) {
+        *out = round(row);
+    }
+    if !last_row.is_empty() {
+        let mut block = [0.0; BLOCK];
+        block[..last_row.len()].copy_from_slice(last_row);
+        last_out.copy_from_slice(&round(&block)[..last_row.len()]);
+    }
+}
+
 multiversion! {
     fn round_row_plainly(row: &[f32], words: &mut [u32]) {
         let (pairs, last) = row.as_chunks::<2>();

@@ -14,11 +14,12 @@ impl Keeping {
     pub(super) fn place(self, act: Act) -> Span {
         let Kept::Operand(width) = act.kept else { return act.span };
         let rows = act.span.len / Act::operand_row(width);
-        let row = match self.0 {
-            Operands::F32 => width,
-            Operands::Bf16 => rounded_stride(width) / 2,
-        };
-        Span::new(act.span.start, rows * row)
+        Span::new(act.span.start, rows * self.row(act, width))
+    }
+
+    /// Numbers from row to row of `act`, of which one is `width` values.
+    pub(super) fn row(self, act: Act, width: usize) -> usize {
+        if self.rounds(act) { rounded_stride(width) / 2 } else { width }
     }
 
     fn rounds(self, act: Act) -> bool {

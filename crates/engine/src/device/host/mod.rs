@@ -208,7 +208,8 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
-        let ([qkv], [out, lse]) = self.activations.views([qkv.span], [out.span, lse.span]);
+        let ([qkv], [out_values, lse]) = self.activations.views([qkv.span], [self.keeping.place(out), lse.span]);
+        let out = self.keeping.rows_mut(out, out_values);
         self.kernels.attention(shape, queries, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
@@ -229,7 +230,9 @@ impl<K: Kernels> Device for Host<K> {
         dout: Act,
         dqkv: Act,
     ) {
-        let ([qkv, lse, dout], [dqkv]) = self.activations.views([qkv.span, lse.span, dout.span], [dqkv.span]);
+        let ([qkv, lse, dout], [dqkv_values]) =
+            self.activations.views([qkv.span, lse.span, dout.span], [self.keeping.place(dqkv)]);
+        let dqkv = self.keeping.rows_mut(dqkv, dqkv_values);
         self.kernels.attention_backward(shape, queries, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 
@@ -266,8 +269,10 @@ impl<K: Kernels> Device for Host<K> {
     }
 
     fn gather_read(&mut self, x: Act, width: usize, out: Act) {
-        let ([x], [out]) = self.activations.views([x.span], [out.span]);
-        self.kernels.gather_rows(x, &self.batch.read, width, out);
+        // Rows that are kept rounded are copied as they lie.
+        let row = self.keeping.row(x, width);
+        let ([x], [out]) = self.activations.views([self.keeping.place(x)], [self.keeping.place(out)]);
+        self.kernels.gather_rows(x, &self.batch.read, row, out);
     }
 
     fn scatter_read(&mut self, dout: Act, width: usize, dx: Act) {
