@@ -1,7 +1,8 @@
 //! Multi-head self-attention over ragged sequences: one task some heads of a sequence, its scores in cache, nothing padded.
 //!
 //! [`head`] is the algorithm, on the scores of [`block`] and the small products of [`tile`]; [`lanes`] compiles them for
-//! every instruction set. [`first`] is a shorter way for the last block of a model that only predicts.
+//! every instruction set. [`first`] is a shorter way for a last block of which only first
+//! tokens are read.
 
 mod block;
 mod first;
@@ -20,7 +21,8 @@ use crate::dropout::Dropout;
 use crate::isa::Isa;
 use crate::shared::SharedMut;
 use block::{Layer, Task};
-pub(crate) use first::attention_first;
+pub use first::FirstAttention;
+pub(crate) use first::{Projection, attention_first, attention_first_backward};
 use head::{Backward, Forward};
 use lanes::enter;
 

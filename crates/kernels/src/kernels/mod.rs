@@ -8,7 +8,7 @@ mod fast;
 mod scalar;
 
 use crate::activation::Activation;
-use crate::attention::{Heads, Queries};
+use crate::attention::{FirstAttention, Heads, Queries};
 use crate::dropout::Dropout;
 use crate::embedding::{self, TokenRows};
 use crate::gemm::Matrix;
@@ -172,20 +172,21 @@ pub trait Kernels: Send + Sync {
         lse: &mut [f32],
     );
 
-    /// [`Kernels::attention`] of the first token of each sequence, without dropout and from the layer's input: `x`
-    /// `[tokens, hidden]`, `weight` `[3·hidden, hidden]`, `bias` `[3·hidden]`, `scratch` as long as
-    /// [`Heads::first_scratch`], `out` `[sequences, hidden]`. In single precision.
-    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its result")]
-    fn attention_first(
+    /// [`Kernels::attention`] of the first token of each sequence, from the layer's input: `scratch` as long as
+    /// [`Heads::first_scratch`] says, `out` `[sequences, hidden]`. In single precision.
+    fn attention_first(&self, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]);
+
+    /// From the gradient `dout` of [`Kernels::attention_first`]'s result and the `scratch` it left, which is lost: that of
+    /// the input, added to `dx`, and those of weight and bias (a bias of keys has none). Returns Σ dW² as
+    /// [`Kernels::linear_backward_weight`] does.
+    fn attention_first_backward(
         &self,
-        shape: Heads,
-        x: &[f32],
-        cu_seqlens: &[u32],
-        weight: &[f32],
-        bias: &[f32],
+        layer: FirstAttention<'_>,
         scratch: &mut [f32],
-        out: &mut [f32],
-    );
+        dout: &[f32],
+        dx: Option<&mut [f32]>,
+        gradient: LinearGradient<'_>,
+    ) -> f64;
 
     /// The gradient of `qkv` from that of `out`, which is 0 beyond `queries`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]

@@ -2,7 +2,7 @@
 
 use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
 use crate::activation::Activation;
-use crate::attention::{Heads, Queries};
+use crate::attention::{FirstAttention, Heads, Queries};
 use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
@@ -104,17 +104,19 @@ impl Kernels for Scalar {
         reference::attention(shape, qkv, cu_seqlens, dropout, out, lse);
     }
 
-    fn attention_first(
+    fn attention_first(&self, layer: FirstAttention<'_>, _scratch: &mut [f32], out: &mut [f32]) {
+        reference::attention_first(layer, out);
+    }
+
+    fn attention_first_backward(
         &self,
-        shape: Heads,
-        x: &[f32],
-        cu_seqlens: &[u32],
-        weight: &[f32],
-        bias: &[f32],
+        layer: FirstAttention<'_>,
         _scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        reference::attention_first(shape, x, cu_seqlens, weight, bias, out);
+        dout: &[f32],
+        dx: Option<&mut [f32]>,
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
+        reference::attention_first_backward(layer, dout, dx, gradient)
     }
 
     fn attention_backward(
