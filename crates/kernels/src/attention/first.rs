@@ -100,8 +100,9 @@ pub(crate) fn attention_first(isa: Isa, layer: FirstAttention<'_>, scratch: &mut
     let first = Matrix::new(first, sequences, width);
     gemm(isa, first, query, queries, Epilogue::Bias(layer.bias(Projection::Query)));
 
-    let (keyed, _) = terms.split_at_mut(terms.len() / 2);
-    keyed.par_chunks_mut(sequences * width).enumerate().for_each(|(head, keyed)| {
+    let rows = sequences * width;
+    let keyed = &mut terms[..shape.heads * rows];
+    keyed.par_chunks_mut(rows).enumerate().for_each(|(head, keyed)| {
         gemm(isa, layer.of_head(queries, head), layer.head(Projection::Key, head), keyed, Epilogue::None);
     });
     let shared = [&mut *terms, probabilities, &mut *kept].map(SharedMut::new);
@@ -109,21 +110,15 @@ pub(crate) fn attention_first(isa: Isa, layer: FirstAttention<'_>, scratch: &mut
         // SAFETY: one task owns what is a sequence's; the sizes are those of the scratch.
         unsafe { sequence.forward(isa, Parts::of(sequence, shared), room) };
     });
-    let weighed = &terms[terms.len() / 2..];
-    let of_head = sequences * shape.head_dim;
-    by_head.par_chunks_mut(of_head).zip(weighed.par_chunks(sequences * width)).enumerate().for_each(
-        |(head, (context, weighed))| {
-            let value = layer.head(Projection::Value, head).transposed();
-            gemm(isa, Matrix::new(weighed, sequences, width), value, context, Epilogue::None);
-        },
-    );
+    let weighed = terms[shape.heads * rows..].par_chunks(rows);
+    let heads = by_head.par_chunks_mut(sequences * shape.head_dim).zip(weighed);
+    heads.enumerate().for_each(|(head, (context, weighed))| {
+        let value = layer.head(Projection::Value, head).transposed();
+        gemm(isa, Matrix::new(weighed, sequences, width), value, context, Epilogue::None);
+    });
     side_by_side(shape, by_head, out);
     for (out, kept) in out.chunks_exact_mut(width).zip(kept.chunks_exact(shape.lanes())) {
-        let heads =
-            out.chunks_exact_mut(shape.head_dim).zip(layer.bias(Projection::Value).chunks_exact(shape.head_dim));
-        for ((out, bias), kept) in heads.zip(kept) {
-            out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias * kept);
-        }
+        add_scaled(shape, layer.bias(Projection::Value), kept, out);
     }
 }
 
@@ -146,7 +141,7 @@ pub(crate) fn attention_first_backward(
     let (dquery, rest) = dweight.split_at_mut(width * width);
     let (dkey, dvalue) = rest.split_at_mut(width * width);
     let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);
-    let (rows, of_head) = (sequences * width, shape.head_dim * width);
+    let (rows, weight_len) = (sequences * width, shape.head_dim * width);
     let outer = |a: Matrix<'_>, b: &[f32], out: &mut [f32]| {
         let mut squares = 0.0;
         let epilogue = Epilogue::Gradient { accumulate, squares: &mut squares };
@@ -155,14 +150,11 @@ pub(crate) fn attention_first_backward(
     };
 
     for (dout, kept) in dout.chunks_exact(width).zip(kept.chunks_exact(shape.lanes())) {
-        let heads = dbias[2 * width..].chunks_exact_mut(shape.head_dim).zip(dout.chunks_exact(shape.head_dim));
-        for ((dbias, dout), kept) in heads.zip(kept) {
-            dbias.iter_mut().zip(dout).for_each(|(dbias, dout)| *dbias += dout * kept);
-        }
+        add_scaled(shape, dout, kept, &mut dbias[2 * width..]);
     }
     // Weighed inputs give way to their gradients.
-    let (_, weighed) = terms.split_at_mut(shape.heads * rows);
-    let heads = weighed.par_chunks_mut(rows).zip(dvalue.par_chunks_mut(of_head)).enumerate();
+    let weighed = terms[shape.heads * rows..].par_chunks_mut(rows);
+    let heads = weighed.zip(dvalue.par_chunks_mut(weight_len)).enumerate();
     let of_values = heads.map(|(head, (weighed, dvalue))| {
         let dout = layer.of_head(dout, head);
         let squares = outer(dout, weighed, dvalue);
@@ -183,7 +175,7 @@ pub(crate) fn attention_first_backward(
             sequence.backward(isa, parts, dout, layer.bias(Projection::Value), dx, room);
         }
     });
-    let heads = by_head.par_chunks_mut(sequences * shape.head_dim).zip(dkey.par_chunks_mut(of_head));
+    let heads = by_head.par_chunks_mut(sequences * shape.head_dim).zip(dkey.par_chunks_mut(weight_len));
     let of_keys = heads.zip(terms.par_chunks(rows)).enumerate().map(|(head, ((dqueries, dkey), dkeyed))| {
         let key = layer.head(Projection::Key, head).transposed();
         gemm(isa, Matrix::new(dkeyed, sequences, width), key, dqueries, Epilogue::None);
@@ -232,6 +224,14 @@ impl<'a> Parts<'a> {
                 kept: kept.slice(sequence.index * lanes, lanes),
             }
         }
+    }
+}
+
+/// Adds to each head's columns of `to` those of `x`, both `[hidden]`, times the head's `factors`.
+fn add_scaled(shape: Heads, x: &[f32], factors: &[f32], to: &mut [f32]) {
+    let heads = to.chunks_exact_mut(shape.head_dim).zip(x.chunks_exact(shape.head_dim));
+    for ((to, x), factor) in heads.zip(factors) {
+        to.iter_mut().zip(x).for_each(|(to, x)| *to += x * factor);
     }
 }
 
