@@ -169,10 +169,9 @@ impl<D: Device> Model<D> {
         };
         let below = blocks.len().saturating_sub(1);
         let planned = if training { below } else { below.min(2) };
-        let lower =
-            self.network.blocks[blocks.start..][..planned].iter().map(|block| block.plan(planner, every, training));
+        let lower = self.network.blocks[blocks.start..][..planned].iter().map(|block| block.plan(planner, every));
         let lower = lower.collect();
-        let last = blocks.clone().last().map(|index| self.network.blocks[index].plan(planner, last, training));
+        let last = blocks.clone().last().map(|index| self.network.blocks[index].plan(planner, last));
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
             intermediate: self.config.intermediate_size,

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use gyeol_kernels::{Arena, Dropout, Fast, Heads, Isa, Kernels, Queries, RowsMut};
+use gyeol_kernels::{Arena, Dropout, Fast, Heads, Isa, Kernels, RowsMut};
 
 /// Lengths of 32 short reviews: most a line, some a paragraph; 17 tokens on average.
 const REVIEWS: [usize; 32] = [
@@ -65,7 +65,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let forward = shortest(budget, || {
             kernels.attention(
                 shape,
-                Queries::All,
                 qkv,
                 &cu_seqlens,
                 dropout,
@@ -77,7 +76,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let backward = shortest(budget, || {
             kernels.attention_backward(
                 shape,
-                Queries::All,
                 qkv,
                 &cu_seqlens,
                 dropout,

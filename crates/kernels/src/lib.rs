@@ -29,7 +29,7 @@ mod word;
 
 pub use activation::Activation;
 pub use arena::{Arena, Span};
-pub use attention::{Heads, Queries};
+pub use attention::{FirstAttention, Heads};
 pub use dropout::Dropout;
 pub use embedding::TokenRows;
 pub use isa::{Isa, Operands, PIN_VARIABLE, PinError};

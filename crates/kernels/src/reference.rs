@@ -2,6 +2,8 @@
 //!
 //! Tests compare the fast kernels with these; nothing here is meant to be fast.
 
+mod first;
+
 use crate::activation::Activation;
 use crate::attention::Heads;
 use crate::cosine;
@@ -12,6 +14,8 @@ use crate::isa::Operands;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
 use crate::pooling::Pool;
+
+pub(crate) use first::{attention_first, attention_first_backward};
 
 /// C = A·B, or C += A·B.
 pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool) {
@@ -204,26 +208,6 @@ pub(crate) fn attention(
                 out[(from + i) * hidden + column] = terms.sum::<f64>() as f32;
             }
         }
-    }
-}
-
-/// Keys and values of every token, and of the attention over them the rows of first tokens.
-pub(crate) fn attention_first(
-    shape: Heads,
-    x: &[f32],
-    cu_seqlens: &[u32],
-    weight: &[f32],
-    bias: &[f32],
-    out: &mut [f32],
-) {
-    let width = shape.hidden();
-    let tokens = x.len() / width;
-    let mut qkv = bias.repeat(tokens);
-    gemm(Matrix::new(x, tokens, width), Matrix::new(weight, 3 * width, width).transposed(), &mut qkv, true);
-    let (mut all, mut lse) = (vec![0.0; x.len()], vec![0.0; tokens * shape.heads]);
-    attention(shape, &qkv, cu_seqlens, None, &mut all, &mut lse);
-    for (out, &first) in out.chunks_exact_mut(width).zip(cu_seqlens) {
-        out.copy_from_slice(&all[first as usize * width..][..width]);
     }
 }
 

@@ -8,7 +8,7 @@ mod host;
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, AdafactorStep, AdamStep, Dropout, Heads, Linear, LionStep, Pool, Queries, SgdStep, Span, rounded_stride,
+    Activation, AdafactorStep, AdamStep, Dropout, Heads, Linear, LionStep, Pool, SgdStep, Span, rounded_stride,
 };
 
 use crate::config::Optimizer;
@@ -248,23 +248,34 @@ pub trait Device: Send {
     );
     /// `gradient *= activation′(before)`; recomputes `y`.
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
-    /// Self-attention of each sequence, at least for `queries`; `out` may be an operand.
-    fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
+    /// Self-attention of each sequence; `out` may be an operand.
+    fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
     /// Self-attention of the first token of each sequence, from the layer's input: `p` projects it to queries, keys and
-    /// values. Without dropout and a backward operation. `scratch` is as long as [`Heads::first_scratch`] says.
-    fn attention_first(&mut self, shape: Heads, p: &LinearParams, x: Act, scratch: Act, out: Act);
-    /// Gradient of `qkv`, which may be an operand; that of the result is 0 beyond `queries`.
-    #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
-    fn attention_backward(
+    /// values. `scratch` is as long as [`Heads::first_scratch`] says.
+    fn attention_first(
         &mut self,
         shape: Heads,
-        queries: Queries,
-        qkv: Act,
+        p: &LinearParams,
+        x: Act,
         dropout: Option<Dropout>,
-        lse: Act,
-        dout: Act,
-        dqkv: Act,
+        scratch: Act,
+        out: Act,
     );
+    /// From `dout`, and the `scratch` that the forward pass left, which is lost: the gradients of weight and bias, as of
+    /// [`Device::linear_backward_weight`], and that of the input, added to `dx` where it is asked for.
+    #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
+    fn attention_first_backward(
+        &mut self,
+        shape: Heads,
+        p: &LinearParams,
+        x: Act,
+        dropout: Option<Dropout>,
+        scratch: Act,
+        dout: Act,
+        dx: Option<Act>,
+    );
+    /// Gradient of `qkv`, which may be an operand.
+    fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act);
     /// `y = LayerNorm(dropout(x) + residual)`.
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act);
     /// From `dy`: `dx` of the branch and `dresidual`.

@@ -1,6 +1,6 @@
 //! One encoder block: self-attention and feed-forward, each with dropout, residual and LayerNorm (post-norm).
 
-use gyeol_kernels::{Activation, Heads, Queries};
+use gyeol_kernels::{Activation, Heads};
 
 use crate::device::{Act, Device, LinearParams, NormActs, NormParams};
 use crate::pass::{DropoutStream, Planner, Site};
@@ -90,9 +90,9 @@ pub(crate) struct BlockActs {
 enum AttentionActs {
     /// Over queries, keys and values of every token.
     Projected(Projected),
-    /// For the first token of each sequence from the block's input, where no backward pass follows; `input` receives the
-    /// first rows of that.
-    First { scratch: Act, context: Act, input: Act },
+    /// For the first token of each sequence from the block's input. `room` is what that takes and leaves, `input` receives
+    /// the first rows of the block's input.
+    First { room: Act, context: Act, input: Act },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,8 +100,6 @@ struct Projected {
     qkv: Act,
     context: Act,
     lse: Act,
-    /// The queries whose context is needed.
-    queries: Queries,
     /// The rows of `context` and of the block's input that the head reads, where only those go on.
     read: Option<(Act, Act)>,
 }
@@ -151,22 +149,21 @@ pub(crate) struct ScratchShape {
 }
 
 impl Block {
-    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows, training: bool) -> BlockActs {
+    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows) -> BlockActs {
         let (hidden, tokens, rows) = (self.heads.hidden(), which.tokens(), which.out());
         let attention = match which {
-            Rows::First { sequences, .. } if !training => AttentionActs::First {
-                scratch: planner.act(self.heads.first_scratch(sequences)),
+            Rows::First { sequences, .. } => AttentionActs::First {
+                room: planner.act(self.heads.first_scratch(tokens, sequences)),
                 context: planner.act(rows * hidden),
                 input: planner.act(rows * hidden),
             },
-            _ => AttentionActs::Projected(Projected {
+            Rows::All { .. } | Rows::Picked { .. } => AttentionActs::Projected(Projected {
                 qkv: planner.act(tokens * 3 * hidden),
                 context: planner.operand(tokens, hidden),
                 lse: planner.act(tokens * self.heads.heads),
-                queries: if let Rows::First { .. } = which { Queries::First } else { Queries::All },
                 read: match which {
-                    Rows::All { .. } => None,
-                    _ => Some((planner.operand(rows, hidden), planner.act(rows * hidden))),
+                    Rows::Picked { .. } => Some((planner.operand(rows, hidden), planner.act(rows * hidden))),
+                    _ => None,
                 },
             }),
         };
@@ -190,19 +187,19 @@ impl Block {
         stream: Option<DropoutStream>,
     ) {
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
+        let dropout = site(Site::Attention, self.attention_dropout);
         let (context, residual) = match acts.attention {
             AttentionActs::Projected(projected) => {
                 d.linear(&self.qkv, x, projected.qkv);
-                let dropout = site(Site::Attention, self.attention_dropout);
-                d.attention(self.heads, projected.queries, projected.qkv, dropout, projected.context, projected.lse);
+                d.attention(self.heads, projected.qkv, dropout, projected.context, projected.lse);
                 if let Some((context, input)) = projected.read {
                     d.gather_read(projected.context, self.heads.hidden(), context);
                     d.gather_read(x, self.heads.hidden(), input);
                 }
                 projected.read.unwrap_or((projected.context, x))
             }
-            AttentionActs::First { scratch, context, input } => {
-                d.attention_first(self.heads, &self.qkv, x, scratch, context);
+            AttentionActs::First { room, context, input } => {
+                d.attention_first(self.heads, &self.qkv, x, dropout, room, context);
                 d.gather_read(x, self.heads.hidden(), input);
                 (context, input)
             }
@@ -228,9 +225,6 @@ impl Block {
         stream: Option<DropoutStream>,
         below: Below,
     ) {
-        let AttentionActs::Projected(projected) = acts.attention else {
-            unreachable!("what only predicts has no backward pass");
-        };
         let site = |site, p| stream.and_then(|stream| stream.site(self.index, site, p));
         let hidden = self.heads.hidden();
         let [dstream, branch, residual] =
@@ -247,27 +241,42 @@ impl Block {
         let dropout = site(Site::AttentionOutput, self.hidden_dropout);
         d.add_norm_backward(&self.attention_norm, acts.attention_norm, dropout, residual, branch, dstream);
         d.linear_backward_input(&self.attention_output, branch, residual, false);
-        let context = projected.read.map_or(projected.context, |(context, _)| context);
-        d.linear_backward_weight(&self.attention_output, branch, context);
-        let dcontext = if projected.read.is_some() {
-            // Back among the rows of all tokens: of the context here, of the block's input in the stream, which is
-            // copied aside as the two places overlap.
-            d.scatter_read(residual, hidden, scratch.branch);
-            if below == Below::Trained {
-                let aside = scratch.residual.rows(acts.rows, hidden);
-                d.copy(dstream, aside);
-                d.scatter_read(aside, hidden, scratch.stream);
-            }
-            scratch.branch
-        } else {
-            residual
-        };
         let dropout = site(Site::Attention, self.attention_dropout);
-        let Projected { qkv, lse, queries, .. } = projected;
-        d.attention_backward(self.heads, queries, qkv, dropout, lse, dcontext, scratch.qkv);
-        if below == Below::Trained {
-            d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
+        match acts.attention {
+            AttentionActs::Projected(Projected { qkv, context, lse, read }) => {
+                d.linear_backward_weight(&self.attention_output, branch, read.map_or(context, |(context, _)| context));
+                let dcontext = match read {
+                    Some(_) => {
+                        // Back among the rows of all tokens.
+                        d.scatter_read(residual, hidden, scratch.branch);
+                        self.spread(d, scratch, scratch.residual, acts.rows, below);
+                        scratch.branch
+                    }
+                    None => residual,
+                };
+                d.attention_backward(self.heads, qkv, dropout, lse, dcontext, scratch.qkv);
+                if below == Below::Trained {
+                    d.linear_backward_input(&self.qkv, scratch.qkv, scratch.stream, true);
+                }
+                d.linear_backward_weight(&self.qkv, scratch.qkv, x);
+            }
+            AttentionActs::First { room, context, .. } => {
+                d.linear_backward_weight(&self.attention_output, branch, context);
+                self.spread(d, scratch, scratch.branch, acts.rows, below);
+                let dx = (below == Below::Trained).then_some(scratch.stream);
+                d.attention_first_backward(self.heads, &self.qkv, x, dropout, room, residual, dx);
+            }
         }
-        d.linear_backward_weight(&self.qkv, scratch.qkv, x);
+    }
+
+    /// Puts the first `rows` of the stream back among the rows of all tokens, where something below needs it; by way of
+    /// `aside`, as the two places overlap.
+    fn spread<D: Device>(&self, d: &mut D, scratch: &Scratch, aside: Act, rows: usize, below: Below) {
+        if below == Below::Trained {
+            let hidden = self.heads.hidden();
+            let aside = aside.rows(rows, hidden);
+            d.copy(scratch.stream.rows(rows, hidden), aside);
+            d.scatter_read(aside, hidden, scratch.stream);
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::lanes::Lanes;
 use super::tile::{Product, Rows};
-use super::{Heads, LINE, Queries};
+use super::{Heads, LINE};
 use crate::dropout::Dropout;
 use crate::vecmath;
 
@@ -21,7 +21,6 @@ pub(super) const BLOCK: usize = 64;
 #[derive(Clone, Copy)]
 pub(super) struct Layer<'a> {
     pub(super) shape: Heads,
-    pub(super) queries: Queries,
     /// `[tokens, 3·hidden]`
     pub(super) qkv: &'a [f32],
     pub(super) dropout: Option<Dropout>,
@@ -44,21 +43,14 @@ impl Layer<'_> {
         BLOCK * (3 * length + head_dim + width) + 6 * length * width
     }
 
-    pub(super) fn queries(self, length: usize) -> usize {
-        match self.queries {
-            Queries::All => length,
-            Queries::First => 1,
-        }
-    }
-
     /// Heads and first query of the task's blocks, for vectors of `width`.
     pub(super) fn blocks(self, task: &Task, width: usize) -> impl Iterator<Item = (Range<usize>, usize)> {
-        let (queries, end) = (self.queries(task.length), task.heads.end);
-        let together = (BLOCK / queries.next_multiple_of(width)).max(1);
+        let (length, end) = (task.length, task.heads.end);
+        let together = (BLOCK / length.next_multiple_of(width)).max(1);
         task.heads
             .clone()
             .step_by(together)
-            .flat_map(move |head| (0..queries).step_by(BLOCK).map(move |first| (head..end.min(head + together), first)))
+            .flat_map(move |head| (0..length).step_by(BLOCK).map(move |first| (head..end.min(head + together), first)))
     }
 
     /// Queries, keys and values of one head.
@@ -93,7 +85,7 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     /// The block of `heads` and the queries from `first`, for vectors of `width`.
     pub(super) fn new(layer: Layer<'a>, task: &'a Task, heads: Range<usize>, first: usize, width: usize) -> Self {
-        let count = BLOCK.min(layer.queries(task.length) - first);
+        let count = BLOCK.min(task.length - first);
         let lanes = count.next_multiple_of(width);
         let mut block = Self { layer, task, heads, first, count, lanes, streams: None };
         block.streams = layer.dropout.map(|dropout| {

@@ -1,190 +1,246 @@
 //! Attention of the first token of each sequence alone, from the layer's input: keys and values are never computed.
 //!
 //! A score is q·(Kx + k) = (Kᵀq)·x + q·k, whose last term is the same for every token of a sequence and so nothing to the
-//! softmax; and Σ p (Vx + v) = V(Σ p x) + v. One query then costs two products with a head's weights a sequence instead of
-//! two a token. The few rows are computed in single precision.
+//! softmax; and Σ p (Vx + v) = V(Σ p x) + v Σ p, where Σ p is 1 but under dropout. One query then costs two products with a
+//! head's weights a sequence instead of two a token, and its gradients go back the same way. What is done with the weights
+//! is here, in single precision, as the rows are few; [`sequence`] is what is done with the tokens.
+
+mod scratch;
+mod sequence;
+#[cfg(test)]
+mod tests;
 
 use rayon::prelude::*;
 
 use super::Heads;
+use crate::dropout::Dropout;
+use crate::embedding::{add_column_sums, gather_rows};
 use crate::gemm::{Epilogue, Matrix, gemm};
-use crate::isa::{Isa, multiversion};
+use crate::isa::Isa;
+use crate::kernels::LinearGradient;
+use crate::rounded::Rows;
 use crate::shared::SharedMut;
-use crate::vecmath;
+use scratch::Scratch;
+use sequence::{Sequence, Terms, for_each_sequence};
 
-impl Heads {
-    /// Numbers of scratch that attention of the first token of each of `sequences` takes.
-    pub fn first_scratch(self, sequences: usize) -> usize {
-        // First rows, queries and contexts; what a head's query and context are in terms of the input.
-        sequences * self.hidden() * (3 + 2 * self.heads)
+/// What attention of the first token of each sequence reads, forward and backward.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstAttention<'a> {
+    /// Heads and their width.
+    pub shape: Heads,
+    /// The layer's input, `[tokens, hidden]`.
+    pub x: &'a [f32],
+    /// Cumulative lengths of the sequences, from 0.
+    pub cu_seqlens: &'a [u32],
+    /// Of the projection to queries, keys and values, `[3·hidden, hidden]`.
+    pub weight: &'a [f32],
+    /// `[3·hidden]`.
+    pub bias: &'a [f32],
+    /// Of probabilities: drops those that it drops of all tokens' attention.
+    pub dropout: Option<Dropout>,
+}
+
+impl<'a> FirstAttention<'a> {
+    pub(crate) fn sequences(&self) -> usize {
+        self.cu_seqlens.len() - 1
+    }
+
+    /// Queries, keys or values as a layer of their own: the weight `[hidden, hidden]`.
+    pub(crate) fn part(&self, part: Projection) -> Matrix<'a> {
+        let width = self.shape.hidden();
+        Matrix::new(&self.weight[part as usize * width * width..][..width * width], width, width)
+    }
+
+    /// The weight `[head_dim, hidden]` of one head in it.
+    fn head(&self, part: Projection, head: usize) -> Matrix<'a> {
+        let (width, head_dim) = (self.shape.hidden(), self.shape.head_dim);
+        let start = (part as usize * width + head * head_dim) * width;
+        Matrix::new(&self.weight[start..][..head_dim * width], head_dim, width)
+    }
+
+    /// The part's bias, `[hidden]`.
+    pub(crate) fn bias(&self, part: Projection) -> &'a [f32] {
+        let width = self.shape.hidden();
+        &self.bias[part as usize * width..][..width]
+    }
+
+    /// The columns of one head in rows `[sequences, hidden]`.
+    fn of_head<'b>(&self, rows: &'b [f32], head: usize) -> Matrix<'b> {
+        let head_dim = self.shape.head_dim;
+        let rows = Matrix::new(rows, self.sequences(), self.shape.hidden());
+        rows.columns(head * head_dim..(head + 1) * head_dim)
+    }
+
+    fn check(&self, out: &[f32]) {
+        let (width, sequences) = (self.shape.hidden(), self.sequences());
+        assert!(self.cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
+        assert_eq!(self.x.len(), self.cu_seqlens[sequences] as usize * width, "an input row a token");
+        assert_eq!(self.weight.len(), 3 * width * width, "queries, keys and values of the input");
+        assert_eq!(self.bias.len(), 3 * width, "queries, keys and values of the input");
+        assert_eq!(out.len(), sequences * width, "an output row a sequence");
     }
 }
 
-/// `out = softmax(Q·Kᵀ/√d)·V` of the first token of each sequence, `[sequences, hidden]`.
-///
-/// `x` is the layer's input `[tokens, hidden]`, `weight` `[3·hidden, hidden]` and `bias` `[3·hidden]` its projection to
-/// queries, keys and values; `scratch` is as long as [`Heads::first_scratch`] says.
-#[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its result")]
-pub(crate) fn attention_first(
-    isa: Isa,
-    shape: Heads,
-    x: &[f32],
-    cu_seqlens: &[u32],
-    weight: &[f32],
-    bias: &[f32],
-    scratch: &mut [f32],
-    out: &mut [f32],
-) {
-    let (width, sequences) = (shape.hidden(), cu_seqlens.len() - 1);
-    assert!(cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
-    assert_eq!(x.len(), cu_seqlens[sequences] as usize * width, "an input row a token");
-    assert_eq!(weight.len(), 3 * width * width, "queries, keys and values of the input");
-    assert!(bias.len() == 3 * width && out.len() == sequences * width, "an output row a sequence");
-    assert_eq!(scratch.len(), shape.first_scratch(sequences), "scratch as long as it takes");
-    let rows = sequences * width;
-    let (first, rest) = scratch.split_at_mut(rows);
-    let (queries, rest) = rest.split_at_mut(rows);
-    let (contexts, rest) = rest.split_at_mut(rows);
-    let (keyed, weighed) = rest.split_at_mut(shape.heads * rows);
-    for (row, &token) in first.chunks_exact_mut(width).zip(cu_seqlens) {
-        row.copy_from_slice(&x[token as usize * width..][..width]);
-    }
+/// What the input is projected to, in the order of the weight's rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Projection {
+    Query,
+    Key,
+    Value,
+}
+
+/// `out = softmax(Q·Kᵀ/√d)·V` of the first token of each sequence, `[sequences, hidden]`. `scratch` is as long as
+/// [`Heads::first_scratch`] says and keeps what [`attention_first_backward`] needs.
+pub(crate) fn attention_first(isa: Isa, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]) {
+    layer.check(out);
+    let (shape, width, sequences) = (layer.shape, layer.shape.hidden(), layer.sequences());
+    let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);
+    gather_rows(layer.x, &layer.cu_seqlens[..sequences], width, first);
+    let query = layer.part(Projection::Query).transposed();
     let first = Matrix::new(first, sequences, width);
-    // The rows of one head: keys begin after the queries, values after the keys.
-    let head = |part: usize, head: usize| {
-        let start = part * width + head * shape.head_dim;
-        let weight = &weight[start * width..][..shape.head_dim * width];
-        (Matrix::new(weight, shape.head_dim, width), &bias[start..][..shape.head_dim])
+    gemm(isa, first, query, queries, Epilogue::Bias(layer.bias(Projection::Query)));
+
+    let rows = sequences * width;
+    let keyed = &mut terms[..shape.heads * rows];
+    keyed.par_chunks_mut(rows).enumerate().for_each(|(head, keyed)| {
+        gemm(isa, layer.of_head(queries, head), layer.head(Projection::Key, head), keyed, Epilogue::None);
+    });
+    let shared = [&mut *terms, probabilities, &mut *kept].map(SharedMut::new);
+    for_each_sequence(&layer, |sequence, room| {
+        // SAFETY: one task owns what is a sequence's; the sizes are those of the scratch.
+        unsafe { sequence.forward(isa, Parts::of(sequence, shared), room) };
+    });
+    let weighed = terms[shape.heads * rows..].par_chunks(rows);
+    let heads = by_head.par_chunks_mut(sequences * shape.head_dim).zip(weighed);
+    heads.enumerate().for_each(|(head, (context, weighed))| {
+        let value = layer.head(Projection::Value, head).transposed();
+        gemm(isa, Matrix::new(weighed, sequences, width), value, context, Epilogue::None);
+    });
+    side_by_side(shape, by_head, out);
+    for (out, kept) in out.chunks_exact_mut(width).zip(kept.chunks_exact(shape.lanes())) {
+        add_scaled(shape, layer.bias(Projection::Value), kept, out);
+    }
+}
+
+/// The backward pass of [`attention_first`], whose `scratch` this is, from `dout`, `[sequences, hidden]`: the gradient of the
+/// input is added to `dx`, those of weight and bias go where `gradient` says; a bias of keys has none. Returns the sum of
+/// the squares of the weight's gradient as it then stands. What `scratch` kept is lost.
+pub(crate) fn attention_first_backward(
+    isa: Isa,
+    layer: FirstAttention<'_>,
+    scratch: &mut [f32],
+    dout: &[f32],
+    mut dx: Option<&mut [f32]>,
+    gradient: LinearGradient<'_>,
+) -> f64 {
+    layer.check(dout);
+    let (shape, width, sequences) = (layer.shape, layer.shape.hidden(), layer.sequences());
+    assert!(dx.as_ref().is_none_or(|dx| dx.len() == layer.x.len()), "a gradient as large as its value");
+    assert!(gradient.weight.len() == layer.weight.len() && gradient.bias.len() == layer.bias.len(), "of both");
+    let LinearGradient { weight: dweight, bias: dbias, accumulate } = gradient;
+    let (dquery, rest) = dweight.split_at_mut(width * width);
+    let (dkey, dvalue) = rest.split_at_mut(width * width);
+    let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);
+    let (rows, weight_len) = (sequences * width, shape.head_dim * width);
+    let outer = |a: Matrix<'_>, b: &[f32], out: &mut [f32]| {
+        let mut squares = 0.0;
+        let epilogue = Epilogue::Gradient { accumulate, squares: &mut squares };
+        gemm(isa, a.transposed(), Matrix::new(b, sequences, width), out, epilogue);
+        squares
     };
-    let of_query = Matrix::new(&weight[..width * width], width, width).transposed();
-    gemm(isa, first, of_query, queries, Epilogue::Bias(&bias[..width]));
-    let queries = Matrix::new(queries, sequences, width);
-    keyed.par_chunks_mut(rows).enumerate().for_each(|(i, keyed)| {
-        let query = queries.columns(i * shape.head_dim..(i + 1) * shape.head_dim);
-        gemm(isa, query, head(1, i).0, keyed, Epilogue::None);
+
+    for (dout, kept) in dout.chunks_exact(width).zip(kept.chunks_exact(shape.lanes())) {
+        add_scaled(shape, dout, kept, &mut dbias[2 * width..]);
+    }
+    // Weighed inputs give way to their gradients.
+    let weighed = terms[shape.heads * rows..].par_chunks_mut(rows);
+    let heads = weighed.zip(dvalue.par_chunks_mut(weight_len)).enumerate();
+    let of_values = heads.map(|(head, (weighed, dvalue))| {
+        let dout = layer.of_head(dout, head);
+        let squares = outer(dout, weighed, dvalue);
+        gemm(isa, dout, layer.head(Projection::Value, head), weighed, Epilogue::None);
+        squares
     });
-    let shared = SharedMut::new(weighed);
-    (0..sequences).into_par_iter().for_each(|sequence| {
-        let x = &x[cu_seqlens[sequence] as usize * width..cu_seqlens[sequence + 1] as usize * width];
-        let mut scores = vec![0.0; x.len() / width];
-        for i in 0..shape.heads {
-            let at = i * rows + sequence * width;
-            // SAFETY: one task owns a sequence.
-            let weighed = unsafe { shared.slice(at, width) };
-            weigh(isa, shape.scale(), &keyed[at..at + width], x, &mut scores, weighed);
+    let of_values: Vec<f64> = of_values.collect();
+
+    // Then queries in terms of the input give way to theirs.
+    let shared = [&mut *terms, probabilities, kept].map(SharedMut::new);
+    let shared_dx = dx.as_mut().map(|dx| SharedMut::new(dx));
+    for_each_sequence(&layer, |sequence, room| {
+        let dout = &dout[sequence.index * width..][..width];
+        // SAFETY: one task owns what is a sequence's; the sizes are those of the scratch, and of `x`.
+        unsafe {
+            let dx = shared_dx.map(|dx| dx.slice(sequence.from * width, sequence.x.len()));
+            let parts = Parts::of(sequence, shared);
+            sequence.backward(isa, parts, dout, layer.bias(Projection::Value), dx, room);
         }
     });
-    let of_head = sequences * shape.head_dim;
-    contexts.par_chunks_mut(of_head).zip(weighed.par_chunks(rows)).enumerate().for_each(|(i, (context, weighed))| {
-        let (weight, bias) = head(2, i);
-        let weighed = Matrix::new(weighed, sequences, width);
-        gemm(isa, weighed, weight.transposed(), context, Epilogue::Bias(bias));
+    let heads = by_head.par_chunks_mut(sequences * shape.head_dim).zip(dkey.par_chunks_mut(weight_len));
+    let of_keys = heads.zip(terms.par_chunks(rows)).enumerate().map(|(head, ((dqueries, dkey), dkeyed))| {
+        let key = layer.head(Projection::Key, head).transposed();
+        gemm(isa, Matrix::new(dkeyed, sequences, width), key, dqueries, Epilogue::None);
+        outer(layer.of_head(queries, head), dkeyed, dkey)
     });
-    for (sequence, out) in out.chunks_exact_mut(width).enumerate() {
-        for (i, out) in out.chunks_exact_mut(shape.head_dim).enumerate() {
-            out.copy_from_slice(&contexts[i * of_head + sequence * shape.head_dim..][..shape.head_dim]);
+    let of_keys: Vec<f64> = of_keys.collect();
+
+    let dqueries = queries;
+    side_by_side(shape, by_head, dqueries);
+    add_column_sums(isa, Rows::Single(dqueries), &mut dbias[..width]);
+    let dqueries = Matrix::new(dqueries, sequences, width);
+    let of_queries = outer(dqueries, first, dquery);
+    if let Some(dx) = dx {
+        let dfirst = by_head;
+        gemm(isa, dqueries, layer.part(Projection::Query), dfirst, Epilogue::None);
+        for (dfirst, &token) in dfirst.chunks_exact(width).zip(layer.cu_seqlens) {
+            let dx = &mut dx[token as usize * width..][..width];
+            dx.iter_mut().zip(dfirst).for_each(|(dx, dfirst)| *dx += dfirst);
         }
     }
+    of_queries + of_keys.iter().sum::<f64>() + of_values.iter().sum::<f64>()
 }
 
-/// Elements multiplied and added side by side: four vectors whose additions do not wait for each other.
-const CHAINS: usize = 64;
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<CHAINS>(), b.as_chunks::<CHAINS>());
-    let mut sums = [0f32; CHAINS];
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    let mut width = CHAINS / 2;
-    while width > 0 {
-        for i in 0..width {
-            sums[i] += sums[i + width];
-        }
-        width /= 2;
-    }
-    a_rest.iter().zip(b_rest).fold(sums[0], |sum, (a, b)| sum + a * b)
+/// What is of one sequence in the scratch.
+struct Parts<'a> {
+    /// What queries, and what contexts are in terms of the input.
+    terms: Terms,
+    /// `[length, lanes]`.
+    probabilities: &'a mut [f32],
+    /// The sum of the probabilities that dropout leaves of each head, `[lanes]`.
+    kept: &'a mut [f32],
 }
 
-multiversion! {
-    /// `out` = Σ softmax(scale · x·query) x over the rows of `x`, each as wide as `query`; `scores` has room for a number
-    /// a row.
-    fn weigh(scale: f32, query: &[f32], x: &[f32], scores: &mut [f32], out: &mut [f32]) {
-        for (score, x) in scores.iter_mut().zip(x.chunks_exact(query.len())) {
-            *score = scale * dot(query, x);
-        }
-        let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for score in scores.iter_mut() {
-            *score = vecmath::exp(*score - largest);
-            sum += *score;
-        }
-        out.fill(0.0);
-        for (score, x) in scores.iter().zip(x.chunks_exact(query.len())) {
-            let share = score / sum;
-            for (out, x) in out.iter_mut().zip(x) {
-                *out += share * x;
+impl<'a> Parts<'a> {
+    /// From terms, probabilities and kept sums of all sequences.
+    ///
+    /// # Safety
+    /// While the result lives, nothing else accesses what is the sequence's.
+    unsafe fn of(sequence: Sequence<'_>, [terms, probabilities, kept]: [SharedMut<'a>; 3]) -> Self {
+        let (lanes, width) = (sequence.shape.lanes(), sequence.shape.hidden());
+        // SAFETY: as the caller promises.
+        unsafe {
+            Self {
+                terms: Terms { at: terms.get().add(sequence.index * width), stride: sequence.sequences * width },
+                probabilities: probabilities.slice(sequence.from * lanes, sequence.length() * lanes),
+                kept: kept.slice(sequence.index * lanes, lanes),
             }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::reference;
-    use crate::testing::{close, isas, random};
-    use proptest::prelude::*;
+/// Adds to each head's columns of `to` those of `x`, both `[hidden]`, times the head's `factors`.
+fn add_scaled(shape: Heads, x: &[f32], factors: &[f32], to: &mut [f32]) {
+    let heads = to.chunks_exact_mut(shape.head_dim).zip(x.chunks_exact(shape.head_dim));
+    for ((to, x), factor) in heads.zip(factors) {
+        to.iter_mut().zip(x).for_each(|(to, x)| *to += x * factor);
+    }
+}
 
-    /// Every isa's result against keys and values computed for every token.
-    fn agrees(shape: Heads, lengths: &[usize], seed: u64) -> Result<(), TestCaseError> {
-        let width = shape.hidden();
-        let mut cu_seqlens = vec![0u32];
-        lengths.iter().for_each(|&length| cu_seqlens.push(cu_seqlens[cu_seqlens.len() - 1] + length as u32));
-        let tokens = lengths.iter().sum::<usize>();
-        let (x, bias) = (random(seed, tokens * width), random(seed ^ 1, 3 * width));
-        let weight = random(seed ^ 2, 3 * width * width);
-        let mut want = vec![0.0; lengths.len() * width];
-        reference::attention_first(shape, &x, &cu_seqlens, &weight, &bias, &mut want);
-        let mut scratch = vec![f32::NAN; shape.first_scratch(lengths.len())];
-        for isa in isas() {
-            let mut got = vec![f32::NAN; want.len()];
-            attention_first(isa, shape, &x, &cu_seqlens, &weight, &bias, &mut scratch, &mut got);
-            close(&got, &want, 1e-4)?;
+/// Rows `[heads, sequences, head_dim]` as `[sequences, hidden]`.
+fn side_by_side(shape: Heads, by_head: &[f32], out: &mut [f32]) {
+    let of_head = by_head.len() / shape.heads;
+    for (sequence, out) in out.chunks_exact_mut(shape.hidden()).enumerate() {
+        for (out, rows) in out.chunks_exact_mut(shape.head_dim).zip(by_head.chunks_exact(of_head)) {
+            out.copy_from_slice(&rows[sequence * shape.head_dim..][..shape.head_dim]);
         }
-        Ok(())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn agrees_with_attention_over_keys_and_values(
-            heads in 1usize..4, head_dim in 1usize..20, lengths in prop::collection::vec(1usize..30, 1..6), seed: u64,
-        ) {
-            agrees(Heads { heads, head_dim }, &lengths, seed)?;
-        }
-    }
-
-    #[test]
-    fn a_wide_layer_and_a_long_sequence_agree_too() {
-        agrees(Heads { heads: 3, head_dim: 32 }, &[1, 300, 2], 1).unwrap();
-    }
-
-    #[test]
-    fn a_sequence_has_the_same_bits_alone_and_beside_others() {
-        let (shape, width) = (Heads { heads: 2, head_dim: 24 }, 48);
-        let (x, bias, weight) = (random(1, 70 * width), random(2, 3 * width), random(3, 3 * width * width));
-        let run = |x: &[f32], cu_seqlens: &[u32]| {
-            let sequences = cu_seqlens.len() - 1;
-            let (mut scratch, mut out) = (vec![0.0; shape.first_scratch(sequences)], vec![0.0; sequences * width]);
-            let isa = Isa::fastest();
-            attention_first(isa, shape, x, cu_seqlens, &weight, &bias, &mut scratch, &mut out);
-            out
-        };
-        let together = run(&x, &[0, 17, 50, 70]);
-        assert_eq!(together[width..2 * width], run(&x[17 * width..50 * width], &[0, 33]));
     }
 }

@@ -185,9 +185,7 @@ impl Work for Backward<'_> {
                     s.enter(of_queries);
                     s.enter(of_keys);
                     s.enter(of_values);
-                    let queries = layer.queries(length);
-                    if block.first + block.count == queries {
-                        results[queries * width..length * width].fill(0.0);
+                    if block.first + block.count == length {
                         for (part, rows) in results.chunks_exact(length * width).enumerate() {
                             self.dqkv.write([task.from, part * hidden + head * head_dim], head_dim, rows, width);
                         }

@@ -1,7 +1,8 @@
 //! Multi-head self-attention over ragged sequences: one task some heads of a sequence, its scores in cache, nothing padded.
 //!
 //! [`head`] is the algorithm, on the scores of [`block`] and the small products of [`tile`]; [`lanes`] compiles them for
-//! every instruction set. [`first`] is a shorter way for the last block of a model that only predicts.
+//! every instruction set. [`first`] is a shorter way for a last block of which only first
+//! tokens are read.
 
 mod block;
 mod first;
@@ -22,7 +23,8 @@ use crate::isa::Isa;
 use crate::rounded::RowsMut;
 use crate::shared::SharedMut;
 use block::{Layer, Task};
-pub(crate) use first::attention_first;
+pub use first::FirstAttention;
+pub(crate) use first::{Projection, attention_first, attention_first_backward};
 use head::{Backward, Forward};
 use lanes::enter;
 use target::Target;
@@ -48,16 +50,6 @@ impl Heads {
     }
 }
 
-/// The queries that attention is computed for. Keys and values are those of every token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Queries {
-    /// Every token.
-    #[default]
-    All,
-    /// The first token of each sequence. Other rows of `out` and `lse` are left alone, of `dout` not read.
-    First,
-}
-
 /// `out = softmax(Q·Kᵀ/√d)·V` for every sequence and head.
 ///
 /// `qkv` is `[tokens, 3·hidden]`, `out` rows of `hidden`, one a token, `lse` `[tokens, heads]` (kept for the backward pass).
@@ -65,7 +57,6 @@ pub enum Queries {
 pub(crate) fn attention(
     isa: Isa,
     shape: Heads,
-    queries: Queries,
     qkv: &[f32],
     cu_seqlens: &[u32],
     dropout: Option<Dropout>,
@@ -74,20 +65,19 @@ pub(crate) fn attention(
 ) {
     let tokens = check(shape, qkv, cu_seqlens, lse);
     let (out, lse) = (Target::new(isa, out, tokens, shape.hidden()), SharedMut::new(lse));
-    let layer = Layer { shape, queries, qkv, dropout };
+    let layer = Layer { shape, qkv, dropout };
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
         unsafe { enter(isa, Forward { layer, task, out, lse, scratch }) }
     });
 }
 
-/// The backward pass of [`attention`] from `dout` to all of `dqkv`, which is 0 for queries that were not asked for; the
-/// probabilities are computed again from `lse`.
+/// The backward pass of [`attention`] from `dout` to `dqkv`, rows of `3·hidden`; the probabilities
+/// are computed again from `lse`.
 #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
 pub(crate) fn attention_backward(
     isa: Isa,
     shape: Heads,
-    queries: Queries,
     qkv: &[f32],
     cu_seqlens: &[u32],
     dropout: Option<Dropout>,
@@ -98,7 +88,7 @@ pub(crate) fn attention_backward(
     let tokens = check(shape, qkv, cu_seqlens, lse);
     assert_eq!(dout.len(), tokens * shape.hidden(), "a gradient a token");
     let dqkv = Target::new(isa, dqkv, tokens, 3 * shape.hidden());
-    let layer = Layer { shape, queries, qkv, dropout };
+    let layer = Layer { shape, qkv, dropout };
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
         unsafe { enter(isa, Backward { layer, task, lse, dout, dqkv, scratch }) }

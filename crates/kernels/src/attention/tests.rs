@@ -34,14 +34,14 @@ impl Case {
         [vec![0.0; self.dout.len()], vec![0.0; sums], vec![0.0; self.qkv.len()]]
     }
 
-    fn run(&self, isa: Isa, queries: Queries) -> Results {
+    fn run(&self, isa: Isa) -> Results {
         let Case { shape, cu_seqlens, dropout, qkv, dout } = self;
         let [mut out, mut lse, mut dqkv] = self.zeros();
         // What stood there before does not matter.
         dqkv.fill(f32::NAN);
-        attention(isa, *shape, queries, qkv, cu_seqlens, *dropout, RowsMut::Single(&mut out), &mut lse);
+        attention(isa, *shape, qkv, cu_seqlens, *dropout, RowsMut::Single(&mut out), &mut lse);
         let gradient = RowsMut::Single(&mut dqkv);
-        attention_backward(isa, *shape, queries, qkv, cu_seqlens, *dropout, &lse, dout, gradient);
+        attention_backward(isa, *shape, qkv, cu_seqlens, *dropout, &lse, dout, gradient);
         [out, lse, dqkv]
     }
 
@@ -61,8 +61,8 @@ impl Case {
         let room = |width| vec![0xffff; tokens * rounded_stride(width)];
         let (mut out, mut dqkv) = (room(shape.hidden()), room(3 * shape.hidden()));
         let (to_out, to_dqkv) = (RowsMut::Rounded(&mut out), RowsMut::Rounded(&mut dqkv));
-        attention(isa, *shape, Queries::All, qkv, cu_seqlens, *dropout, to_out, &mut lse);
-        attention_backward(isa, *shape, Queries::All, qkv, cu_seqlens, *dropout, &lse, dout, to_dqkv);
+        attention(isa, *shape, qkv, cu_seqlens, *dropout, to_out, &mut lse);
+        attention_backward(isa, *shape, qkv, cu_seqlens, *dropout, &lse, dout, to_dqkv);
         for (halves, width) in [(&out, shape.hidden()), (&dqkv, 3 * shape.hidden())] {
             let mut rows = halves.chunks_exact(rounded_stride(width));
             assert!(width % 2 == 0 || rows.all(|row| row[width] == 0), "an odd row is followed by a zero");
@@ -73,7 +73,7 @@ impl Case {
     fn agrees_with_the_reference(&self) -> Result<(), TestCaseError> {
         let want = self.reference();
         for isa in isas() {
-            let got = self.run(isa, Queries::All);
+            let got = self.run(isa);
             for (got, want) in got.iter().zip(&want) {
                 close(got, want, 3e-5)?;
             }
@@ -113,33 +113,11 @@ fn scores_far_from_zero_do_not_overflow() -> Result<(), TestCaseError> {
     case.qkv.iter_mut().for_each(|x| *x *= 12.0);
     let want = case.reference();
     for isa in isas() {
-        for (got, want) in case.run(isa, Queries::All).iter().zip(&want) {
+        for (got, want) in case.run(isa).iter().zip(&want) {
             close(got, want, 3e-4)?;
         }
     }
     Ok(())
-}
-
-#[test]
-fn first_queries_have_the_bits_they_have_among_all() {
-    let shape = Heads { heads: 3, head_dim: 32 };
-    let mut case = Case::new(shape, &[1, 7, 40, 130], 0.2, 9);
-    let (hidden, firsts) = (shape.hidden(), case.cu_seqlens[..4].to_vec());
-    for (token, row) in case.dout.chunks_exact_mut(hidden).enumerate() {
-        if !firsts.contains(&(token as u32)) {
-            row.fill(0.0);
-        }
-    }
-    for isa in isas() {
-        let ([all, all_lse, all_gradient], [first, first_lse, gradient]) =
-            (case.run(isa, Queries::All), case.run(isa, Queries::First));
-        for &token in &firsts {
-            let token = token as usize;
-            assert_eq!(all[token * hidden..][..hidden], first[token * hidden..][..hidden]);
-            assert_eq!(all_lse[token * 3..][..3], first_lse[token * 3..][..3]);
-        }
-        assert_eq!(all_gradient, gradient);
-    }
 }
 
 #[test]
@@ -153,11 +131,11 @@ fn a_sequence_has_the_same_bits_alone_and_among_others_and_on_any_number_of_thre
     for isa in isas() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| batch.run(isa, Queries::All))
+            pool.install(|| batch.run(isa))
         };
         let many = on(3);
         assert_eq!(on(1), many);
-        let [out, lse, dqkv] = alone.run(isa, Queries::All);
+        let [out, lse, dqkv] = alone.run(isa);
         assert_eq!(out, many[0][from..to]);
         assert_eq!(lse, many[1][70 * 4..75 * 4]);
         assert_eq!(dqkv, many[2][3 * from..3 * to]);

@@ -2,7 +2,7 @@
 
 use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
 use crate::activation::{Activation, activation_backward};
-use crate::attention::{self, Heads, Queries};
+use crate::attention::{self, FirstAttention, Heads};
 use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
 use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
@@ -131,33 +131,33 @@ impl Kernels for Fast {
     fn attention(
         &self,
         shape: Heads,
-        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         out: RowsMut<'_>,
         lse: &mut [f32],
     ) {
-        attention::attention(self.0, shape, queries, qkv, cu_seqlens, dropout, out, lse);
+        attention::attention(self.0, shape, qkv, cu_seqlens, dropout, out, lse);
     }
 
-    fn attention_first(
+    fn attention_first(&self, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]) {
+        attention::attention_first(self.0, layer, scratch, out);
+    }
+
+    fn attention_first_backward(
         &self,
-        shape: Heads,
-        x: &[f32],
-        cu_seqlens: &[u32],
-        weight: &[f32],
-        bias: &[f32],
+        layer: FirstAttention<'_>,
         scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        attention::attention_first(self.0, shape, x, cu_seqlens, weight, bias, scratch, out);
+        dout: &[f32],
+        dx: Option<&mut [f32]>,
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
+        attention::attention_first_backward(self.0, layer, scratch, dout, dx, gradient)
     }
 
     fn attention_backward(
         &self,
         shape: Heads,
-        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -165,7 +165,7 @@ impl Kernels for Fast {
         dout: &[f32],
         dqkv: RowsMut<'_>,
     ) {
-        attention::attention_backward(self.0, shape, queries, qkv, cu_seqlens, dropout, lse, dout, dqkv);
+        attention::attention_backward(self.0, shape, qkv, cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(

@@ -8,7 +8,7 @@ mod fast;
 mod scalar;
 
 use crate::activation::Activation;
-use crate::attention::{Heads, Queries};
+use crate::attention::{FirstAttention, Heads};
 use crate::dropout::Dropout;
 use crate::embedding::{self, TokenRows};
 use crate::gemm::Matrix;
@@ -158,13 +158,12 @@ pub trait Kernels: Send + Sync {
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
 
-    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head, at least for `queries`: `qkv` `[tokens, 3·hidden]`, `out` rows
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `out` rows
     /// of `hidden`, `lse` `[tokens, heads]`.
     #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
     fn attention(
         &self,
         shape: Heads,
-        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -172,27 +171,27 @@ pub trait Kernels: Send + Sync {
         lse: &mut [f32],
     );
 
-    /// [`Kernels::attention`] of the first token of each sequence, without dropout and from the layer's input: `x`
-    /// `[tokens, hidden]`, `weight` `[3·hidden, hidden]`, `bias` `[3·hidden]`, `scratch` as long as
-    /// [`Heads::first_scratch`], `out` `[sequences, hidden]`. In single precision.
-    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its result")]
-    fn attention_first(
-        &self,
-        shape: Heads,
-        x: &[f32],
-        cu_seqlens: &[u32],
-        weight: &[f32],
-        bias: &[f32],
-        scratch: &mut [f32],
-        out: &mut [f32],
-    );
+    /// [`Kernels::attention`] of the first token of each sequence, from the layer's input: `scratch` as long as
+    /// [`Heads::first_scratch`] says, `out` `[sequences, hidden]`. In single precision.
+    fn attention_first(&self, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]);
 
-    /// The gradient of `qkv`, rows of `3·hidden`, from that of `out` `[tokens, hidden]`, which is 0 beyond `queries`.
+    /// From the gradient `dout` of [`Kernels::attention_first`]'s result and the `scratch` it left, which is lost: that of
+    /// the input, added to `dx`, and those of weight and bias (a bias of keys has none). Returns Σ dW² as
+    /// [`Kernels::linear_backward_weight`] does.
+    fn attention_first_backward(
+        &self,
+        layer: FirstAttention<'_>,
+        scratch: &mut [f32],
+        dout: &[f32],
+        dx: Option<&mut [f32]>,
+        gradient: LinearGradient<'_>,
+    ) -> f64;
+
+    /// The gradient of `qkv`, rows of `3·hidden`, from that of `out`, `[tokens, hidden]`.
     #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
     fn attention_backward(
         &self,
         shape: Heads,
-        queries: Queries,
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,

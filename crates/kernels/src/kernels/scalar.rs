@@ -2,7 +2,7 @@
 
 use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
 use crate::activation::Activation;
-use crate::attention::{Heads, Queries};
+use crate::attention::{FirstAttention, Heads};
 use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
 use crate::gemm::Matrix;
@@ -94,7 +94,7 @@ impl Kernels for Scalar {
     fn attention(
         &self,
         shape: Heads,
-        _queries: Queries,
+
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -106,23 +106,25 @@ impl Kernels for Scalar {
         out.store(&values, shape.hidden());
     }
 
-    fn attention_first(
+    fn attention_first(&self, layer: FirstAttention<'_>, _scratch: &mut [f32], out: &mut [f32]) {
+        reference::attention_first(layer, out);
+    }
+
+    fn attention_first_backward(
         &self,
-        shape: Heads,
-        x: &[f32],
-        cu_seqlens: &[u32],
-        weight: &[f32],
-        bias: &[f32],
+        layer: FirstAttention<'_>,
         _scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        reference::attention_first(shape, x, cu_seqlens, weight, bias, out);
+        dout: &[f32],
+        dx: Option<&mut [f32]>,
+        gradient: LinearGradient<'_>,
+    ) -> f64 {
+        reference::attention_first_backward(layer, dout, dx, gradient)
     }
 
     fn attention_backward(
         &self,
         shape: Heads,
-        _queries: Queries,
+
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,

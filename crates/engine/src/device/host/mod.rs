@@ -7,7 +7,8 @@ mod parameters;
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, Arena, Dropout, Fast, Heads, Isa, Kernels, NormSaved, Operands, Pool, Queries, Scalar, Span, TokenRows,
+    Activation, Arena, Dropout, Fast, FirstAttention, Heads, Isa, Kernels, NormSaved, Operands, Pool, Scalar, Span,
+    TokenRows,
 };
 
 use super::{
@@ -197,8 +198,8 @@ impl<K: Kernels> Device for Host<K> {
         let (dy_values, x_values) =
             (self.activations.view(self.keeping.place(dy)), self.activations.view(self.keeping.place(x)));
         let (dy, x) = (self.keeping.rows(dy, dy_values), self.keeping.rows(x, x_values));
-        self.parameters.linear_gradient(p, |operands, gradient| {
-            self.kernels.linear_backward_weight(p.shape, operands, dy, x, gradient)
+        self.parameters.linear_gradient(p, |weight, _, gradient| {
+            self.kernels.linear_backward_weight(p.shape, weight.operands(), dy, x, gradient)
         });
     }
 
@@ -207,33 +208,52 @@ impl<K: Kernels> Device for Host<K> {
         self.kernels.activation_backward(activation, before, gradient, y);
     }
 
-    fn attention(&mut self, shape: Heads, queries: Queries, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
+    fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
         let ([qkv], [out_values, lse]) = self.activations.views([qkv.span], [self.keeping.place(out), lse.span]);
         let out = self.keeping.rows_mut(out, out_values);
-        self.kernels.attention(shape, queries, qkv, &self.batch.cu_seqlens, dropout, out, lse);
+        self.kernels.attention(shape, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
-    fn attention_first(&mut self, shape: Heads, p: &LinearParams, x: Act, scratch: Act, out: Act) {
+    fn attention_first(
+        &mut self,
+        shape: Heads,
+        p: &LinearParams,
+        x: Act,
+        dropout: Option<Dropout>,
+        scratch: Act,
+        out: Act,
+    ) {
         let ([x], [scratch, out]) = self.activations.views([x.span], [scratch.span, out.span]);
         let (kernels, cu_seqlens) = (&self.kernels, &self.batch.cu_seqlens);
         let (weight, bias, next) = self.parameters.read(kernels, p);
-        beside(kernels, next, || kernels.attention_first(shape, x, cu_seqlens, weight.values, bias, scratch, out));
+        let layer = FirstAttention { shape, x, cu_seqlens, weight: weight.values, bias, dropout };
+        beside(kernels, next, || kernels.attention_first(layer, scratch, out));
     }
 
-    fn attention_backward(
+    fn attention_first_backward(
         &mut self,
         shape: Heads,
-        queries: Queries,
-        qkv: Act,
+        p: &LinearParams,
+        x: Act,
         dropout: Option<Dropout>,
-        lse: Act,
+        scratch: Act,
         dout: Act,
-        dqkv: Act,
+        dx: Option<Act>,
     ) {
+        let written = [scratch.span, dx.unwrap_or_default().span];
+        let ([x, dout], [scratch, dx_rows]) = self.activations.views([x.span, dout.span], written);
+        let (kernels, cu_seqlens, dx) = (&self.kernels, &self.batch.cu_seqlens, dx.map(|_| dx_rows));
+        self.parameters.linear_gradient(p, |weight, bias, gradient| {
+            let layer = FirstAttention { shape, x, cu_seqlens, weight: weight.values, bias, dropout };
+            kernels.attention_first_backward(layer, scratch, dout, dx, gradient)
+        });
+    }
+
+    fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act) {
         let ([qkv, lse, dout], [dqkv_values]) =
             self.activations.views([qkv.span, lse.span, dout.span], [self.keeping.place(dqkv)]);
         let dqkv = self.keeping.rows_mut(dqkv, dqkv_values);
-        self.kernels.attention_backward(shape, queries, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
+        self.kernels.attention_backward(shape, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act) {

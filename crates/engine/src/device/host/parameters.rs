@@ -66,6 +66,12 @@ struct PackedSpans {
     backward: Span,
 }
 
+impl PackedSpans {
+    fn views<'a>(self, forward: &'a Arena<u32>, backward: &'a Arena<u32>) -> PackedWeight<'a> {
+        PackedWeight { forward: forward.view(self.forward), backward: backward.view(self.backward) }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Section {
     span: Span,
@@ -283,10 +289,7 @@ impl Parameters {
 
     /// The weight of a layer as the last forward pass read it.
     pub(super) fn weight(&self, p: &LinearParams) -> Weight<'_> {
-        let packed = self.linears[p.index].packed.map(|spans| PackedWeight {
-            forward: self.forward.view(spans.forward),
-            backward: self.backward.view(spans.backward),
-        });
+        let packed = self.linears[p.index].packed.map(|spans| spans.views(&self.forward, &self.backward));
         Weight { values: self.weights.view(p.weight.0), packed }
     }
 
@@ -326,18 +329,21 @@ impl Parameters {
         (self.weights.view(weight.0), self.gradients.views([], gradients.map(|param| param.0)).1)
     }
 
-    /// Has `compute` write the gradient of a linear layer; it returns the sum of the squares of the weight's.
+    /// Has `compute` write the gradient of a linear layer, given its weight and bias; it returns the sum of the squares of
+    /// the weight's.
     pub(super) fn linear_gradient(
         &mut self,
         p: &LinearParams,
-        compute: impl FnOnce(Operands, LinearGradient<'_>) -> f64,
+        compute: impl FnOnce(Weight<'_>, &[f32], LinearGradient<'_>) -> f64,
     ) {
-        let linear = &mut self.linears[p.index];
-        assert!(linear.waiting.is_none(), "a forward pass comes between an update and the next gradient");
-        let operands = if linear.packed.is_some() { Operands::Bf16 } else { Operands::F32 };
+        let LinearState { packed, waiting, written, squares, .. } = &mut self.linears[p.index];
+        assert!(waiting.is_none(), "a forward pass comes between an update and the next gradient");
+        let packed = packed.map(|spans| spans.views(&self.forward, &self.backward));
+        let values = Weight { values: self.weights.view(p.weight.0), packed };
         let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
-        linear.squares = compute(operands, LinearGradient { weight, bias, accumulate: linear.written });
-        linear.written = true;
+        let gradient = LinearGradient { weight, bias, accumulate: *written };
+        *squares = compute(values, self.weights.view(p.bias.0), gradient);
+        *written = true;
     }
 
     pub(super) fn zero_gradients<K: Kernels>(&mut self, kernels: &K) {
