@@ -5,7 +5,7 @@ mod batches;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gyeol_data::Tokenised;
@@ -41,11 +41,7 @@ impl<D: Device> Model<D> {
         kept: &mut KeptRows,
         mut progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
-        let length = |i: u32| tokens.length(rows[i as usize] as usize);
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-        // The longest first: a batch that does not fit memory fails at once, and the last ones are alike.
-        order.sort_by_key(|&i| std::cmp::Reverse(length(i)));
-        let lengths: Vec<usize> = order.iter().map(|&i| length(i)).collect();
+        let (order, lengths) = longest_first(tokens, rows);
         let wanted = most_workers(lengths.iter().sum(), rayon::current_num_threads());
         let mut others: Vec<Self> = std::iter::from_fn(|| self.share()).take(wanted - 1).collect();
         let batches = cut(&lengths, batch_size, 1 + others.len());
@@ -69,4 +65,31 @@ impl<D: Device> Model<D> {
         }
         Ok(Some(outputs))
     }
+
+    /// Bytes that [`Model::predict`] of `rows` takes for the activations of batches that are computed at the same time as the
+    /// model's own: none on one thread.
+    ///
+    /// # Panics
+    /// If `batch_size` is 0, or it is a masked language model.
+    pub fn beside_bytes(&self, tokens: &Tokenised, rows: &[u32], batch_size: usize) -> u64 {
+        let (order, lengths) = longest_first(tokens, rows);
+        let workers = most_workers(lengths.iter().sum(), rayon::current_num_threads());
+        let batches = cut(&lengths, batch_size, workers);
+        let bytes = |batch: &Range<usize>| {
+            let rows: Vec<u32> = order[batch.clone()].iter().map(|&i| rows[i as usize]).collect();
+            self.activation_bytes(&tokens.batch(&rows), false)
+        };
+        // Of batches alike in tokens, the last has most texts; of those alike in texts, the first has most tokens.
+        let largest = batches.first().into_iter().chain(batches.last()).map(bytes).max();
+        (workers - 1) as u64 * largest.unwrap_or(0)
+    }
+}
+
+/// Places in `rows`, those of the longest texts first: a batch that does not fit memory fails at once. And how long they are.
+fn longest_first(tokens: &Tokenised, rows: &[u32]) -> (Vec<u32>, Vec<usize>) {
+    let length = |i: u32| tokens.length(rows[i as usize] as usize);
+    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(length(i)));
+    let lengths = order.iter().map(|&i| length(i)).collect();
+    (order, lengths)
 }

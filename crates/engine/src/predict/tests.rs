@@ -154,6 +154,19 @@ fn progress_counts_every_row_and_may_break_off() {
 }
 
 #[test]
+fn the_memory_beside_the_models_own_is_that_of_the_largest_batch_for_each_further_thread() {
+    let (tokens, rows, model) = (tokens(), rows(), model(device(), "bert_cls"));
+    let beside = |threads, rows: &[u32]| in_pool(threads, || model.beside_bytes(&tokens, rows, 128));
+    assert_eq!([beside(1, &rows), beside(3, &rows[..5]), beside(3, &[])], [0, 0, 0]);
+    let all = model.activation_bytes(&tokens.batch(&rows), false);
+    for threads in [2, 3] {
+        // A share of all tokens each: batches are alike, but not to the token.
+        let share = all / threads as u64 * (threads as u64 - 1);
+        assert!(beside(threads, &rows).abs_diff(share) < share / 4, "{threads} threads");
+    }
+}
+
+#[test]
 fn nothing_is_predicted_of_no_rows() {
     let outputs = model(device(), "bert_cls")
         .predict(&tokens(), &[], 8, &mut KeptRows::default(), |_| ControlFlow::Break(()))
