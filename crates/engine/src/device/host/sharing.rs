@@ -66,3 +66,27 @@ impl DerefMut for SharedParameters {
         Arc::get_mut(&mut self.0).expect("parameters change while one device alone has them")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gyeol_kernels::Scalar;
+
+    use super::*;
+
+    #[test]
+    fn parameters_change_again_once_no_other_device_has_them() {
+        let mut parameters = SharedParameters::new(Operands::F32);
+        let mut others = [parameters.share(&Scalar), parameters.share(&Scalar)];
+        assert!(!parameters.alone() && !others[0].alone());
+        drop(others);
+        parameters.zero_gradients(&Scalar);
+    }
+
+    #[test]
+    #[should_panic(expected = "one device alone has them")]
+    fn parameters_do_not_change_while_several_devices_have_them() {
+        let mut parameters = SharedParameters::new(Operands::F32);
+        let _other = parameters.share(&Scalar);
+        parameters.zero_gradients(&Scalar);
+    }
+}
