@@ -274,7 +274,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
         let golden = Golden::open(name);
         let mut model = golden.load(Cpu::new(Isa::fastest(), Operands::F32));
         let (batch, _) = &golden.batches[0];
-        let together = model.infer(batch, &mut KeptRows::default()).unwrap();
+        let together = model.infer(batch, &KeptRows::default()).unwrap();
         let alone: Vec<f32> = batch
             .cu_seqlens
             .windows(2)
@@ -282,7 +282,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
                 let span = pair[0] as usize..pair[1] as usize;
                 let mut single = Batch::new();
                 single.push(0, &batch.ids[span.clone()], &batch.segments[span]);
-                model.infer(&single, &mut KeptRows::default()).unwrap()
+                model.infer(&single, &KeptRows::default()).unwrap()
             })
             .collect();
         assert_eq!(together, alone, "{name}");

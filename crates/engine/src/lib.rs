@@ -25,6 +25,7 @@ mod predict;
 mod random;
 mod sampling;
 mod sentence;
+mod side_by_side;
 mod trainer;
 
 pub use gyeol_kernels::{Isa, Operands, PinError};

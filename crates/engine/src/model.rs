@@ -11,6 +11,7 @@ mod memory;
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gyeol_data::Batch;
 use gyeol_kernels::Span;
@@ -31,8 +32,8 @@ pub use memory::Memory;
 #[derive(Debug)]
 pub struct Model<D> {
     pub(crate) device: D,
-    config: EncoderConfig,
-    pub(crate) network: Network,
+    config: Arc<EncoderConfig>,
+    pub(crate) network: Arc<Network>,
     pub(crate) head: HeadKind,
     /// Blocks that do not train, from the lowest up; with any of them the embeddings do not either.
     frozen: usize,
@@ -99,7 +100,19 @@ impl<D: Device> Model<D> {
         if training {
             device.allocate_moments(network.table.tensors(), Optimizer::AdamW)?;
         }
-        Ok(Self { device, config, network, head, frozen: 0, saved: None })
+        Ok(Self { device, config: Arc::new(config), network: Arc::new(network), head, frozen: 0, saved: None })
+    }
+
+    /// The same model on a device that shares the parameters, for passes of inference beside its own, see [`Device::share`].
+    pub(crate) fn share(&mut self) -> Option<Self> {
+        Some(Self {
+            device: self.device.share()?,
+            config: Arc::clone(&self.config),
+            network: Arc::clone(&self.network),
+            head: self.head.clone(),
+            frozen: self.frozen,
+            saved: None,
+        })
     }
 
     /// Where in the arenas the parameters that train begin: they lie in the order of the forward pass.

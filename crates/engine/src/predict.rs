@@ -1,24 +1,32 @@
-//! Outputs of a model for many rows, batch by batch.
+//! Outputs of a model for many rows, batch by batch: one batch a thread where there are several, which then never wait for each
+//! other.
 
-use std::ops::ControlFlow;
+mod batches;
+#[cfg(test)]
+mod tests;
+
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gyeol_data::Tokenised;
 
 use crate::device::{AllocationError, Device};
 use crate::kept::KeptRows;
 use crate::model::Model;
+use crate::side_by_side::side_by_side;
 
-/// Tokens of a batch, unless its one text has more. With fewer than a thousand the products get slow, with more than three
-/// thousand the activations of a block outgrow the last-level cache; between them the speed is much the same.
-const TOKENS: usize = 1536;
+pub(crate) use batches::Room;
+use batches::{cut, most_workers};
 
 impl<D: Device> Model<D> {
     /// The outputs `[rows.len(), outputs]` of `rows` in their order; `None` if `progress`, which is told the rows done so
-    /// far, breaks off. At most `batch_size` texts are computed at a time, fewer where they are long: memory is bounded by
-    /// tokens.
+    /// far, breaks off. A batch has at most `batch_size` texts, fewer where they are long: memory is bounded by tokens.
+    ///
+    /// Batches are computed one a thread of the current `rayon` pool, where the device can share its parameters; a batch that is
+    /// the last to run has the threads of all. Only the calling thread, best one of the pool, calls `progress`.
     ///
     /// Texts of like length share a batch, so that batches are alike in size: a row's outputs do not depend on its
-    /// neighbours. What frozen layers put out is taken from `kept`, and left there.
+    /// neighbours, nor on the number of threads. What frozen layers put out is taken from `kept`, and left there.
     ///
     /// # Errors
     /// If the device has no room for a batch.
@@ -33,55 +41,55 @@ impl<D: Device> Model<D> {
         kept: &mut KeptRows,
         mut progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
-        let length = |i: u32| tokens.length(rows[i as usize] as usize);
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-        // The longest first: a batch that does not fit memory fails at once.
-        order.sort_by_key(|&i| std::cmp::Reverse(length(i)));
-        let width = self.outputs();
+        let (order, lengths) = longest_first(tokens, rows);
+        let wanted = most_workers(lengths.iter().sum(), rayon::current_num_threads());
+        let mut others: Vec<Self> = std::iter::from_fn(|| self.share()).take(wanted - 1).collect();
+        let batches = cut(&lengths, batch_size, 1 + others.len());
+
+        let (width, kept, done) = (self.outputs(), &*kept, AtomicUsize::new(0));
+        let compute = |model: &mut Self, batch: usize| {
+            let rows: Vec<u32> = order[batches[batch].clone()].iter().map(|&i| rows[i as usize]).collect();
+            let outputs = model.infer(&tokens.batch(&rows), kept)?;
+            done.fetch_add(rows.len(), Ordering::Relaxed);
+            Ok(outputs)
+        };
+        let mut told = 0;
+        let tell = || {
+            let done = done.load(Ordering::Relaxed);
+            if std::mem::replace(&mut told, done) == done { ControlFlow::Continue(()) } else { progress(done) }
+        };
+        let Some(results) = side_by_side(self, &mut others, batches.len(), compute, tell)? else { return Ok(None) };
         let mut outputs = vec![0.0; rows.len() * width];
-        let mut rest = order.as_slice();
-        while !rest.is_empty() {
-            let (batch, after) = rest.split_at(batch_len(rest.iter().map(|&i| length(i)), batch_size));
-            let batch_rows: Vec<u32> = batch.iter().map(|&i| rows[i as usize]).collect();
-            let result = self.infer(&tokens.batch(&batch_rows), kept)?;
-            for (&i, values) in batch.iter().zip(result.chunks_exact(width)) {
-                outputs[i as usize * width..(i as usize + 1) * width].copy_from_slice(values);
-            }
-            rest = after;
-            if progress(rows.len() - rest.len()).is_break() {
-                return Ok(None);
-            }
+        for (&i, values) in order.iter().zip(results.iter().flat_map(|batch| batch.chunks_exact(width))) {
+            outputs[i as usize * width..][..width].copy_from_slice(values);
         }
         Ok(Some(outputs))
     }
+
+    /// Bytes that [`Model::predict`] of `rows` takes for the activations of batches that are computed at the same time as the
+    /// model's own: none on one thread.
+    ///
+    /// # Panics
+    /// If `batch_size` is 0, or it is a masked language model.
+    pub fn beside_bytes(&self, tokens: &Tokenised, rows: &[u32], batch_size: usize) -> u64 {
+        let (order, lengths) = longest_first(tokens, rows);
+        let workers = most_workers(lengths.iter().sum(), rayon::current_num_threads());
+        let batches = cut(&lengths, batch_size, workers);
+        let bytes = |batch: &Range<usize>| {
+            let rows: Vec<u32> = order[batch.clone()].iter().map(|&i| rows[i as usize]).collect();
+            self.activation_bytes(&tokens.batch(&rows), false)
+        };
+        // Of batches alike in tokens, the last has most texts; of those alike in texts, the first has most tokens.
+        let largest = batches.first().into_iter().chain(batches.last()).map(bytes).max();
+        (workers - 1) as u64 * largest.unwrap_or(0)
+    }
 }
 
-/// How many of the next texts, of these lengths, make a batch.
-pub(crate) fn batch_len(lengths: impl Iterator<Item = usize>, batch_size: usize) -> usize {
-    assert!(batch_size > 0, "a batch holds at least one text");
-    let mut tokens = 0;
-    let fits = |length: &usize| {
-        tokens += length;
-        tokens <= TOKENS
-    };
-    lengths.take(batch_size).take_while(fits).count().max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_is_bounded_by_texts_and_by_tokens() {
-        let count = |lengths: &[usize], batch_size| batch_len(lengths.iter().copied(), batch_size);
-        assert_eq!(count(&[5; 9], 4), 4);
-        assert_eq!(count(&[5; 3], 4), 3);
-        assert_eq!(count(&[TOKENS / 2, TOKENS / 2, 1], 4), 2);
-        assert_eq!(count(&[TOKENS / 2, TOKENS / 2 + 1], 4), 1);
-    }
-
-    #[test]
-    fn a_text_longer_than_a_batch_is_one_of_its_own() {
-        assert_eq!(batch_len([TOKENS + 1, 1].into_iter(), 4), 1);
-    }
+/// Places in `rows`, those of the longest texts first: a batch that does not fit memory fails at once. And how long they are.
+fn longest_first(tokens: &Tokenised, rows: &[u32]) -> (Vec<u32>, Vec<usize>) {
+    let length = |i: u32| tokens.length(rows[i as usize] as usize);
+    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(length(i)));
+    let lengths = order.iter().map(|&i| length(i)).collect();
+    (order, lengths)
 }

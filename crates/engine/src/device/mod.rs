@@ -198,7 +198,7 @@ pub struct NormActs {
 
 /// The coarse operations of the encoder family. Shapes are those of `gyeol_kernels::Kernels`; a backward operation
 /// adds to the gradients of its parameters and overwrites those of its operands.
-pub trait Device: Send {
+pub trait Device: Send + Sized {
     /// Room for the parameters of `layout`, zero; `training` also for gradients.
     fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError>;
     /// Room for what `optimizer` keeps of past gradients of `tensors`, all there are, zero; what was kept before is lost.
@@ -210,6 +210,10 @@ pub trait Device: Send {
     /// Makes up for every update put off: a device may leave those of linear weights until the next forward pass, and those
     /// of embedding rows that no token touches until they are read.
     fn settle(&mut self);
+    /// Another device over the same parameters, with a batch and activations of its own, for passes of inference at the same
+    /// time as this one's; makes up for every update put off. While there are two, neither is asked to change a parameter.
+    /// `None` where passes are computed one after the other in any case.
+    fn share(&mut self) -> Option<Self>;
     /// A whole arena, copied only where the device's memory is not the host's; without the updates put off, see
     /// [`Device::settle`].
     fn download(&self, store: Store) -> Cow<'_, [f32]>;

@@ -156,7 +156,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch_whatever_the_head() {
     for case in HEAD_CASES.map(HeadGolden::open) {
         let mut model = case.load(Cpu::new(Isa::fastest(), Operands::F32));
         let batch = case.batch();
-        let together = model.infer(batch, &mut KeptRows::default()).unwrap();
+        let together = model.infer(batch, &KeptRows::default()).unwrap();
         let sequences = batch.len() / case.rows();
         let alone: Vec<f32> = (0..case.rows())
             .flat_map(|row| {
@@ -165,7 +165,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch_whatever_the_head() {
                     let span = batch.cu_seqlens[sequence] as usize..batch.cu_seqlens[sequence + 1] as usize;
                     single.push(row as u32, &batch.ids[span.clone()], &batch.segments[span]);
                 }
-                model.infer(&single, &mut KeptRows::default()).unwrap()
+                model.infer(&single, &KeptRows::default()).unwrap()
             })
             .collect();
         assert_eq!(together, alone, "{}", case.golden.name);
@@ -215,7 +215,7 @@ fn a_model_saved_as_a_sentence_transformer_has_the_same_outputs_when_it_is_read_
         let report = again.load(&found.weights().unwrap().unwrap(), dir.path(), 0).unwrap();
         assert_eq!(report, crate::LoadReport::default(), "{}", case.golden.name);
         let outputs =
-            [again.infer(case.batch(), &mut KeptRows::default()), model.infer(case.batch(), &mut KeptRows::default())];
+            [again.infer(case.batch(), &KeptRows::default()), model.infer(case.batch(), &KeptRows::default())];
         let [got, want] = outputs.map(Result::unwrap);
         assert_eq!(got, want, "{}", case.golden.name);
     }

@@ -59,7 +59,7 @@ fn products_in_bfloat16_read_the_weights_as_the_optimiser_left_them() {
         let mut model = trained(golden, optimizer, device, TOLERANCE_BF16);
         let mut fresh = golden.load(fresh);
         fresh.upload(Store::Weights, &model.download(Store::Weights));
-        let infer = |model: &mut Model<D>| model.infer(&golden.batches[0].0, &mut KeptRows::default()).unwrap();
+        let infer = |model: &mut Model<D>| model.infer(&golden.batches[0].0, &KeptRows::default()).unwrap();
         assert_eq!(infer(&mut model), infer(&mut fresh), "{}", golden.name);
     }
     for (name, optimizer) in CASES {

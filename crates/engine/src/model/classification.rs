@@ -21,7 +21,7 @@ impl<D: Device> Model<D> {
     ///
     /// # Panics
     /// If the batch ends within a row.
-    pub fn infer(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Vec<f32>, AllocationError> {
+    pub fn infer(&mut self, batch: &Batch, kept: &KeptRows) -> Result<Vec<f32>, AllocationError> {
         Ok(self.classify(batch, kept, None)?.outputs)
     }
 
@@ -72,7 +72,7 @@ impl<D: Device> Model<D> {
     fn classify(
         &mut self,
         batch: &Batch,
-        kept: &mut KeptRows,
+        kept: &KeptRows,
         stream: Option<DropoutStream>,
     ) -> Result<Pass, AllocationError> {
         let (training, sequences) = (stream.is_some(), batch.len());

@@ -26,7 +26,7 @@ impl<D: Device> Model<D> {
 
     /// What the frozen layers put out for `batch`: of the rows in `kept` that, of the others computed, and kept if there is
     /// room. Empty where nothing is frozen.
-    pub(super) fn lower(&mut self, batch: &Batch, kept: &mut KeptRows) -> Result<Lower, AllocationError> {
+    pub(super) fn lower(&mut self, batch: &Batch, kept: &KeptRows) -> Result<Lower, AllocationError> {
         if self.frozen == 0 {
             return Ok(Lower::default());
         }
@@ -44,7 +44,7 @@ impl<D: Device> Model<D> {
                 kept.keep(row, own);
                 rest = after;
             } else if let Some(own) = kept.get(row) {
-                values.extend_from_slice(own);
+                values.extend_from_slice(&own);
                 reused += batch.length(i);
             }
         }

@@ -14,7 +14,7 @@ pub struct Memory {
     pub gradients: u64,
     /// What the optimiser keeps of them.
     pub moments: u64,
-    /// The intermediate values of the largest batch.
+    /// The intermediate values of the batches that are kept at once.
     pub activations: u64,
 }
 

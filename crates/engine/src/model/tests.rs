@@ -97,7 +97,7 @@ fn frozen_layers_do_not_drop_out() {
     for name in ["bert_reg_pairs", "electra_proj_reg"] {
         for frozen in [1, LAYERS - 1, LAYERS] {
             let mut model = model(name, frozen);
-            let lower = |model: &mut Model<Cpu>| model.lower(&batch(0), &mut KeptRows::default()).unwrap().values;
+            let lower = |model: &mut Model<Cpu>| model.lower(&batch(0), &KeptRows::default()).unwrap().values;
             assert_eq!(bits(&lower(&mut model)), bits(&lower(&mut model)), "{name}, {frozen} frozen");
             assert_ne!(pass(&mut model, 0), pass(&mut model, 4), "what trains does: {name}, {frozen} frozen");
         }
@@ -111,7 +111,7 @@ fn what_is_kept_and_what_is_computed_anew_have_the_same_bits() {
             let run = |bytes: u64| {
                 let (mut model, mut kept) = (model(name, frozen), KeptRows::new(bytes));
                 let passes = [0, 0, 0].map(|number| pass_keeping(&mut model, number, &mut kept));
-                let inferred = model.infer(&batch(0), &mut kept).unwrap();
+                let inferred = model.infer(&batch(0), &kept).unwrap();
                 (
                     passes.map(|(outputs, reused)| (bits(&outputs), reused)),
                     bits(&inferred),
@@ -143,7 +143,7 @@ fn frozen_weights_and_moments_keep_their_bits_under_weight_decay() {
                 pass(&mut model, 2 * step);
                 pass(&mut model, 2 * step + 1);
                 model.optimise(&config, 0.1, u64::from(step) + 1);
-                model.infer(&batch(step), &mut KeptRows::default()).unwrap();
+                model.infer(&batch(step), &KeptRows::default()).unwrap();
             }
             let start = model.trained_from();
             for (store, before) in STORES.into_iter().zip(before) {

@@ -9,7 +9,7 @@ use crate::device::{AllocationError, Device};
 use crate::masking::Masking;
 use crate::model::{Masked, Model};
 use crate::pass::DropoutStream;
-use crate::predict;
+use crate::predict::Room;
 
 /// Masked language modelling. The tokens hidden from a row are drawn anew in every epoch; an evaluation hides the same ones
 /// each time, and gives the loss of each.
@@ -74,7 +74,7 @@ impl<D: Device> Objective<Model<D>> for MaskedLm<'_> {
         let mut rest = self.valid;
         while !rest.is_empty() {
             let lengths = rest.iter().map(|&row| self.tokens.length(row as usize));
-            let (rows, after) = rest.split_at(predict::batch_len(lengths, batch_size));
+            let (rows, after) = rest.split_at(Room::alone(batch_size).take(lengths));
             let (batch, masked) = self.masked(rows, self.valid_seed, 0);
             losses.extend(model.masked_losses(&batch, &masked)?);
             rest = after;

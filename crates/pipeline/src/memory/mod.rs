@@ -9,10 +9,10 @@ use bytesize::ByteSize;
 use gyeol_data::Tokenised;
 use gyeol_engine::config::{Optimizer, TrainConfig};
 use gyeol_engine::device::Cpu;
-use gyeol_engine::{Memory, Model};
+use gyeol_engine::{Memory, Model, TrainSet};
 
 use crate::Error;
-use crate::prepare::Prepared;
+use crate::prepare::{Part, Prepared};
 
 /// Rows of a pass, and passes of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,22 +66,28 @@ pub fn available_memory() -> Result<Option<u64>, Error> {
 /// # Errors
 /// If not even a batch of one row fits.
 pub(crate) fn fit(prepared: &Prepared, began: Option<BatchShape>) -> Result<Fit, Error> {
-    let averages = prepared.recipe.train.ema > 0.0;
+    let (averages, eval_batch_size) = (prepared.recipe.train.ema > 0.0, prepared.recipe.train.eval_batch_size);
+    let weighted = prepared.row_weights.is_some().then(|| prepared.train.set());
+    let predicted: Vec<TrainSet<'_>> =
+        prepared.valid_set().into_iter().chain(prepared.test.as_ref().map(Part::set)).chain(weighted).collect();
     let mut members = Vec::with_capacity(prepared.bases.len());
-    for (base, tokens) in prepared.bases.iter().zip(&prepared.train.tokens) {
+    for (member, (base, tokens)) in prepared.bases.iter().zip(&prepared.train.tokens).enumerate() {
         // Room for weights is asked for, but none of it is touched.
         let mut model = Model::new(prepared.arithmetic.device(), base.config.clone(), base.head.clone(), false)?;
         model.freeze(base.frozen);
         let mut longest = prepared.train.rows.clone();
         longest.sort_by_key(|&row| std::cmp::Reverse(tokens.length(row as usize)));
-        members.push((model, tokens, longest));
+        let beside = |set: &TrainSet<'_>| model.beside_bytes(&set.tokens[member], set.rows, eval_batch_size);
+        let beside = predicted.iter().map(beside).max().unwrap_or(0);
+        members.push((model, tokens, longest, beside));
     }
     let memory = |optimizer, batch_size: usize| {
-        let of = |(model, tokens, longest): &(Model<Cpu>, &Tokenised, Vec<u32>)| {
+        let of = |(model, tokens, longest, beside): &(Model<Cpu>, &Tokenised, Vec<u32>, u64)| {
             let batch = tokens.batch(&longest[..batch_size.min(longest.len())]);
             let memory = model.memory(optimizer);
             Memory {
-                activations: model.activation_bytes(&batch, true),
+                // Those of the training pass stay while rows are predicted.
+                activations: model.activation_bytes(&batch, true) + beside,
                 // An average of the weights is as long as they are.
                 moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 },
                 ..memory

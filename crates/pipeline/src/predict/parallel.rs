@@ -18,8 +18,8 @@ pub(super) const SMALL: u64 = 64 << 20;
 /// Bytes of memory per byte of a model's files: half-precision files in single precision, and the copies that products read.
 const MEMORY_A_BYTE: u64 = 4;
 
-/// Bytes for the activations and the tokens of a model, roughly.
-const MEMORY_BESIDE: u64 = 64 << 20;
+/// Bytes for the activations of a batch, of which each thread may have one, and its part of the tokens, roughly.
+const MEMORY_A_THREAD: u64 = 64 << 20;
 
 /// How often somebody who watches is asked whether to stop, while nothing happens.
 const ATTENTION: Duration = Duration::from_millis(100);
@@ -49,7 +49,8 @@ impl Plan {
         // Those of a size together, so that they end together.
         small.sort_by_key(|&model| std::cmp::Reverse(bytes[model]));
         let memory = |at_once: usize| -> u64 {
-            small[..at_once].iter().map(|&model| bytes[model] * MEMORY_A_BYTE + MEMORY_BESIDE).sum()
+            let models: u64 = small[..at_once].iter().map(|&model| bytes[model] * MEMORY_A_BYTE).sum();
+            models + threads as u64 * MEMORY_A_THREAD
         };
         let fits = |at_once: &usize| available.is_none_or(|available| memory(*at_once) <= available);
         let Some(at_once) = (2..=threads.min(small.len())).rev().find(fits) else { return Self::in_turn(bytes.len()) };
@@ -301,10 +302,10 @@ mod tests {
 
     #[test]
     fn as_many_compute_at_once_as_memory_has_room_for() {
-        let one = (10 << 20) * MEMORY_A_BYTE + MEMORY_BESIDE;
-        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(3 * one - 1)), plan(2, &[0, 1, 2, 3], &[]));
-        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(3 * one)), plan(3, &[0, 1, 2], &[3]));
-        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(2 * one - 1)), Plan::in_turn(4));
+        let room = |models: u64| models * (10 << 20) * MEMORY_A_BYTE + 4 * MEMORY_A_THREAD;
+        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(room(3) - 1)), plan(2, &[0, 1, 2, 3], &[]));
+        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(room(3))), plan(3, &[0, 1, 2], &[3]));
+        assert_eq!(Plan::new(&[10 << 20; 4], 4, Some(room(2) - 1)), Plan::in_turn(4));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod keeping;
 mod moments;
 mod parameters;
+mod sharing;
 
 use std::borrow::Cow;
 
@@ -18,14 +19,15 @@ use super::{
 use crate::config::Optimizer;
 use crate::params::Tensor;
 use keeping::Keeping;
-use parameters::{Parameters, Waiting};
+use parameters::Waiting;
+use sharing::SharedParameters;
 
 /// The host's memory with one set of kernels.
 #[derive(Debug)]
 pub struct Host<K> {
     kernels: K,
     keeping: Keeping,
-    parameters: Parameters,
+    parameters: SharedParameters,
     activations: Arena,
     batch: TokenIndices,
 }
@@ -59,7 +61,7 @@ impl<K: Kernels> Host<K> {
         Self {
             kernels,
             keeping: Keeping(operands),
-            parameters: Parameters::new(operands),
+            parameters: SharedParameters::new(operands),
             activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
         }
@@ -81,7 +83,7 @@ fn beside<K: Kernels>(kernels: &K, update: Option<Waiting<'_>>, product: impl Fn
     }
 }
 
-impl<K: Kernels> Device for Host<K> {
+impl<K: Kernels + Copy> Device for Host<K> {
     fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError> {
         self.parameters.allocate(layout, training)
     }
@@ -109,6 +111,16 @@ impl<K: Kernels> Device for Host<K> {
 
     fn settle(&mut self) {
         self.parameters.settle(&self.kernels);
+    }
+
+    fn share(&mut self) -> Option<Self> {
+        Some(Self {
+            kernels: self.kernels,
+            keeping: self.keeping,
+            parameters: self.parameters.share(&self.kernels),
+            activations: Arena::zeros(0).expect("nothing always fits"),
+            batch: TokenIndices::default(),
+        })
     }
 
     fn download(&self, store: Store) -> Cow<'_, [f32]> {

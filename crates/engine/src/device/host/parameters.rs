@@ -264,6 +264,11 @@ impl Parameters {
         if let Some(tied) = self.tied {
             self.apply_waiting(kernels, tied);
         }
+        self.pack(kernels);
+    }
+
+    /// Makes the packed copies those of the weights.
+    pub(super) fn pack<K: Kernels>(&mut self, kernels: &K) {
         if self.packed_current {
             return;
         }
