@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
-/// Tokens of a batch at most, unless its one text has more. With fewer than a thousand the products get slow where all threads
-/// share them.
-const MOST: usize = 1536;
+/// Tokens of a batch that all threads compute together, unless its one text has more. With fewer than a thousand the products
+/// get slow, with more than three thousand the activations of a block outgrow the last-level cache.
+const SHARED: usize = 1536;
 
-/// Tokens of all batches that are computed at once, roughly: with more the activations of their blocks outgrow the last-level
-/// cache.
+/// As many of a batch that one thread computes: with more the operands of its products leave the second-level cache.
+const MOST: usize = 768;
+
+/// Tokens of all batches that are computed at once, roughly: bounds their memory.
 const MOST_AT_ONCE: usize = 2 * MOST;
 
-/// A batch that one thread computes has room for so many tokens, however many there are.
+/// A batch that one thread computes has room for so many tokens, however many there are: with fewer, weights are read more
+/// often than they are worth.
 const LEAST: usize = 512;
 
 /// A thread with fewer tokens than this reads more of weights than it computes: others had better go without a batch.
@@ -30,7 +33,7 @@ pub(crate) struct Room {
 impl Room {
     /// Of batches that are computed one after the other: as many as `texts` texts.
     pub(crate) fn alone(texts: usize) -> Self {
-        Self { texts, tokens: MOST, full: MOST }
+        Self { texts, tokens: SHARED, full: SHARED }
     }
 
     /// How many of the next texts, of these lengths, make a batch.
@@ -85,13 +88,13 @@ mod tests {
         let count = |lengths: &[usize], texts| Room::alone(texts).take(lengths.iter().copied());
         assert_eq!(count(&[5; 9], 4), 4);
         assert_eq!(count(&[5; 3], 4), 3);
-        assert_eq!(count(&[MOST / 2, MOST / 2, 1], 4), 2);
-        assert_eq!(count(&[MOST / 2, MOST / 2 + 1], 4), 1);
+        assert_eq!(count(&[SHARED / 2, SHARED / 2, 1], 4), 2);
+        assert_eq!(count(&[SHARED / 2, SHARED / 2 + 1], 4), 1);
     }
 
     #[test]
     fn a_text_longer_than_a_batch_is_one_of_its_own() {
-        assert_eq!(Room::alone(4).take([MOST + 1, 1].into_iter()), 1);
+        assert_eq!(Room::alone(4).take([SHARED + 1, 1].into_iter()), 1);
         assert_eq!(cut(&[MOST + 1, 1, 1], 4, 2), [0..1, 1..3]);
     }
 
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn few_texts_are_dealt_to_as_many_workers_as_it_pays_for() {
-        assert_eq!(tokens(64, 1), [1024]);
+        assert_eq!(tokens(48, 1), [768]);
         assert_eq!(tokens(64, 2), [512, 512]);
         assert_eq!(tokens(64, 32), [256; 4]);
         assert_eq!(tokens(17, 2), [272]);
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_worker_has_as_many_batches_of_many_texts_and_all_are_alike() {
-        for (workers, most) in [(1, 1536), (2, 1536), (3, 1024), (4, 768), (6, 512), (32, 512)] {
+        for (workers, most) in [(1, 768), (2, 768), (3, 512), (6, 512), (32, 512)] {
             let batches = tokens(10_000, workers);
             let (least, largest) = (batches.iter().min().unwrap(), batches.iter().max().unwrap());
             assert!(batches.len().is_multiple_of(workers), "{} batches for {workers}", batches.len());
