@@ -53,7 +53,6 @@ impl Heads {
 /// `out = softmax(Q·Kᵀ/√d)·V` for every sequence and head.
 ///
 /// `qkv` is `[tokens, 3·hidden]`, `out` rows of `hidden`, one a token, `lse` `[tokens, heads]` (kept for the backward pass).
-#[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
 pub(crate) fn attention(
     isa: Isa,
     shape: Heads,
@@ -117,17 +116,19 @@ fn for_each_task(layer: Layer<'_>, cu_seqlens: &[u32], work: impl Fn(&Task, &mut
         }
     }
     tasks.sort_by_key(|task| Reverse(task.length));
-    tasks.par_iter().with_max_len(1).for_each(|task| {
-        // Taken out of its cell, so that other work this thread may take up meanwhile finds an empty one.
-        let mut scratch = SCRATCH.take();
-        let len = layer.scratch(task.length);
-        if scratch.len() < len + LINE {
-            scratch.resize(len + LINE, 0.0);
-        }
-        let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
-        work(task, &mut scratch[aligned..][..len]);
-        SCRATCH.set(scratch);
-    });
+    tasks.par_iter().with_max_len(1).for_each(|task| with_scratch(layer.scratch(task.length), |room| work(task, room)));
+}
+
+/// Lends the calling thread's buffer: `len` numbers that are left over from earlier work, from the start of a line on.
+fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
+    // Taken out of its cell, so that other work this thread may take up meanwhile finds an empty one.
+    let mut scratch = SCRATCH.take();
+    if scratch.len() < len + LINE {
+        scratch.resize(len + LINE, 0.0);
+    }
+    let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>());
+    work(&mut scratch[aligned..][..len]);
+    SCRATCH.set(scratch);
 }
 
 /// The number of tokens.

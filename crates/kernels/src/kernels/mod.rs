@@ -160,7 +160,6 @@ pub trait Kernels: Send + Sync {
 
     /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `out` rows
     /// of `hidden`, `lse` `[tokens, heads]`.
-    #[allow(clippy::too_many_arguments, reason = "the operands of one fused operation and its results")]
     fn attention(
         &self,
         shape: Heads,

@@ -2,7 +2,6 @@
 //! along the lanes of vectors, so that a token's row is read for all of them together and the softmax over tokens takes no
 //! step across lanes.
 
-use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::f32::consts::LOG2_E;
 
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 use super::{FirstAttention, Parts};
 use crate::attention::lanes::{Lanes, Work, enter};
 use crate::attention::tile::{Product, Rows};
-use crate::attention::{Heads, LINE};
+use crate::attention::{Heads, LINE, with_scratch};
 use crate::dropout::Dropout;
 use crate::isa::Isa;
 
@@ -36,10 +35,6 @@ pub(super) struct Terms {
     pub(super) stride: usize,
 }
 
-thread_local! {
-    static ROOM: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Runs `work` on every sequence, the long ones first, with room of [`Sequence::room`] elements.
 pub(super) fn for_each_sequence(layer: &FirstAttention<'_>, work: impl Fn(Sequence<'_>, &mut [f32]) + Sync) {
     let &FirstAttention { shape, dropout, x, .. } = layer;
@@ -50,17 +45,7 @@ pub(super) fn for_each_sequence(layer: &FirstAttention<'_>, work: impl Fn(Sequen
         each.push(Sequence { shape, dropout, index, sequences, from, x: &x[from * width..to * width] });
     }
     each.sort_by_key(|sequence| Reverse(sequence.length()));
-    each.par_iter().with_max_len(1).for_each(|sequence| {
-        // Taken out of its cell, so that other work this thread may take up meanwhile finds an empty one.
-        let mut room = ROOM.take();
-        let len = sequence.room();
-        if room.len() < len + LINE {
-            room.resize(len + LINE, 0.0);
-        }
-        let aligned = room.as_ptr().align_offset(LINE * size_of::<f32>());
-        work(*sequence, &mut room[aligned..][..len]);
-        ROOM.set(room);
-    });
+    each.par_iter().with_max_len(1).for_each(|sequence| with_scratch(sequence.room(), |room| work(*sequence, room)));
 }
 
 impl Sequence<'_> {
