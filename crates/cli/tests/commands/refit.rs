@@ -33,7 +33,7 @@ fn a_refit_trains_on_all_rows_for_the_best_steps_of_the_same_schedule() {
     assert_eq!(rates(&journal), rates(&project.run_text(1, "events.jsonl"))[..best as usize]);
     let files = names(project.0.path().join(".gyeol/runs/recipe-refit-001"));
     assert!(files.contains(&"test.csv".to_owned()) && !files.contains(&"valid.csv".to_owned()), "{files:?}");
-    let ran = project.0.gyeol(&["predict", "recipe-refit-001", "test.csv", "-o", "out.csv"]);
+    let ran = project.0.gyeol(&["predict", "recipe-refit-001", "test.csv", "-o", "out.csv", "--precision", "f32"]);
     assert_eq!(ran.code, Some(0), "{}", ran.all());
     assert_eq!(project.0.read("out.csv"), refitted(&project, "test.csv"));
     // Its recipe says all of it: the same comes of it again.
