@@ -75,8 +75,10 @@ fn row(arguments: &Arguments, recipe: &Path) -> Result<Row> {
     let mut train = Command::new(&arguments.gyeol);
     train.arg("train").arg(recipe).args(["--seeds", &seeds.join(","), "--resume", "--quiet", "--json"]);
     train.arg("--home").arg(&arguments.home);
+    // A recipe's paths are relative to the recipe, those of this command to where it runs.
+    let data = std::path::absolute(&arguments.data)?;
     for (key, table) in tables(recipe)? {
-        train.arg("--set").arg(format!("data.{key}={}", arguments.data.join(table).display()));
+        train.arg("--set").arg(format!("data.{key}={}", data.join(table).display()));
     }
     let trained = document(&mut train)?;
     let text =
