@@ -145,7 +145,7 @@ fn accumulate<D: Device>(model: &mut Model<D>, of: &Loss, batches: &[(Batch, Tar
     let rows: usize = batches.iter().map(|(batch, _)| batch.len()).sum();
     let (mut total, mut first) = (0.0, Vec::new());
     for (batch, targets) in batches {
-        let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
+        let (outputs, _) = model.forward(batch, &KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
         let (loss, gradient) = losses::loss(of, &outputs, targets, 1.0 / rows as f64);
         model.backward(&gradient);
         total += loss / rows as f64;
@@ -254,7 +254,7 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
         let mut model = Model::new(device, config, HeadKind::Classification { outputs: 4 }, true).unwrap();
         model.randomise(3);
         let (batch, targets) = &golden.batches[0];
-        let (outputs, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(1, 2)).unwrap();
+        let (outputs, _) = model.forward(batch, &KeptRows::default(), DropoutStream::new(1, 2)).unwrap();
         let (_, gradient) = losses::loss(&golden.loss(), &outputs, targets, 0.25);
         model.backward(&gradient);
         let all = model.download(Store::Gradients).into_owned();
@@ -286,7 +286,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch() {
             })
             .collect();
         assert_eq!(together, alone, "{name}");
-        let (training, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
+        let (training, _) = model.forward(batch, &KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
         assert_eq!(together, training, "{name}: inference and training without dropout");
     }
 }

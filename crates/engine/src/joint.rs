@@ -97,7 +97,7 @@ impl<D: Device> Joint<D> {
     pub fn forward(
         &mut self,
         batches: &[Batch],
-        kept: &mut [KeptRows],
+        kept: &[KeptRows],
         stream: DropoutStream,
     ) -> Result<(Vec<f32>, usize), AllocationError> {
         assert_eq!((batches.len(), kept.len()), (self.members.len(), self.members.len()), "one for each member");
@@ -147,7 +147,7 @@ impl<D: Device> Joint<D> {
         tokens: &[Tokenised],
         rows: &[u32],
         batch_size: usize,
-        kept: &mut [KeptRows],
+        kept: &[KeptRows],
         mut progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
         let count = self.members.len();

@@ -38,7 +38,7 @@ impl<D: Device> Model<D> {
         tokens: &Tokenised,
         rows: &[u32],
         batch_size: usize,
-        kept: &mut KeptRows,
+        kept: &KeptRows,
         mut progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
         let (order, lengths) = longest_first(tokens, rows);
@@ -46,7 +46,7 @@ impl<D: Device> Model<D> {
         let mut others: Vec<Self> = std::iter::from_fn(|| self.share()).take(wanted - 1).collect();
         let batches = cut(&lengths, batch_size, 1 + others.len());
 
-        let (width, kept, done) = (self.outputs(), &*kept, AtomicUsize::new(0));
+        let (width, kept, done) = (self.outputs(), kept, AtomicUsize::new(0));
         let compute = |model: &mut Self, batch: usize| {
             let rows: Vec<u32> = order[batches[batch].clone()].iter().map(|&i| rows[i as usize]).collect();
             let outputs = model.infer(&tokens.batch(&rows), kept)?;

@@ -192,7 +192,7 @@ impl Predictor {
         watcher.predicting("predicting", rows.len());
         let model = &mut self.model;
         let outputs = rayon::scope(|_| {
-            model.predict(&tokens, &rows, BATCH_SIZE, &mut no_rows(tokens.len()), |done| {
+            model.predict(&tokens, &rows, BATCH_SIZE, &no_rows(tokens.len()), |done| {
                 watcher.predicted(done);
                 if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })

@@ -74,7 +74,7 @@ impl HeadGolden {
     /// A training pass with dropout as `stream` says, whose gradients are added: its mean loss and its outputs.
     fn pass<D: Device>(&self, model: &mut Model<D>, stream: DropoutStream) -> (f64, Vec<f32>) {
         let (batch, targets) = &self.golden.batches[0];
-        let (outputs, _) = model.forward(batch, &mut KeptRows::default(), stream).unwrap();
+        let (outputs, _) = model.forward(batch, &KeptRows::default(), stream).unwrap();
         let weight = 1.0 / self.rows() as f64;
         let (loss, gradient) = losses::loss(&self.golden.loss(), &outputs, targets, weight);
         model.backward(&gradient);
@@ -169,7 +169,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch_whatever_the_head() {
             })
             .collect();
         assert_eq!(together, alone, "{}", case.golden.name);
-        let (training, _) = model.forward(batch, &mut KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
+        let (training, _) = model.forward(batch, &KeptRows::default(), DropoutStream::new(0, 0)).unwrap();
         assert_close(&format!("{}: inference and training", case.golden.name), &together, &training, 1e-5);
     }
 }
@@ -178,7 +178,7 @@ fn a_row_has_the_same_bits_alone_and_in_a_batch_whatever_the_head() {
 fn heads_train_on_any_number_of_frozen_layers_with_the_gradients_they_have_on_none_also_of_kept_rows() {
     for case in HEAD_CASES.map(HeadGolden::open) {
         let (batch, targets) = &case.golden.batches[0];
-        let gradients = |frozen: usize, kept: &mut KeptRows| {
+        let gradients = |frozen: usize, kept: &KeptRows| {
             let mut model = case.load(Cpu::new(Isa::fastest(), Operands::F32));
             model.freeze(frozen);
             let (outputs, reused) = model.forward(batch, kept, DropoutStream::new(1, 2)).unwrap();
@@ -186,16 +186,16 @@ fn heads_train_on_any_number_of_frozen_layers_with_the_gradients_they_have_on_no
             model.backward(&gradient);
             (model.trained_from(), model.download(Store::Gradients).into_owned(), reused)
         };
-        let (_, want, _) = gradients(0, &mut KeptRows::default());
+        let (_, want, _) = gradients(0, &KeptRows::default());
         for frozen in 1..=2 {
             let name = format!("{}, {frozen} frozen", case.golden.name);
-            let mut kept = KeptRows::new(1 << 20);
-            let (start, got, _) = gradients(frozen, &mut kept);
+            let kept = KeptRows::new(1 << 20);
+            let (start, got, _) = gradients(frozen, &kept);
             assert!(got[..start].iter().all(|&gradient| gradient == 0.0), "{name}");
             assert_close(&name, &got[start..], &want[start..], TOLERANCE);
             let nothing = frozen == 2 && matches!(case.head, HeadKind::BiEncoder { .. });
             assert_eq!(start == got.len(), nothing, "{name}");
-            let (_, again, reused) = gradients(frozen, &mut kept);
+            let (_, again, reused) = gradients(frozen, &kept);
             assert_eq!((again == got, reused), (true, batch.tokens()), "{name}");
         }
     }

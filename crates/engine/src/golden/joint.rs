@@ -143,13 +143,12 @@ fn one_member_is_the_model_alone_to_the_bit_and_two_of_a_kind_drop_out_different
         model
     };
     let (batch, stream) = (&golden.windows[0].0[..1], DropoutStream::new(3, 5));
-    let (alone, _) = dropped().forward(&batch[0], &mut KeptRows::default(), stream).unwrap();
-    let (joined, _) = Joint::from(dropped()).forward(batch, &mut [KeptRows::default()], stream).unwrap();
+    let (alone, _) = dropped().forward(&batch[0], &KeptRows::default(), stream).unwrap();
+    let (joined, _) = Joint::from(dropped()).forward(batch, &[KeptRows::default()], stream).unwrap();
     assert_eq!(alone, joined);
 
     let mut twins = Joint::new(vec![dropped(), dropped()], Join::Stack);
-    let (sum, _) = twins
-        .forward(&[batch[0].clone(), batch[0].clone()], &mut [(); 2].map(|()| KeptRows::default()), stream)
-        .unwrap();
+    let (sum, _) =
+        twins.forward(&[batch[0].clone(), batch[0].clone()], &[(); 2].map(|()| KeptRows::default()), stream).unwrap();
     assert!(sum.iter().zip(&alone).all(|(sum, alone)| (sum - 2.0 * alone).abs() > 1e-6));
 }

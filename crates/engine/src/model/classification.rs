@@ -33,7 +33,7 @@ impl<D: Device> Model<D> {
     pub fn forward(
         &mut self,
         batch: &Batch,
-        kept: &mut KeptRows,
+        kept: &KeptRows,
         stream: DropoutStream,
     ) -> Result<(Vec<f32>, usize), AllocationError> {
         let Pass { outputs, reused, acts, head } = self.classify(batch, kept, Some(stream))?;

@@ -43,11 +43,11 @@ fn batch(pass: u32) -> Batch {
 
 /// The outputs of a training pass, whose gradients are added.
 fn pass(model: &mut Model<Cpu>, pass: u32) -> Vec<f32> {
-    pass_keeping(model, pass, &mut KeptRows::default()).0
+    pass_keeping(model, pass, &KeptRows::default()).0
 }
 
 /// The same with what is kept, and the tokens that were.
-fn pass_keeping(model: &mut Model<Cpu>, pass: u32, kept: &mut KeptRows) -> (Vec<f32>, usize) {
+fn pass_keeping(model: &mut Model<Cpu>, pass: u32, kept: &KeptRows) -> (Vec<f32>, usize) {
     let (outputs, reused) = model.forward(&batch(pass), kept, DropoutStream::new(1, u64::from(pass))).unwrap();
     let targets = gyeol_data::Targets::Scores(vec![1.0, 0.0, 3.0, 2.0]);
     let (_, gradient) = losses::loss(&losses::Loss::L2, &outputs, &targets, 0.25);
@@ -109,8 +109,8 @@ fn what_is_kept_and_what_is_computed_anew_have_the_same_bits() {
     for name in ["bert_reg_pairs", "electra_proj_reg"] {
         for frozen in [1, LAYERS] {
             let run = |bytes: u64| {
-                let (mut model, mut kept) = (model(name, frozen), KeptRows::new(bytes));
-                let passes = [0, 0, 0].map(|number| pass_keeping(&mut model, number, &mut kept));
+                let (mut model, kept) = (model(name, frozen), KeptRows::new(bytes));
+                let passes = [0, 0, 0].map(|number| pass_keeping(&mut model, number, &kept));
                 let inferred = model.infer(&batch(0), &kept).unwrap();
                 (
                     passes.map(|(outputs, reused)| (bits(&outputs), reused)),

@@ -78,7 +78,7 @@ impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
         for rows in window.rows.chunks(window.batch_size) {
             let batches: Vec<Batch> = self.train.tokens.iter().map(|tokens| tokens.batch(rows)).collect();
             let stream = DropoutStream::new(window.seed, window.pass + done.passes);
-            let (outputs, reused) = model.forward(&batches, &mut self.kept, stream)?;
+            let (outputs, reused) = model.forward(&batches, &self.kept, stream)?;
             let (loss, gradient) = self.loss_of(rows, &outputs, weight);
             model.backward(&gradient);
             total += loss * weight;
@@ -97,6 +97,6 @@ impl<D: Device> Objective<Joint<D>> for FineTuning<'_> {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
         let Some(valid) = self.valid else { return Ok(Some(Vec::new())) };
-        model.predict(valid.tokens, valid.rows, batch_size, &mut self.kept_valid, progress)
+        model.predict(valid.tokens, valid.rows, batch_size, &self.kept_valid, progress)
     }
 }

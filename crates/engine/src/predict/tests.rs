@@ -55,7 +55,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-fn predict<D: Device>(model: &mut Model<D>, batch_size: usize, kept: &mut KeptRows) -> Vec<u32> {
+fn predict<D: Device>(model: &mut Model<D>, batch_size: usize, kept: &KeptRows) -> Vec<u32> {
     let outputs = model.predict(&tokens(), &rows(), batch_size, kept, |_| ControlFlow::Continue(()));
     bits(&outputs.unwrap().unwrap())
 }
@@ -68,7 +68,7 @@ fn a_row_has_the_same_bits_on_any_number_of_threads_in_any_batches_and_alone() {
         let alone: Vec<u32> = rows().into_iter().flat_map(|i| bits(&row(i))).collect();
         for threads in 1..=3 {
             for &batch_size in batch_sizes {
-                let outputs = in_pool(threads, || predict(&mut model, batch_size, &mut KeptRows::default()));
+                let outputs = in_pool(threads, || predict(&mut model, batch_size, &KeptRows::default()));
                 assert!(outputs == alone, "{name}: {threads} threads, {batch_size} rows");
             }
         }
@@ -83,13 +83,13 @@ fn a_row_has_the_same_bits_on_any_number_of_threads_in_any_batches_and_alone() {
 #[test]
 fn frozen_layers_are_computed_once_for_a_row_that_is_kept_and_change_no_bit() {
     for (name, frozen) in [("bert_cls", 1), ("electra_proj_reg", 2)] {
-        let want = in_pool(1, || predict(&mut model(device(), name), 128, &mut KeptRows::default()));
+        let want = in_pool(1, || predict(&mut model(device(), name), 128, &KeptRows::default()));
         let mut model = model(device(), name);
         model.freeze(frozen);
         for bytes in [0, 2000, 1 << 30] {
-            let mut kept = KeptRows::new(bytes);
+            let kept = KeptRows::new(bytes);
             for _ in 0..2 {
-                let outputs = in_pool(3, || predict(&mut model, 128, &mut kept));
+                let outputs = in_pool(3, || predict(&mut model, 128, &kept));
                 assert!(outputs == want, "{name}: {frozen} frozen, {bytes} bytes");
             }
             let held = rows().into_iter().filter(|&row| kept.get(row).is_some()).count();
@@ -111,15 +111,14 @@ fn training_goes_on_to_the_same_bits_whether_or_not_something_is_predicted_in_be
         for step in 0..6u32 {
             let rows: Vec<u32> = (4 * step..4 * step + 4).collect();
             let batch = tokens.batch(&rows);
-            let (outputs, _) =
-                model.forward(&batch, &mut KeptRows::default(), DropoutStream::new(1, step.into())).unwrap();
+            let (outputs, _) = model.forward(&batch, &KeptRows::default(), DropoutStream::new(1, step.into())).unwrap();
             let loss = Loss::CrossEntropy(losses::ClassTargets { weights: None, label_smoothing: 0.0 });
             let (_, gradient) = losses::loss(&loss, &outputs, &targets.select(&rows), 0.25);
             model.backward(&gradient);
             model.optimise(&config, 0.01, u64::from(step) + 1);
             // Updates of this step still wait: one thread makes up for them on the way, several before they share the weights.
             if let (Some(threads), true) = (threads, step % 2 == 1) {
-                predicted.push(in_pool(threads, || predict(&mut model, 64, &mut KeptRows::default())));
+                predicted.push(in_pool(threads, || predict(&mut model, 64, &KeptRows::default())));
             }
         }
         (predicted, stores.map(|store| bits(&model.download(store))))
@@ -143,7 +142,7 @@ fn progress_counts_every_row_and_may_break_off() {
                 told.push(done);
                 if done >= last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let outputs = model.predict(&tokens, &rows, 8, &mut KeptRows::default(), progress).unwrap();
+            let outputs = model.predict(&tokens, &rows, 8, &KeptRows::default(), progress).unwrap();
             (outputs.is_some(), told)
         };
         let ((through, told), (past, some)) = in_pool(threads, || (run(usize::MAX), run(40)));
@@ -171,7 +170,7 @@ fn the_memory_beside_the_models_own_is_that_of_the_largest_batch_for_each_furthe
 #[test]
 fn nothing_is_predicted_of_no_rows() {
     let outputs = model(device(), "bert_cls")
-        .predict(&tokens(), &[], 8, &mut KeptRows::default(), |_| ControlFlow::Break(()))
+        .predict(&tokens(), &[], 8, &KeptRows::default(), |_| ControlFlow::Break(()))
         .unwrap();
     assert_eq!(outputs, Some(Vec::new()));
 }

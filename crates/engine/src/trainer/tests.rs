@@ -70,7 +70,7 @@ fn the_model_holds_the_best_weights_at_the_end_and_the_best_files_remain() {
     let (tokens, _) = rows();
     let valid: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 == 2).collect();
     let outputs =
-        six.predict(&tokens, &valid, 10, &mut KeptRows::default(), |_| ControlFlow::Continue(())).unwrap().unwrap();
+        six.predict(&tokens, &valid, 10, &KeptRows::default(), |_| ControlFlow::Continue(())).unwrap().unwrap();
     assert_eq!(script.outputs[1], (6, outputs));
 }
 

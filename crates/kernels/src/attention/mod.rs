@@ -1,7 +1,7 @@
 //! Multi-head self-attention over ragged sequences: one task some heads of a sequence, its scores in cache, nothing padded.
 //!
 //! [`head`] is the algorithm, on the scores of [`block`] and the small products of [`tile`]; [`lanes`] compiles them for
-//! every instruction set. [`first`] is a shorter way for a last block of which only first
+//! every instruction set, [`target`] is where results go. [`first`] is a shorter way for a last block of which only first
 //! tokens are read.
 
 mod block;
@@ -71,8 +71,8 @@ pub(crate) fn attention(
     });
 }
 
-/// The backward pass of [`attention`] from `dout` to `dqkv`, rows of `3·hidden`; the probabilities
-/// are computed again from `lse`.
+/// The backward pass of [`attention`] from `dout` to `dqkv`, rows of `3·hidden`; the probabilities are computed again
+/// from `lse`.
 #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
 pub(crate) fn attention_backward(
     isa: Isa,

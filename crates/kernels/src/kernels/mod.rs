@@ -158,8 +158,8 @@ pub trait Kernels: Send + Sync {
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
 
-    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `out` rows
-    /// of `hidden`, `lse` `[tokens, heads]`.
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `out` rows of
+    /// `hidden`, `lse` `[tokens, heads]`.
     fn attention(
         &self,
         shape: Heads,

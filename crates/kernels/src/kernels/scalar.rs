@@ -94,7 +94,6 @@ impl Kernels for Scalar {
     fn attention(
         &self,
         shape: Heads,
-
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
@@ -124,7 +123,6 @@ impl Kernels for Scalar {
     fn attention_backward(
         &self,
         shape: Heads,
-
         qkv: &[f32],
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,

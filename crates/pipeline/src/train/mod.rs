@@ -166,7 +166,7 @@ impl Tuning<'_> {
                 watcher.predicting(what, rows.len());
                 let started = Instant::now();
                 let batch_size = prepared.recipe.train.eval_batch_size;
-                let outputs = model.predict(tokens, rows, batch_size, &mut frozen::no_rows(tokens.len()), |done| {
+                let outputs = model.predict(tokens, rows, batch_size, &frozen::no_rows(tokens.len()), |done| {
                     watcher.predicted(done);
                     if watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 })?;

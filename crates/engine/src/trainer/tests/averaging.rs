@@ -40,7 +40,7 @@ fn every_mean_of_the_best_is_scored_and_that_asked_for_is_taken_if_it_is_better(
             mean.upload(Store::Weights, &values);
             let (tokens, _) = rows();
             let valid: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 == 2).collect();
-            let kept = &mut KeptRows::default();
+            let kept = &KeptRows::default();
             let want = mean.predict(&tokens, &valid, 4, kept, |_| ControlFlow::Continue(())).unwrap().unwrap();
             assert!(outputs.iter().zip(&want).all(|(got, want)| (got - want).abs() < 2e-2), "{count}");
         }

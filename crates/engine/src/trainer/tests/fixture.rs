@@ -329,7 +329,7 @@ impl Run {
                 let weighs = |row: &&u32| self.row_weights.as_ref().is_none_or(|weights| weights[**row as usize] > 0.0);
                 let window: Vec<u32> = window.iter().filter(weighs).copied().collect();
                 for rows in window.chunks(3) {
-                    let kept = &mut KeptRows::default();
+                    let kept = &KeptRows::default();
                     let (outputs, _) =
                         model.forward(&tokens.batch(rows), kept, DropoutStream::new(SEED, pass)).unwrap();
                     let (_, gradient) = losses::loss(&loss(), &outputs, &targets.select(rows), share);
