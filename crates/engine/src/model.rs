@@ -20,7 +20,7 @@ use crate::config::Optimizer;
 use crate::device::{Act, AllocationError, Device, Layout, Store, TokenIndices};
 use crate::heads::{HeadKind, MaskedLmActs, SequenceActs};
 use crate::hf::{EncoderConfig, Family};
-use crate::layers::{Below, BlockActs, EmbeddingsActs, Rows, Scratch, ScratchShape};
+use crate::layers::{Below, BlockActs, EmbeddingsActs, Reader, Rows, Scratch, ScratchShape};
 use crate::models::{self, Network};
 use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
@@ -182,9 +182,9 @@ impl<D: Device> Model<D> {
         };
         let below = blocks.len().saturating_sub(1);
         let planned = if training { below } else { below.min(2) };
-        let lower = self.network.blocks[blocks.start..][..planned].iter().map(|block| block.plan(planner, every));
-        let lower = lower.collect();
-        let last = blocks.clone().last().map(|index| self.network.blocks[index].plan(planner, last));
+        let mut place = |index: usize, rows, reader| self.network.blocks[index].plan(planner, rows, reader, training);
+        let lower = (blocks.start..blocks.start + planned).map(|index| place(index, every, Reader::Block)).collect();
+        let last = blocks.clone().last().map(|index| place(index, last, Reader::Head));
         let shape = ScratchShape {
             hidden: self.config.hidden_size,
             intermediate: self.config.intermediate_size,

@@ -1,6 +1,6 @@
 //! What one pass through the layers carries along: where activations go, and which dropout applies.
 
-use gyeol_kernels::{Dropout, Span};
+use gyeol_kernels::{Dropout, Span, rounded_stride};
 
 use crate::device::{Act, Kept};
 use crate::random::mix;
@@ -22,6 +22,14 @@ impl Planner {
     /// Room for `rows` of `width` that only products of linear layers read.
     pub(crate) fn operand(&mut self, rows: usize, width: usize) -> Act {
         Act { kept: Kept::Operand(width), ..self.act(rows * Act::operand_row(width)) }
+    }
+
+    /// Room for `rows` of `width` that products of linear layers read, and others.
+    pub(crate) fn both(&mut self, rows: usize, width: usize) -> Act {
+        let act = Act { kept: Kept::Both(width), ..self.act(rows * width) };
+        debug_assert_eq!(act.end_of_values(), self.top, "the rounded rows follow");
+        self.act(rows * rounded_stride(width) / 2);
+        act
     }
 
     /// Numbers handed out so far.

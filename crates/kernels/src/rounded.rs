@@ -99,8 +99,20 @@ mod tests {
         });
         let room = || vec![0xffffu16; tokens * rounded_stride(wide)];
         let (mut before, mut y, mut gradient, mut again) = (room(), room(), room(), room());
-        let (to_before, to_y) = (RowsMut::Rounded(&mut before), RowsMut::Rounded(&mut y));
-        kernels.linear_activation(up, Activation::Gelu, Rows::Single(&x), up_weight, &bias, to_before, to_y);
+        kernels.linear_activation(
+            up,
+            Activation::Gelu,
+            Rows::Single(&x),
+            up_weight,
+            &bias,
+            Some(RowsMut::Rounded(&mut before)),
+            RowsMut::Rounded(&mut y),
+        );
+        let mut alone = room();
+        let to_alone = RowsMut::Rounded(&mut alone);
+        kernels.linear_activation(up, Activation::Gelu, Rows::Single(&x), up_weight, &bias, None, to_alone);
+        let values = |halves: &[u16]| Rows::Rounded(halves).to_single(wide);
+        assert_eq!(values(&alone), values(&y), "what is activated does not depend on what is kept");
         let mut out = vec![0.0; tokens * hidden];
         kernels.linear(down, Rows::Rounded(&y), down_weight, &vec![0.0; hidden], &mut out);
         let (read, to_gradient, to_again) =
@@ -117,7 +129,7 @@ mod tests {
         };
         let [dw_up, db_up] = weight_gradient(up, Rows::Rounded(&gradient), Rows::Single(&x));
         let [dw_down, db_down] = weight_gradient(down, dy, Rows::Rounded(&again));
-        let rounded = [before, y, gradient, again].map(|halves| Rows::Rounded(&halves).to_single(wide));
+        let rounded = [before, y, gradient, again].map(|halves| values(&halves));
         rounded.into_iter().chain([out, dx, dw_up, db_up, dw_down, db_down]).collect()
     }
 

@@ -18,7 +18,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Opens today's file of `subject`. Every line will hold `shared`, the commit and whether files differed from it.
+    /// Opens today's file of `subject`. Every line will hold `shared`, the commit and whether files differed from it, and the
+    /// processor, if the system names it: shares and ratios of one do not carry over to another.
     pub(super) fn open(root: &Path, subject: &str, shared: Map<String, Value>) -> Result<Self> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
         let date = date(seconds / 86_400);
@@ -27,6 +28,8 @@ impl Record {
         let mut head = Map::new();
         head.insert("date".into(), date.clone().into());
         head.insert("commit".into(), commit(root)?.into());
+        let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| processor(&text));
+        head.extend(processor.map(|processor| ("processor".to_owned(), processor.into())));
         head.extend(shared);
         Ok(Self { file: folder.join(format!("{date}-{subject}.jsonl")), shared: head })
     }
@@ -64,6 +67,17 @@ fn commit(root: &Path) -> Result<String> {
     Ok(name.trim().to_owned() + if changed { "+" } else { "" })
 }
 
+/// Name, family and model of the first processor in the text of Linux' `/proc/cpuinfo`: names alone are those of many.
+fn processor(text: &str) -> Option<String> {
+    let value = |wanted: &str| {
+        let of_key = |line: &str| {
+            Some(line.split_once(':')?).filter(|(key, _)| key.trim() == wanted).map(|(_, v)| v.trim().to_owned())
+        };
+        text.lines().find_map(of_key)
+    };
+    Some(format!("{}, family {} model {}", value("model name")?, value("cpu family")?, value("model")?))
+}
+
 /// `YYYY-MM-DD` of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
 fn date(mut days: u64) -> String {
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
@@ -92,6 +106,13 @@ mod tests {
         assert_eq!(date(11_016), "2000-02-29");
         assert_eq!(date(20_454), "2026-01-01");
         assert_eq!(date(20_453), "2025-12-31");
+    }
+
+    #[test]
+    fn the_first_processor_is_named_with_family_and_model() {
+        let two = "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\nmodel\t\t: 18\n";
+        assert_eq!(processor(two).as_deref(), Some("AMD EPYC, family 25 model 17"));
+        assert_eq!(processor("Processor\t: ARMv8\n"), None);
     }
 
     #[test]

@@ -20,10 +20,10 @@ pub use host::{Cpu, Host, Reference};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param(pub Span);
 
-/// An intermediate value: a range of the activation arena.
+/// An intermediate value: a range of the activation arena. One that is empty is not kept, for those operations that say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Act {
-    /// Its place, in numbers of single precision.
+    /// Its place, in numbers of single precision; that of [`Kept::Both`] is followed by its rounded rows.
     pub span: Span,
     /// How a device may keep it.
     pub kept: Kept,
@@ -37,6 +37,9 @@ pub enum Kept {
     Single,
     /// In rows of this width, as products in the device's operands take them: nothing else reads it.
     Operand(usize),
+    /// In single precision, and behind that once more as [`Kept::Operand`] where that is not the same: for those operations
+    /// alone that say so.
+    Both(usize),
 }
 
 impl Act {
@@ -50,11 +53,23 @@ impl Act {
         width.max(rounded_stride(width) / 2)
     }
 
+    /// Where what follows its values may begin: at a cache line, as it does.
+    pub(crate) fn end_of_values(self) -> usize {
+        self.span.start + self.span.len.next_multiple_of(16)
+    }
+
+    /// Its values in single precision alone.
+    pub(crate) fn values(self) -> Act {
+        debug_assert!(!matches!(self.kept, Kept::Operand(_)), "it has some");
+        Act::single(self.span)
+    }
+
     /// Its first `rows` rows of `width`.
     pub(crate) fn rows(self, rows: usize, width: usize) -> Act {
         let row = match self.kept {
             Kept::Single => width,
             Kept::Operand(_) => Self::operand_row(width),
+            Kept::Both(_) => unreachable!("its rounded rows follow the whole"),
         };
         debug_assert!(rows * row <= self.span.len, "a part is no longer than the whole");
         Act { span: Span::new(self.span.start, rows * row), ..self }
@@ -233,7 +248,7 @@ pub trait Device: Send + Sized {
     /// `y = x·Wᵀ + b`.
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act);
     /// `before = x·Wᵀ + b`, `y = activation(before)`; both are kept alike, and only the backward operations of the
-    /// activation read `before`.
+    /// activation read `before`, which may be empty.
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act);
     /// `dx = dy·W`, or with `accumulate` added to.
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool);
@@ -280,7 +295,7 @@ pub trait Device: Send + Sized {
     );
     /// Gradient of `qkv`, which may be an operand.
     fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act);
-    /// `y = LayerNorm(dropout(x) + residual)`.
+    /// `y = LayerNorm(dropout(x) + residual)`, which may be kept as both.
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act);
     /// From `dy`: `dx` of the branch and `dresidual`.
     fn add_norm_backward(

@@ -47,6 +47,15 @@ pub(crate) enum Rows {
     },
 }
 
+/// Who reads what comes out of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The block above, by products of the device's operands too.
+    Block,
+    /// The head, in single precision.
+    Head,
+}
+
 /// What is below a block in the backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Below {
@@ -149,7 +158,8 @@ pub(crate) struct ScratchShape {
 }
 
 impl Block {
-    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows) -> BlockActs {
+    /// Places for a pass over `which` rows. Without `training` nothing is kept that only a backward pass reads.
+    pub(crate) fn plan(&self, planner: &mut Planner, which: Rows, reader: Reader, training: bool) -> BlockActs {
         let (hidden, tokens, rows) = (self.heads.hidden(), which.tokens(), which.out());
         let attention = match which {
             Rows::First { sequences, .. } => AttentionActs::First {
@@ -167,14 +177,18 @@ impl Block {
                 },
             }),
         };
+        let norm = |planner: &mut Planner| NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) };
         BlockActs {
             rows,
             attention,
-            attention_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
-            attended: planner.act(rows * hidden),
-            up: planner.operand(rows, self.up.shape.outputs),
-            output_norm: NormActs { x: planner.act(rows * hidden), rstd: planner.act(rows) },
-            out: planner.act(rows * hidden),
+            attention_norm: norm(planner),
+            attended: planner.both(rows, hidden),
+            up: if training { planner.operand(rows, self.up.shape.outputs) } else { Act::default() },
+            output_norm: norm(planner),
+            out: match reader {
+                Reader::Block => planner.both(rows, hidden),
+                Reader::Head => planner.act(rows * hidden),
+            },
         }
     }
 
@@ -194,13 +208,13 @@ impl Block {
                 d.attention(self.heads, projected.qkv, dropout, projected.context, projected.lse);
                 if let Some((context, input)) = projected.read {
                     d.gather_read(projected.context, self.heads.hidden(), context);
-                    d.gather_read(x, self.heads.hidden(), input);
+                    d.gather_read(x.values(), self.heads.hidden(), input);
                 }
                 projected.read.unwrap_or((projected.context, x))
             }
             AttentionActs::First { room, context, input } => {
                 d.attention_first(self.heads, &self.qkv, x, dropout, room, context);
-                d.gather_read(x, self.heads.hidden(), input);
+                d.gather_read(x.values(), self.heads.hidden(), input);
                 (context, input)
             }
         };

@@ -3,5 +3,5 @@
 mod block;
 mod embeddings;
 
-pub(crate) use block::{Below, Block, BlockActs, Rows, Scratch, ScratchShape};
+pub(crate) use block::{Below, Block, BlockActs, Reader, Rows, Scratch, ScratchShape};
 pub(crate) use embeddings::{Embeddings, EmbeddingsActs};

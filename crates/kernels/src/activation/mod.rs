@@ -74,6 +74,13 @@ fn apply_to<F: Function>(x: &[f32], out: &mut [f32]) {
 }
 
 #[inline(always)]
+fn apply_in_place<F: Function>(x: &mut [f32]) {
+    for x in x {
+        *x = F::both(*x).0;
+    }
+}
+
+#[inline(always)]
 fn backward<F: Function>(x: &[f32], gradient: &mut [f32], out: &mut [f32]) {
     for ((x, gradient), out) in x.iter().zip(gradient).zip(out) {
         let (value, slope) = F::both(*x);
@@ -90,6 +97,18 @@ multiversion! {
             Activation::GeluTanh => apply_to::<GeluTanh>(x, out),
             Activation::Relu => apply_to::<Relu>(x, out),
             Activation::Tanh => apply_to::<Tanh>(x, out),
+        }
+    }
+}
+
+multiversion! {
+    /// `x = activation(x)`.
+    pub(crate) fn activate_row(activation: Activation, x: &mut [f32]) {
+        match activation {
+            Activation::Gelu => apply_in_place::<Gelu>(x),
+            Activation::GeluTanh => apply_in_place::<GeluTanh>(x),
+            Activation::Relu => apply_in_place::<Relu>(x),
+            Activation::Tanh => apply_in_place::<Tanh>(x),
         }
     }
 }

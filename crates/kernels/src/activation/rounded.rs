@@ -42,10 +42,10 @@ fn polynomial<const N: usize>(coefficients: [f32; N], x: f32) -> f32 {
 }
 
 /// A row of `before` = `x`, `out` = activation(`before`), both rounded: the function is applied to what is kept, as the
-/// backward pass will apply it. All of one length.
+/// backward pass will apply it, also where nothing goes back and `before` is none. All of one length.
 pub(crate) struct ActivatedRow<'a> {
     pub(crate) x: &'a [f32],
-    pub(crate) before: &'a mut [u16],
+    pub(crate) before: Option<&'a mut [u16]>,
     pub(crate) out: &'a mut [u16],
 }
 
@@ -123,16 +123,28 @@ fn activate_with<'a, F: Function>(
         (before, round(&values).0)
     };
     for ActivatedRow { x, before, out } in rows {
-        assert!(x.len() == before.len() && x.len() == out.len(), "two results an element");
+        assert_eq!(x.len(), out.len(), "a result an element");
         let (x, last_x) = x.as_chunks();
-        let (before, last_before) = before.as_chunks_mut();
         let (out, last_out) = out.as_chunks_mut();
-        for ((x, before), out) in x.iter().zip(before).zip(out) {
-            (*before, *out) = block(x);
-        }
+        let last_before = match before {
+            Some(before) => {
+                assert_eq!(before.len(), x.as_flattened().len() + last_x.len(), "two results an element");
+                let (before, last_before) = before.as_chunks_mut();
+                for ((x, before), out) in x.iter().zip(before).zip(out) {
+                    (*before, *out) = block(x);
+                }
+                last_before
+            }
+            None => {
+                for (x, out) in x.iter().zip(out) {
+                    *out = block(x).1;
+                }
+                &mut []
+            }
+        };
         if !last_x.is_empty() {
             let (before, out) = block(&padded(last_x));
-            last_before.copy_from_slice(&before[..last_x.len()]);
+            last_before.copy_from_slice(&before[..last_before.len()]);
             last_out.copy_from_slice(&out[..last_x.len()]);
         }
     }
@@ -248,8 +260,11 @@ mod tests {
                 reference::activation_backward(activation, &kept, &mut want, &mut want_out);
                 for isa in isas() {
                     let [mut before, mut out, mut gradient, mut again] = [(); 4].map(|()| vec![1u16; len]);
-                    let row = ActivatedRow { x: &x, before: &mut before, out: &mut out };
+                    let row = ActivatedRow { x: &x, before: Some(&mut before), out: &mut out };
                     activate_rounded_rows(isa, activation, std::iter::once(row));
+                    let alone = ActivatedRow { x: &x, before: None, out: &mut again };
+                    activate_rounded_rows(isa, activation, std::iter::once(alone));
+                    prop_assert_eq!(&out, &again);
                     prop_assert!(before.iter().zip(&x).all(|(&before, &x)| before == bf16_bits(x)), "{}", isa.name());
                     let row = DifferentiatedRow { before: &before, dy: &dy, gradient: &mut gradient, out: &mut again };
                     activation_gradient_rounded_rows(isa, activation, std::iter::once(row));
@@ -273,7 +288,7 @@ mod tests {
             let want: Vec<u16> = x.iter().map(|&x| bf16_bits(x)).collect();
             for isa in isas() {
                 let (mut before, mut out) = (vec![1; x.len()], vec![1; x.len()]);
-                let row = ActivatedRow { x: &x, before: &mut before, out: &mut out };
+                let row = ActivatedRow { x: &x, before: Some(&mut before), out: &mut out };
                 activate_rounded_rows(isa, Activation::Relu, std::iter::once(row));
                 prop_assert_eq!(&before, &want, "{}", isa.name());
                 prop_assert!(out.iter().zip(&want).all(|(&out, &want)| widen(out) == widen(want).max(0.0)));

@@ -8,7 +8,7 @@ use super::matrix::Matrix;
 use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
 use crate::activation::{
-    ActivatedRow, Activation, DifferentiatedRow, activate_rounded_rows, activation_gradient_rounded_rows,
+    ActivatedRow, Activation, DifferentiatedRow, activate_rounded_rows, activate_row, activation_gradient_rounded_rows,
     activation_into_row,
 };
 use crate::isa::Isa;
@@ -107,30 +107,41 @@ fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: im
 #[derive(Clone, Copy)]
 enum Finish<'a> {
     Nothing,
-    Activation(Activation, SharedMut<'a>),
+    Activation(Activation, Option<SharedMut<'a>>),
     Squares,
-    ActivateRounded(Activation, [SharedMut<'a, u16>; 2]),
+    ActivateRounded { activation: Activation, before: Option<SharedMut<'a, u16>>, out: SharedMut<'a, u16> },
     ActivationGradient(&'a [u16], Activation, [SharedMut<'a, u16>; 2]),
 }
 
 impl<'a> Finish<'a> {
     /// Whether the block only passes through a buffer.
     fn consumes(&self) -> bool {
-        matches!(self, Finish::ActivateRounded(..) | Finish::ActivationGradient(..))
+        matches!(self, Finish::ActivateRounded { .. } | Finish::ActivationGradient(..))
     }
 
-    /// Asks for what finishing `count` rows from row `first` on will read: it was written long ago.
+    /// Asks for what finishing `count` rows from row `first` on will read and write: that was touched long ago, and a panel
+    /// of results is more than waits for its lines beside the work.
     fn prefetch(&self, first: usize, count: usize, column: usize, n: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if let Finish::ActivationGradient(before, ..) = *self {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let ask = |rows: *const u16| {
+            #[cfg(target_arch = "x86_64")]
             for i in first..first + count {
-                let row = before.as_ptr().wrapping_add(i * rounded_stride(n) + column);
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                let row = rows.wrapping_add(i * rounded_stride(n) + column);
                 for line in (0..NC).step_by(32) {
                     // SAFETY: a prefetch of any address is harmless.
                     unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
                 }
             }
+        };
+        match *self {
+            Finish::ActivateRounded { before, out, .. } => {
+                before.into_iter().chain([out]).for_each(|rows| ask(rows.get()));
+            }
+            Finish::ActivationGradient(before, _, results) => {
+                ask(before.as_ptr());
+                results.into_iter().for_each(|rows| ask(rows.get()));
+            }
+            Finish::Nothing | Finish::Activation(..) | Finish::Squares => {}
         }
     }
 
@@ -139,7 +150,12 @@ impl<'a> Finish<'a> {
     ///
     /// # Safety
     /// One task owns these elements of every result.
-    unsafe fn rows<'v>(&self, isa: Isa, rows: impl Iterator<Item = (usize, &'v [f32])>, [column, n]: [usize; 2]) -> f64
+    unsafe fn rows<'v>(
+        &self,
+        isa: Isa,
+        rows: impl Iterator<Item = (usize, &'v mut [f32])>,
+        [column, n]: [usize; 2],
+    ) -> f64
     where
         'a: 'v,
     {
@@ -158,20 +174,26 @@ impl<'a> Finish<'a> {
             Finish::Nothing => {}
             Finish::Activation(activation, out) => {
                 for (i, values) in rows {
-                    // SAFETY: as the caller promises.
-                    let out = unsafe { out.slice(i * n + column, values.len()) };
-                    activation_into_row(isa, activation, values, out);
+                    match out {
+                        Some(out) => {
+                            // SAFETY: as the caller promises.
+                            let out = unsafe { out.slice(i * n + column, values.len()) };
+                            activation_into_row(isa, activation, values, out);
+                        }
+                        None => activate_row(isa, activation, values),
+                    }
                 }
             }
             Finish::Squares => return rows.map(|(_, values)| squares_part(isa, values)).sum(),
-            Finish::ActivateRounded(activation, [before, out]) => {
-                let row = |(i, x): (usize, &'v [f32])| -> ActivatedRow<'v> {
-                    ActivatedRow { x, before: rounded(before, i, x.len()), out: rounded(out, i, x.len()) }
+            Finish::ActivateRounded { activation, before, out } => {
+                let row = |(i, x): (usize, &'v mut [f32])| -> ActivatedRow<'v> {
+                    let before = before.map(|before| rounded(before, i, x.len()));
+                    ActivatedRow { before, out: rounded(out, i, x.len()), x }
                 };
                 activate_rounded_rows(isa, activation, rows.map(row));
             }
             Finish::ActivationGradient(before, activation, [gradient, out]) => {
-                let row = |(i, dy): (usize, &'v [f32])| -> DifferentiatedRow<'v> {
+                let row = |(i, dy): (usize, &'v mut [f32])| -> DifferentiatedRow<'v> {
                     let before = &before[i * stride + column..][..dy.len()];
                     DifferentiatedRow {
                         before,
@@ -207,7 +229,7 @@ fn nest<K: MicroKernel>(
         }
         Epilogue::BiasActivation { bias, activation, out } => {
             start = First::Bias(bias);
-            Finish::Activation(activation, SharedMut::new(out))
+            Finish::Activation(activation, out.map(SharedMut::new))
         }
         Epilogue::Gradient { squares: total, .. } => {
             *total = 0.0;
@@ -216,7 +238,7 @@ fn nest<K: MicroKernel>(
         }
         Epilogue::ActivateRounded { bias, activation, before, out } => {
             start = First::Bias(bias);
-            Finish::ActivateRounded(activation, [before, out].map(SharedMut::new))
+            Finish::ActivateRounded { activation, before: before.map(SharedMut::new), out: SharedMut::new(out) }
         }
         Epilogue::ActivationGradient { activation, before, gradient, out } => {
             Finish::ActivationGradient(before, activation, [gradient, out].map(SharedMut::new))
@@ -261,8 +283,8 @@ fn nest<K: MicroKernel>(
                         }
                         let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
                         finish.prefetch(row + first + K::MR, K::MR, column, n);
-                        // SAFETY: the rows were just computed.
-                        let values = |i| unsafe { std::slice::from_raw_parts(c.row(panel, i), columns) };
+                        // SAFETY: the rows were just computed, by this task alone.
+                        let values = |i| unsafe { std::slice::from_raw_parts_mut(c.row(panel, i), columns) };
                         let rows = (0..height).map(|i| (row + first + i, values(i)));
                         // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
                         let sum = unsafe { finish.rows(isa, rows, [column, n]) };

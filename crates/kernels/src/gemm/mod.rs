@@ -38,16 +38,16 @@ pub(crate) enum Epilogue<'a> {
     Accumulate,
     /// C = A·B + bias, one value a column.
     Bias(&'a [f32]),
-    /// C = A·B + bias, and `out` = activation(C), laid out as C.
+    /// C = A·B + bias, and `out` = activation(C), laid out as C; without `out` C = activation(A·B + bias).
     BiasActivation {
         /// One value a column.
         bias: &'a [f32],
         /// The function applied.
         activation: Activation,
         /// Receives the activated values, `[rows, columns]`.
-        out: &'a mut [f32],
+        out: Option<&'a mut [f32]>,
     },
-    /// `before` = A·B + bias, `out` = activation(`before`), both rounded to bfloat16, rows
+    /// `before` = A·B + bias, if it is to be kept, `out` = activation(`before`), both rounded to bfloat16, rows
     /// [`rounded_stride`](crate::rounded::rounded_stride) apart; there is no C.
     ActivateRounded {
         /// One value a column.
@@ -55,7 +55,7 @@ pub(crate) enum Epilogue<'a> {
         /// The function applied.
         activation: Activation,
         /// Receives what it is applied to.
-        before: &'a mut [u16],
+        before: Option<&'a mut [u16]>,
         /// Receives the activated values.
         out: &'a mut [u16],
     },
@@ -136,11 +136,12 @@ fn check(a: Matrix<'_>, depth: usize, columns: usize, c: &[f32], epilogue: &Epil
         Epilogue::Bias(bias) => assert_eq!(bias.len(), columns, "one bias a column"),
         Epilogue::BiasActivation { bias, out, .. } => {
             assert_eq!(bias.len(), columns, "one bias a column");
-            assert_eq!(out.len(), c.len(), "the activated values are laid out as C");
+            assert!(out.as_ref().is_none_or(|out| out.len() == c.len()), "the activated values are laid out as C");
         }
         Epilogue::ActivateRounded { bias, before, out, .. } => {
             assert_eq!(bias.len(), columns, "one bias a column");
-            assert!([before.len(), out.len()].iter().all(|&len| Some(len) == rounded), "rounded rows");
+            let before_fits = before.as_ref().is_none_or(|before| Some(before.len()) == rounded);
+            assert!(before_fits && Some(out.len()) == rounded, "rounded rows");
             return;
         }
         Epilogue::ActivationGradient { before, gradient, out, .. } => {
@@ -375,10 +376,13 @@ mod tests {
         let want_out: Vec<f32> = want.iter().map(|&x| reference::activate(Activation::Gelu, x)).collect();
         for isa in isas() {
             let (mut c, mut out) = (vec![0.0; m * n], vec![0.0; m * n]);
-            let epilogue = Epilogue::BiasActivation { bias: &bias, activation: Activation::Gelu, out: &mut out };
+            let epilogue = Epilogue::BiasActivation { bias: &bias, activation: Activation::Gelu, out: Some(&mut out) };
             gemm(isa, Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut c, epilogue);
             close(&c, &want, 2e-5).unwrap();
             close(&out, &want_out, 2e-5).unwrap();
+            let epilogue = Epilogue::BiasActivation { bias: &bias, activation: Activation::Gelu, out: None };
+            gemm(isa, Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut c, epilogue);
+            assert_eq!(c, out, "in place on {}", isa.name());
         }
     }
 }

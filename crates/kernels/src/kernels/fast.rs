@@ -60,15 +60,23 @@ impl Kernels for Fast {
         x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        before: RowsMut<'_>,
+        before: Option<RowsMut<'_>>,
         y: RowsMut<'_>,
     ) {
         match (before, y) {
-            (RowsMut::Single(before), RowsMut::Single(out)) => {
-                self.forward(shape, x, weight, before, Epilogue::BiasActivation { bias, activation, out });
+            (None, RowsMut::Single(y)) => {
+                self.forward(shape, x, weight, y, Epilogue::BiasActivation { bias, activation, out: None });
             }
-            (RowsMut::Rounded(before), RowsMut::Rounded(out)) => {
-                self.forward(shape, x, weight, &mut [], Epilogue::ActivateRounded { bias, activation, before, out });
+            (Some(RowsMut::Single(before)), RowsMut::Single(y)) => {
+                self.forward(shape, x, weight, before, Epilogue::BiasActivation { bias, activation, out: Some(y) });
+            }
+            (None, RowsMut::Rounded(out)) => {
+                let epilogue = Epilogue::ActivateRounded { bias, activation, before: None, out };
+                self.forward(shape, x, weight, &mut [], epilogue);
+            }
+            (Some(RowsMut::Rounded(before)), RowsMut::Rounded(out)) => {
+                let epilogue = Epilogue::ActivateRounded { bias, activation, before: Some(before), out };
+                self.forward(shape, x, weight, &mut [], epilogue);
             }
             _ => unreachable!("both are kept in the same way"),
         }
@@ -178,8 +186,9 @@ impl Kernels for Fast {
         dropout: Option<Dropout>,
         y: &mut [f32],
         rstd: &mut [f32],
+        rounded: Option<&mut [u16]>,
     ) {
-        norm::add_norm(self.0, x, residual, gamma, beta, eps, dropout, y, rstd);
+        norm::add_norm(self.0, x, residual, gamma, beta, eps, dropout, y, rstd, rounded);
     }
 
     fn add_norm_backward(

@@ -112,7 +112,7 @@ pub trait Kernels: Send + Sync {
     fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
 
     /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
-    /// and [`Kernels::activation_backward`] read `before`.
+    /// and [`Kernels::activation_backward`] read `before`: without them it need not be kept.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn linear_activation(
         &self,
@@ -121,7 +121,7 @@ pub trait Kernels: Send + Sync {
         x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        before: RowsMut<'_>,
+        before: Option<RowsMut<'_>>,
         y: RowsMut<'_>,
     );
 
@@ -199,7 +199,8 @@ pub trait Kernels: Send + Sync {
         dqkv: RowsMut<'_>,
     );
 
-    /// `y = LayerNorm(dropout(x) + residual)`; `x` is left normalised, `rstd` holds 1/σ.
+    /// `y = LayerNorm(dropout(x) + residual)`; `x` is left normalised, `rstd` holds 1/σ, `rounded` `y` once more, as
+    /// [`Rows::Rounded`].
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn add_norm(
         &self,
@@ -211,6 +212,7 @@ pub trait Kernels: Send + Sync {
         dropout: Option<Dropout>,
         y: &mut [f32],
         rstd: &mut [f32],
+        rounded: Option<&mut [u16]>,
     );
 
     /// From `dy`: `dx` of the branch, `dresidual` of the residual; `dgamma`, `dbeta` added to.

@@ -31,14 +31,16 @@ impl Kernels for Scalar {
         x: Rows<'_>,
         weight: Weight<'_>,
         bias: &[f32],
-        mut before: RowsMut<'_>,
+        before: Option<RowsMut<'_>>,
         mut y: RowsMut<'_>,
     ) {
         let x = x.to_single(shape.inputs);
         let mut values = vec![0.0; x.len() / shape.inputs * shape.outputs];
         self.linear(shape, Rows::Single(&x), weight, bias, &mut values);
-        values.iter_mut().for_each(|x| *x = before.kept(*x));
-        before.store(&values, shape.outputs);
+        values.iter_mut().for_each(|x| *x = y.kept(*x));
+        if let Some(mut before) = before {
+            before.store(&values, shape.outputs);
+        }
         values.iter_mut().for_each(|x| *x = reference::activate(activation, *x));
         y.store(&values, shape.outputs);
     }
@@ -145,8 +147,12 @@ impl Kernels for Scalar {
         dropout: Option<Dropout>,
         y: &mut [f32],
         rstd: &mut [f32],
+        rounded: Option<&mut [u16]>,
     ) {
         reference::add_norm(x, residual, gamma, beta, eps, dropout, y, rstd);
+        if let Some(rounded) = rounded {
+            RowsMut::Rounded(rounded).store(y, gamma.len());
+        }
     }
 
     fn add_norm_backward(

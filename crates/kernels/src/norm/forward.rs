@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use super::{LANES, Run, add, rows_per_task, sum_of_lanes};
 use crate::dropout::Dropout;
 use crate::isa::{Isa, multiversion};
+use crate::packed::round_halves;
+use crate::rounded::rounded_stride;
 
 /// Sums along a row that do not wait for each other: an addition takes several cycles, and one chain takes one at a time.
 const CHAINS: usize = 4;
@@ -101,7 +103,8 @@ multiversion! {
     }
 }
 
-/// `y = LayerNorm(dropout(x) + residual)`; `x` is left holding the normalised values, `rstd` 1/σ of each row.
+/// `y = LayerNorm(dropout(x) + residual)`; `x` is left holding the normalised values, `rstd` 1/σ of each row, `rounded` the
+/// rows of `y` as products in bfloat16 take them.
 #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
 pub(crate) fn add_norm(
     isa: Isa,
@@ -113,15 +116,25 @@ pub(crate) fn add_norm(
     dropout: Option<Dropout>,
     y: &mut [f32],
     rstd: &mut [f32],
+    rounded: Option<&mut [u16]>,
 ) {
-    let n = gamma.len();
+    let (n, stride) = (gamma.len(), rounded_stride(gamma.len()));
     assert!(x.len() == y.len() && x.len() == rstd.len() * n && beta.len() == n, "rows of the width of gamma");
+    let halves = rounded.unwrap_or_default();
+    assert!([0, rstd.len() * stride].contains(&halves.len()), "rounded rows");
     let rows = rows_per_task(n);
-    x.par_chunks_mut(rows * n).zip(y.par_chunks_mut(rows * n)).zip(rstd.par_chunks_mut(rows)).enumerate().for_each(
-        |(part, ((x, y), rstd))| {
-            let first = part * rows * n;
-            let residual = residual.map(|residual| &residual[first..][..x.len()]);
-            norm_rows(isa, Forward { residual, gamma, beta, eps, dropout, first }, x, y, rstd);
-        },
-    );
+    // None for any task, or some for each.
+    let mut rounded = halves.chunks_mut(rows * stride);
+    let parts = x.chunks_mut(rows * n).zip(y.chunks_mut(rows * n)).zip(rstd.chunks_mut(rows));
+    let parts: Vec<_> = parts.map(|part| (part, rounded.next().unwrap_or_default())).collect();
+    parts.into_par_iter().enumerate().for_each(|(part, (((x, y), rstd), rounded))| {
+        let first = part * rows * n;
+        let residual = residual.map(|residual| &residual[first..][..x.len()]);
+        norm_rows(isa, Forward { residual, gamma, beta, eps, dropout, first }, x, y, rstd);
+        for (y, rounded) in y.chunks_exact(n).zip(rounded.chunks_exact_mut(stride)) {
+            let (halves, beyond) = rounded.split_at_mut(n);
+            round_halves(isa, y, halves);
+            beyond[..n % 2].fill(0);
+        }
+    });
 }

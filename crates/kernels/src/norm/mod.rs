@@ -45,9 +45,20 @@ mod tests {
     use super::*;
     use crate::dropout::Dropout;
     use crate::isa::Isa;
+    use crate::packed::bf16_bits;
     use crate::reference;
+    use crate::rounded::rounded_stride;
     use crate::testing::{close, isas, random};
     use proptest::prelude::*;
+
+    /// That `rounded` are the rows of `y`, an odd one followed by a zero.
+    fn halves_are(rounded: &[u16], y: &[f32], n: usize) -> Result<(), TestCaseError> {
+        for (halves, y) in rounded.chunks_exact(rounded_stride(n)).zip(y.chunks_exact(n)) {
+            prop_assert!(halves.iter().zip(y).all(|(&half, &y)| half == bf16_bits(y)));
+            prop_assert!(n.is_multiple_of(2) || halves[n] == 0);
+        }
+        Ok(())
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
@@ -57,13 +68,15 @@ mod tests {
             let (x, residual, dy) = (random(seed, rows * n), random(seed ^ 1, rows * n), random(seed ^ 2, rows * n));
             let residual = with_residual.then_some(&residual[..]);
             let (gamma, beta) = (random(seed ^ 3, n), random(seed ^ 4, n));
-            let run = |isa: Option<Isa>| {
+            let run = |isa: Option<Isa>| -> Result<_, TestCaseError> {
                 let (mut xh, mut y, mut rstd) = (x.clone(), vec![0.0; rows * n], vec![0.0; rows]);
+                let mut rounded = vec![7; rows * rounded_stride(n)];
                 let (mut dx, mut dr) = (vec![0.0; rows * n], vec![0.0; rows * n]);
                 let (mut dg, mut db) = (vec![1.0; n], vec![2.0; n]);
                 match isa {
                     Some(isa) => {
-                        add_norm(isa, &mut xh, residual, &gamma, &beta, 1e-2, dropout, &mut y, &mut rstd);
+                        add_norm(isa, &mut xh, residual, &gamma, &beta, 1e-2, dropout, &mut y, &mut rstd, Some(&mut rounded));
+                        halves_are(&rounded, &y, n)?;
                         add_norm_backward(isa, &dy, &xh, &rstd, &gamma, dropout, &mut dx, &mut dr, &mut dg, &mut db);
                     }
                     None => {
@@ -71,11 +84,11 @@ mod tests {
                         reference::add_norm_backward(&dy, &xh, &rstd, &gamma, dropout, &mut dx, &mut dr, &mut dg, &mut db);
                     }
                 }
-                [xh, y, rstd, dx, dr, dg, db]
+                Ok([xh, y, rstd, dx, dr, dg, db])
             };
-            let want = run(None);
+            let want = run(None)?;
             for isa in isas() {
-                for (got, want) in run(Some(isa)).iter().zip(&want) {
+                for (got, want) in run(Some(isa))?.iter().zip(&want) {
                     close(got, want, 3e-5)?;
                 }
             }
@@ -89,7 +102,7 @@ mod tests {
         let (gamma, beta) = (random(4, n), random(5, n));
         let (mut y, mut rstd) = (vec![0.0; rows * n], vec![0.0; rows]);
         let (mut dx, mut dr, mut dg, mut db) = (vec![0.0; rows * n], vec![0.0; rows * n], vec![1.0; n], vec![2.0; n]);
-        add_norm(isa, &mut x, Some(&residual), &gamma, &beta, 1e-5, dropout, &mut y, &mut rstd);
+        add_norm(isa, &mut x, Some(&residual), &gamma, &beta, 1e-5, dropout, &mut y, &mut rstd, None);
         add_norm_backward(isa, &dy, &x, &rstd, &gamma, dropout, &mut dx, &mut dr, &mut dg, &mut db);
         [x, y, rstd, dx, dr, dg, db]
     }
@@ -146,7 +159,7 @@ mod tests {
         reference::add_norm(&mut want, None, &gamma, &beta, 1e-5, None, &mut want_y, &mut want_rstd);
         for isa in isas() {
             let (mut got, mut y, mut rstd) = (rows_of(), vec![0.0; rows * n], vec![0.0; rows]);
-            add_norm(isa, &mut got, None, &gamma, &beta, 1e-5, None, &mut y, &mut rstd);
+            add_norm(isa, &mut got, None, &gamma, &beta, 1e-5, None, &mut y, &mut rstd, None);
             // The sum of a row is rounded to quarters: that moves the mean by less than a thousandth of the spread.
             close(&y, &want_y, 1e-3).unwrap();
             close(&rstd, &want_rstd, 1e-5).unwrap();

@@ -1,5 +1,5 @@
-//! How intermediate values lie in the activation arena: those that only products read are rounded where products are
-//! computed in bfloat16.
+//! How intermediate values lie in the activation arena: where products are computed in bfloat16, those that only products
+//! read are rounded, and of those that others read as well there is a rounded copy.
 
 use gyeol_kernels::{Operands, Rows, RowsMut, Span, halves, halves_mut, rounded_stride};
 
@@ -10,11 +10,23 @@ use super::super::{Act, Kept};
 pub(super) struct Keeping(pub(super) Operands);
 
 impl Keeping {
-    /// What `act` occupies of its room.
+    /// What `act` occupies of its room as an operand of products.
     pub(super) fn place(self, act: Act) -> Span {
-        let Kept::Operand(width) = act.kept else { return act.span };
-        let rows = act.span.len / Act::operand_row(width);
-        Span::new(act.span.start, rows * self.row(act, width))
+        match act.kept {
+            Kept::Single => act.span,
+            Kept::Operand(width) => {
+                let rows = act.span.len / Act::operand_row(width);
+                Span::new(act.span.start, rows * self.row(act, width))
+            }
+            Kept::Both(_) => self.copy(act).unwrap_or(act.span),
+        }
+    }
+
+    /// Where the rounded copy of `act` lies, if there is one.
+    pub(super) fn copy(self, act: Act) -> Option<Span> {
+        let Kept::Both(width) = act.kept else { return None };
+        let (rows, row) = (act.span.len / width, rounded_stride(width) / 2);
+        self.rounds(act).then(|| Span::new(act.end_of_values(), rows * row))
     }
 
     /// Numbers from row to row of `act`, of which one is `width` values.

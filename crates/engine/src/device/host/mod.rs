@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use gyeol_kernels::{
     Activation, Arena, Dropout, Fast, FirstAttention, Heads, Isa, Kernels, NormSaved, Operands, Pool, Scalar, Span,
-    TokenRows,
+    TokenRows, halves_mut,
 };
 
 use super::{
@@ -176,8 +176,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
         let places = [before, y].map(|act| self.keeping.place(act));
         let ([x_values], [before_values, y_values]) = self.activations.views([self.keeping.place(x)], places);
         let (keeping, kernels) = (self.keeping, &self.kernels);
-        let (x, before) = (keeping.rows(x, x_values), keeping.rows_mut(before, before_values));
-        let y = keeping.rows_mut(y, y_values);
+        let (x, y) = (keeping.rows(x, x_values), keeping.rows_mut(y, y_values));
+        let before = (before.span.len > 0).then(|| keeping.rows_mut(before, before_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear_activation(p.shape, activation, x, weight, bias, before, y));
     }
@@ -270,9 +270,12 @@ impl<K: Kernels + Copy> Device for Host<K> {
 
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act) {
         let (gamma, beta) = (self.parameters.weights(p.gamma), self.parameters.weights(p.beta));
-        let ([residual_rows], [x, rstd, y]) =
-            self.activations.views([residual.unwrap_or_default().span], [x.x.span, x.rstd.span, y.span]);
-        self.kernels.add_norm(x, residual.map(|_| residual_rows), gamma, beta, p.eps, dropout, y, rstd);
+        let copy = self.keeping.copy(y);
+        let written = [x.x.span, x.rstd.span, y.span, copy.unwrap_or_default()];
+        let ([residual_rows], [x, rstd, y, rounded]) =
+            self.activations.views([residual.unwrap_or_default().span], written);
+        let (residual, rounded) = (residual.map(|_| residual_rows), copy.map(|_| halves_mut(rounded)));
+        self.kernels.add_norm(x, residual, gamma, beta, p.eps, dropout, y, rstd, rounded);
     }
 
     fn add_norm_backward(
