@@ -314,8 +314,8 @@ pub enum Schedule {
 /// Where [`Schedule::Polynomial`] ends: transformers' `lr_end`. A learning rate has to begin above it.
 pub const POLYNOMIAL_END: f64 = 1e-7;
 
-/// In which number format the matrix products of linear layers take their operands. All else, and every sum, is single
-/// precision.
+/// In which number format the matrix products of linear layers and of attention take their operands. All else, and every
+/// sum, is single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {

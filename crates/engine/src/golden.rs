@@ -28,7 +28,7 @@ use crate::pass::DropoutStream;
 
 /// Largest difference allowed, as a share of a tensor's largest value.
 const TOLERANCE: f32 = 1e-4;
-/// The same with linear layers in bfloat16, whose operands are off by up to 2⁻⁹ each.
+/// The same with products in bfloat16, whose operands are off by up to 2⁻⁹ each.
 const TOLERANCE_BF16: f32 = 6e-2;
 
 const CASES: [&str; 10] = [

@@ -19,7 +19,7 @@ impl Planner {
         Act::single(span)
     }
 
-    /// Room for `rows` of `width` that only products of linear layers read.
+    /// Room for `rows` of `width` that only products of linear layers and of attention read.
     pub(crate) fn operand(&mut self, rows: usize, width: usize) -> Act {
         Act { kept: Kept::Operand(width), ..self.act(rows * Act::operand_row(width)) }
     }

@@ -18,7 +18,8 @@ pub enum Isa {
     Portable,
 }
 
-/// The number format in which the products of linear layers take their operands; sums are single precision in both.
+/// The number format in which the products of linear layers and of attention take their operands; sums are single precision
+/// in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Operands {
     /// IEEE single precision: 24 bits of significand.

@@ -1,5 +1,5 @@
-//! Activations that only products of linear layers read, kept rounded to bfloat16 as those take them: half the memory, and
-//! nothing to convert. Rows are padded to a stride that suits the caches.
+//! Activations that only products of linear layers and of attention read, kept rounded to bfloat16 as those take them: half
+//! the memory, and nothing to convert. Rows are padded to a stride that suits the caches.
 
 use crate::packed::{bf16_bits, round_to_bf16};
 
@@ -79,7 +79,7 @@ pub fn halves_mut(values: &mut [f32]) -> &mut [u16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{close, isas, random};
+    use crate::testing::{close, isas, random, with_scale};
     use crate::{Activation, Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Scalar, Weight};
     use proptest::prelude::*;
 
@@ -114,7 +114,7 @@ mod tests {
         let values = |halves: &[u16]| Rows::Rounded(halves).to_single(wide);
         assert_eq!(values(&alone), values(&y), "what is activated does not depend on what is kept");
         let mut out = vec![0.0; tokens * hidden];
-        kernels.linear(down, Rows::Rounded(&y), down_weight, &vec![0.0; hidden], &mut out);
+        kernels.linear(down, Rows::Rounded(&y), down_weight, &vec![0.0; hidden], RowsMut::Single(&mut out));
         let (read, to_gradient, to_again) =
             (Rows::Rounded(&before), RowsMut::Rounded(&mut gradient), RowsMut::Rounded(&mut again));
         let dy = Rows::Single(&dy);
@@ -131,13 +131,6 @@ mod tests {
         let [dw_down, db_down] = weight_gradient(down, dy, Rows::Rounded(&again));
         let rounded = [before, y, gradient, again].map(|halves| values(&halves));
         rounded.into_iter().chain([out, dx, dw_up, db_up, dw_down, db_down]).collect()
-    }
-
-    /// Adds a value as large as sums over the tokens usually are: one that nearly cancels is no measure of its summands'
-    /// rounding.
-    fn with_scale(mut values: Vec<f32>, tokens: usize) -> Vec<f32> {
-        values.push(0.25 * (tokens as f32).sqrt());
-        values
     }
 
     proptest! {

@@ -245,7 +245,7 @@ pub trait Device: Send + Sized {
     fn embed(&mut self, p: &EmbeddingParams, out: Act);
     /// Adds the gradients of the embedding rows, but not to those of padding, as PyTorch's `padding_idx` has it.
     fn embed_backward(&mut self, p: &EmbeddingParams, dout: Act);
-    /// `y = x·Wᵀ + b`.
+    /// `y = x·Wᵀ + b`, which may be an operand.
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act);
     /// `before = x·Wᵀ + b`, `y = activation(before)`; both are kept alike, and only the backward operations of the
     /// activation read `before`, which may be empty.
@@ -267,7 +267,7 @@ pub trait Device: Send + Sized {
     );
     /// `gradient *= activation′(before)`; recomputes `y`.
     fn activation_backward(&mut self, activation: Activation, before: Act, gradient: Act, y: Act);
-    /// Self-attention of each sequence; `out` may be an operand.
+    /// Self-attention of each sequence; `qkv` and `out` may be operands.
     fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act);
     /// Self-attention of the first token of each sequence, from the layer's input: `p` projects it to queries, keys and
     /// values. `scratch` is as long as [`Heads::first_scratch`] says.
@@ -293,7 +293,7 @@ pub trait Device: Send + Sized {
         dout: Act,
         dx: Option<Act>,
     );
-    /// Gradient of `qkv`, which may be an operand.
+    /// Gradient of `qkv`; both may be operands.
     fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act);
     /// `y = LayerNorm(dropout(x) + residual)`, which may be kept as both.
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act);

@@ -168,7 +168,7 @@ impl Block {
                 input: planner.act(rows * hidden),
             },
             Rows::All { .. } | Rows::Picked { .. } => AttentionActs::Projected(Projected {
-                qkv: planner.act(tokens * 3 * hidden),
+                qkv: planner.operand(tokens, 3 * hidden),
                 context: planner.operand(tokens, hidden),
                 lse: planner.act(tokens * self.heads.heads),
                 read: match which {

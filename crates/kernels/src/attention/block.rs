@@ -9,6 +9,7 @@ use std::f32::consts::{LN_2, LOG2_E};
 use std::ops::Range;
 
 use super::lanes::Lanes;
+use super::operand::{Operand, Products};
 use super::tile::{Product, Rows};
 use super::{Heads, LINE};
 use crate::dropout::Dropout;
@@ -19,10 +20,10 @@ pub(super) const BLOCK: usize = 64;
 
 /// What both passes read.
 #[derive(Clone, Copy)]
-pub(super) struct Layer<'a> {
+pub(super) struct Layer<'a, W> {
     pub(super) shape: Heads,
-    /// `[tokens, 3·hidden]`
-    pub(super) qkv: &'a [f32],
+    /// Rows of `3·hidden` numbers, one a token, [`Operand::stride`] apart.
+    pub(super) qkv: &'a [W],
     pub(super) dropout: Option<Dropout>,
 }
 
@@ -36,11 +37,12 @@ pub(super) struct Task {
     pub(super) heads: Range<usize>,
 }
 
-impl Layer<'_> {
-    /// Elements of scratch that either pass may want for a sequence.
+impl<W: Operand> Layer<'_, W> {
+    /// Elements of scratch that either pass may want for a sequence; words along the queries have a row more, as rows are
+    /// written by twos.
     pub(super) fn scratch(self, length: usize) -> usize {
         let (head_dim, width) = (self.shape.head_dim, self.shape.head_dim.next_multiple_of(LINE));
-        BLOCK * (3 * length + head_dim + width) + 6 * length * width
+        BLOCK * (3 * length + 1 + head_dim + width) + 6 * length * width
     }
 
     /// Heads and first query of the task's blocks, for vectors of `width`.
@@ -55,21 +57,22 @@ impl Layer<'_> {
 
     /// Queries, keys and values of one head.
     #[inline(always)]
-    pub(super) fn operands(self, task: &Task, head: usize) -> [Rows; 3] {
+    pub(super) fn operands(self, task: &Task, head: usize) -> [Rows<W>; 3] {
         let (hidden, head_dim) = (self.shape.hidden(), self.shape.head_dim);
-        let rows = &self.qkv[task.from * 3 * hidden..][..task.length * 3 * hidden];
+        let stride = W::stride(3 * hidden);
+        let rows = &self.qkv[task.from * stride..][..task.length * stride];
         [0, 1, 2].map(|part| Rows {
-            at: rows[part * hidden + head * head_dim..].as_ptr(),
-            stride: 3 * hidden,
+            at: rows[(part * hidden + head * head_dim) / W::GROUP..].as_ptr(),
+            stride,
             rows: task.length,
-            columns: head_dim,
+            columns: head_dim / W::GROUP,
         })
     }
 }
 
 /// Some queries of some heads: `[keys, heads, lanes]` scores.
-pub(super) struct Block<'a> {
-    layer: Layer<'a>,
+pub(super) struct Block<'a, W> {
+    layer: Layer<'a, W>,
     task: &'a Task,
     pub(super) heads: Range<usize>,
     /// The first query, counted in the sequence.
@@ -82,9 +85,9 @@ pub(super) struct Block<'a> {
     streams: Option<(Dropout, [[u32; BLOCK]; 2])>,
 }
 
-impl<'a> Block<'a> {
+impl<'a, W: Operand> Block<'a, W> {
     /// The block of `heads` and the queries from `first`, for vectors of `width`.
-    pub(super) fn new(layer: Layer<'a>, task: &'a Task, heads: Range<usize>, first: usize, width: usize) -> Self {
+    pub(super) fn new(layer: Layer<'a, W>, task: &'a Task, heads: Range<usize>, first: usize, width: usize) -> Self {
         let count = BLOCK.min(task.length - first);
         let lanes = count.next_multiple_of(width);
         let mut block = Self { layer, task, heads, first, count, lanes, streams: None };
@@ -131,17 +134,26 @@ impl<'a> Block<'a> {
         Some(unsafe { s.factors(*dropout, j as u32, keys) })
     }
 
-    /// Products of all keys' `rows` with the block's part of one head's `queries`, into that head's lanes of `out`.
+    /// `x` of key `j` for the queries from `lane` times its factors.
+    #[inline(always)]
+    fn dropped<S: Lanes>(&self, s: S, j: usize, lane: usize, x: S::V) -> S::V {
+        match self.factors(s, j, lane) {
+            Some(factors) => s.mul(x, factors),
+            None => x,
+        }
+    }
+
+    /// Products of all keys' `rows` with the block's `queries` of one head, into that head's lanes of `out`.
     ///
     /// # Safety
     /// The operands are readable.
     #[inline(always)]
-    pub(super) unsafe fn scores<S: Lanes>(
+    pub(super) unsafe fn scores<S: Products<W>>(
         &self,
         s: S,
         head: usize,
-        rows: Rows,
-        queries: Rows,
+        rows: Rows<W>,
+        queries: Rows<W>,
         transposed: &mut [f32],
         out: &mut [f32],
     ) {
@@ -149,7 +161,7 @@ impl<'a> Block<'a> {
         assert!(out.len() >= rows.rows * stride, "room for the scores");
         // SAFETY: the operands are readable as the caller promises, the scratch was checked.
         unsafe {
-            queries.part(self.first, self.count).transpose(s, transposed);
+            queries.transpose(s, transposed);
             s.enter(Product {
                 rows: rows.rows,
                 depth: rows.columns,
@@ -157,7 +169,7 @@ impl<'a> Block<'a> {
                 a: rows.at,
                 a_row: rows.stride,
                 a_column: 1,
-                b: transposed.as_ptr(),
+                b: transposed.as_ptr().cast(),
                 b_row: self.lanes,
                 out: out.as_mut_ptr().add(self.lane(head)),
                 out_row: stride,
@@ -166,10 +178,10 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Turns the scores of the vector of queries at `lane` into dropped probabilities; returns the log of each sum of
-    /// exponentials.
+    /// Turns the scores of the vector of queries at `lane` into dropped probabilities, in words along the keys; returns the
+    /// log of each sum of exponentials.
     #[inline(always)]
-    pub(super) fn softmax<S: Lanes>(&self, s: S, lane: usize, scores: &mut [f32]) -> [f32; 16] {
+    pub(super) fn softmax<S: Products<W>>(&self, s: S, lane: usize, scores: &mut [f32]) -> [f32; 16] {
         let (keys, stride) = (self.task.length, self.stride());
         let at = scores[lane..][..(keys - 1) * stride + S::WIDTH].as_mut_ptr();
         let (mut max, mut sum) = (s.splat(f32::NEG_INFINITY), s.splat(0.0));
@@ -188,12 +200,13 @@ impl<'a> Block<'a> {
                 s.store(power, at.add(j * stride));
             }
             let inverse = s.div(s.splat(1.0), sum);
-            for j in 0..keys {
-                let mut p = s.mul(s.load(at.add(j * stride)), inverse);
-                if let Some(factors) = self.factors(s, j, lane) {
-                    p = s.mul(p, factors);
+            for j in (0..keys).step_by(W::GROUP) {
+                let mut terms = [self.dropped(s, j, lane, s.mul(s.load(at.add(j * stride)), inverse)), s.splat(0.0)];
+                if W::GROUP > 1 && j + 1 < keys {
+                    terms[1] = self.dropped(s, j + 1, lane, s.mul(s.load(at.add((j + 1) * stride)), inverse));
                 }
-                s.store(p, at.add(j * stride));
+                // In the place of the first word's scores or of earlier ones.
+                s.store(s.words(terms), at.add(j / W::GROUP * stride));
             }
             s.store(max, maxima.as_mut_ptr());
             s.store(sum, sums.as_mut_ptr());
@@ -205,47 +218,68 @@ impl<'a> Block<'a> {
         logs
     }
 
-    /// From the scores of the vector of queries at `lane` and the gradients of dropped probabilities to (`dropped`)
-    /// probabilities and the gradients of scores, dS = P∘(dP − D)·scale with D = Σⱼ Pⱼ·dPⱼ.
+    /// Where dropped probabilities and the gradients of scores lie in words along the queries, [`Block::stride`] numbers a key:
+    /// in `across`, but for gradients whose words are the same both ways.
     #[inline(always)]
-    pub(super) fn softmax_backward<S: Lanes>(
+    pub(super) fn across(gradients: *mut f32, across: &mut [f32]) -> [*mut W; 2] {
+        let half = across.len() / 2;
+        let dropped = across.as_mut_ptr();
+        let gradients = if W::GROUP > 1 { dropped.wrapping_add(half) } else { gradients };
+        [dropped.cast(), gradients.cast()]
+    }
+
+    /// From the scores of the vector of queries at `lane` and the gradients of dropped probabilities to dropped
+    /// probabilities and the gradients of scores, dS = P∘(dP − D)·scale with D = Σⱼ Pⱼ·dPⱼ: the latter in words along the keys
+    /// in `gradients`, both in words along the queries where [`Block::across`] says.
+    #[inline(always)]
+    pub(super) fn softmax_backward<S: Products<W>>(
         &self,
         s: S,
         lane: usize,
         lse: &[f32],
         probabilities: &mut [f32],
         gradients: &mut [f32],
-        dropped: &mut [f32],
+        across: &mut [f32],
     ) {
         let (keys, stride) = (self.task.length, self.stride());
-        let extent = (keys - 1) * stride + S::WIDTH;
-        let at = [probabilities, gradients, dropped].map(|scores| scores[lane..][..extent].as_mut_ptr());
-        let mut sums = [0f32; 16];
+        assert!([&probabilities, &gradients].iter().all(|scores| scores.len() >= keys * stride), "all scores");
+        assert!(across.len() >= (keys + 1) * stride && lane + S::WIDTH <= stride, "room for words along the queries");
+        let [p_at, dp_at] = [probabilities, gradients].map(|scores| scores.as_mut_ptr());
+        let [kept_at, ds_at] = Self::across(dp_at, across).map(|at| at.wrapping_add(lane / W::GROUP));
         let (head, query, count) = self.queries_of::<S>(lane);
-        for (i, sum) in sums[..count].iter_mut().enumerate() {
-            *sum = lse[self.slot(head, query + i)];
+        // Lanes beyond the last query are copies of it.
+        let mut sums = [0f32; 16];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = lse[self.slot(head, query + i.min(count - 1))];
         }
         // SAFETY: the extents were checked.
         unsafe {
+            let [p_at, dp_at] = [p_at, dp_at].map(|scores| scores.add(lane));
             let sums = s.mul(s.load(sums.as_ptr()), s.splat(LOG2_E));
             let scale = self.layer.shape.scale();
             let (to_power, scale) = (s.splat(scale * LOG2_E), s.splat(scale));
             let mut mean = s.splat(0.0);
             for j in 0..keys {
-                let [p_at, dp_at, dropped_at] = at.map(|column| column.add(j * stride));
+                let [p_at, dp_at] = [p_at, dp_at].map(|column| column.add(j * stride));
                 let p = s.exp2(s.mul_sub(s.load(p_at), to_power, sums));
-                let mut dp = s.load(dp_at);
+                let (mut dp, mut kept) = (s.load(dp_at), p);
                 if let Some(factors) = self.factors(s, j, lane) {
-                    dp = s.mul(dp, factors);
+                    (dp, kept) = (s.mul(dp, factors), s.mul(p, factors));
                     s.store(dp, dp_at);
-                    s.store(s.mul(p, factors), dropped_at);
                 }
                 s.store(p, p_at);
+                s.store_across(kept, kept_at.add(j * stride / W::GROUP));
                 mean = s.mul_add(p, dp, mean);
             }
-            for j in 0..keys {
-                let [p_at, dp_at, _] = at.map(|column| column.add(j * stride));
-                s.store(s.mul(s.mul(s.load(p_at), scale), s.sub(s.load(dp_at), mean)), dp_at);
+            for j in (0..keys).step_by(W::GROUP) {
+                let [p, dp] = [p_at, dp_at].map(|column| s.load(column.add(j * stride)));
+                let mut terms = [s.mul(s.mul(p, scale), s.sub(dp, mean)), s.splat(0.0)];
+                if W::GROUP > 1 && j + 1 < keys {
+                    let [p, dp] = [p_at, dp_at].map(|column| s.load(column.add((j + 1) * stride)));
+                    terms[1] = s.mul(s.mul(p, scale), s.sub(dp, mean));
+                }
+                let rows = [j, j + 1].map(|j| ds_at.wrapping_add(j * stride / W::GROUP));
+                s.store_both_ways(terms, dp_at.add(j / W::GROUP * stride).cast(), rows);
             }
         }
     }

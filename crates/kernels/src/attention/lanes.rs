@@ -2,35 +2,18 @@
 //!
 //! Attention wants fused multiply-adds in tiles of registers, which the compiler does not find by itself in plain loops.
 
+use super::operand::{Operand, Products};
 use crate::dropout::Dropout;
-use crate::isa::Isa;
 use crate::vecmath::{EXP_POLYNOMIAL, ROUND};
 
-/// Work written over any vectors.
-pub(super) trait Work {
+/// Work written over any vectors that multiply words of the kind `W`.
+pub(super) trait Work<W: Operand> {
     /// Implementations are `#[inline(always)]`, as is all they call with vectors: only inside [`Lanes::enter`] is
     /// the instruction set switched on.
     ///
     /// # Safety
     /// What the work itself asks for.
-    unsafe fn run<S: Lanes>(self, s: S);
-}
-
-/// Runs `work` on the vectors of `isa`.
-///
-/// # Safety
-/// What the work asks for.
-pub(super) unsafe fn enter<W: Work>(isa: Isa, work: W) {
-    // SAFETY: `Fast::new` has checked that the processor has this instruction set; the rest is the caller's.
-    unsafe {
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16 | Isa::Avx512 => super::x86::Avx512::new().enter(work),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => super::x86::Avx2::new().enter(work),
-            _ => Portable.enter(work),
-        }
-    }
+    unsafe fn run<S: Products<W>>(self, s: S);
 }
 
 /// The vectors of one instruction set. A value of the implementing type proves that the processor has it.
@@ -46,7 +29,9 @@ pub(super) trait Lanes: Copy {
     ///
     /// # Safety
     /// What the work asks for.
-    unsafe fn enter<W: Work>(self, work: W);
+    unsafe fn enter<W: Operand, K: Work<W>>(self, work: K)
+    where
+        Self: Products<W>;
 
     fn splat(self, x: f32) -> Self::V;
     /// # Safety
@@ -102,7 +87,10 @@ impl Lanes for Portable {
     const TILE_ROWS: &'static [usize] = &[4, 4];
     type V = [f32; 4];
 
-    unsafe fn enter<W: Work>(self, work: W) {
+    unsafe fn enter<W: Operand, K: Work<W>>(self, work: K)
+    where
+        Self: Products<W>,
+    {
         // SAFETY: passed on to the caller.
         unsafe { work.run(self) }
     }

@@ -1,18 +1,22 @@
 //! Multi-head self-attention over ragged sequences: one task some heads of a sequence, its scores in cache, nothing padded.
 //!
 //! [`head`] is the algorithm, on the scores of [`block`] and the small products of [`tile`]; [`lanes`] compiles them for
-//! every instruction set, [`target`] is where results go. [`first`] is a shorter way for a last block of which only first
+//! every instruction set, [`operand`] for single precision and for pairs of bfloat16; [`target`] is where results go. [`first`] is a shorter way for a last block of which only first
 //! tokens are read.
 
 mod block;
 mod first;
 mod head;
 mod lanes;
+mod operand;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod target;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 
@@ -20,13 +24,13 @@ use rayon::prelude::*;
 
 use crate::dropout::Dropout;
 use crate::isa::Isa;
-use crate::rounded::RowsMut;
+use crate::rounded::{Rows, RowsMut};
 use crate::shared::SharedMut;
 use block::{Layer, Task};
 pub use first::FirstAttention;
 pub(crate) use first::{Projection, attention_first, attention_first_backward};
 use head::{Backward, Forward};
-use lanes::enter;
+use operand::Operand;
 use target::Target;
 
 /// The shape of an attention layer: `heads` heads of `head_dim` features each.
@@ -52,46 +56,88 @@ impl Heads {
 
 /// `out = softmax(Q·Kᵀ/√d)·V` for every sequence and head.
 ///
-/// `qkv` is `[tokens, 3·hidden]`, `out` rows of `hidden`, one a token, `lse` `[tokens, heads]` (kept for the backward pass).
+/// `qkv` are rows of `3·hidden`, `out` rows of `hidden`, one a token, `lse` `[tokens, heads]` (kept for the backward pass).
+/// Products of rounded `qkv` are in bfloat16 where the instruction set has them; the softmax is in single precision.
 pub(crate) fn attention(
     isa: Isa,
     shape: Heads,
-    qkv: &[f32],
+    qkv: Rows<'_>,
     cu_seqlens: &[u32],
     dropout: Option<Dropout>,
     out: RowsMut<'_>,
     lse: &mut [f32],
 ) {
-    let tokens = check(shape, qkv, cu_seqlens, lse);
-    let (out, lse) = (Target::new(isa, out, tokens, shape.hidden()), SharedMut::new(lse));
-    let layer = Layer { shape, qkv, dropout };
+    match Words::of(isa, shape, qkv) {
+        Words::Single(qkv) => forward(isa, Layer { shape, qkv: &qkv, dropout }, cu_seqlens, out, lse),
+        Words::Pairs(qkv) => forward(isa, Layer { shape, qkv, dropout }, cu_seqlens, out, lse),
+    }
+}
+
+fn forward<W: Operand>(isa: Isa, layer: Layer<'_, W>, cu_seqlens: &[u32], out: RowsMut<'_>, lse: &mut [f32]) {
+    let tokens = check(layer, cu_seqlens, lse);
+    let (out, lse) = (Target::new(isa, out, tokens, layer.shape.hidden()), SharedMut::new(lse));
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
-        unsafe { enter(isa, Forward { layer, task, out, lse, scratch }) }
+        unsafe { W::enter(isa, Forward { layer, task, out, lse, scratch }) }
     });
 }
 
-/// The backward pass of [`attention`] from `dout` to `dqkv`, rows of `3·hidden`; the probabilities are computed again
-/// from `lse`.
+/// The backward pass of [`attention`] from `dout`, `[tokens, hidden]`, to `dqkv`, rows of `3·hidden`; the probabilities are
+/// computed again from `lse`.
 #[allow(clippy::too_many_arguments, reason = "the operands of the forward pass and their gradients")]
 pub(crate) fn attention_backward(
     isa: Isa,
     shape: Heads,
-    qkv: &[f32],
+    qkv: Rows<'_>,
     cu_seqlens: &[u32],
     dropout: Option<Dropout>,
     lse: &[f32],
     dout: &[f32],
     dqkv: RowsMut<'_>,
 ) {
-    let tokens = check(shape, qkv, cu_seqlens, lse);
-    assert_eq!(dout.len(), tokens * shape.hidden(), "a gradient a token");
-    let dqkv = Target::new(isa, dqkv, tokens, 3 * shape.hidden());
-    let layer = Layer { shape, qkv, dropout };
+    match Words::of(isa, shape, qkv) {
+        Words::Single(qkv) => backward(isa, Layer { shape, qkv: &qkv, dropout }, cu_seqlens, lse, dout, dqkv),
+        Words::Pairs(qkv) => backward(isa, Layer { shape, qkv, dropout }, cu_seqlens, lse, dout, dqkv),
+    }
+}
+
+fn backward<W: Operand>(
+    isa: Isa,
+    layer: Layer<'_, W>,
+    cu_seqlens: &[u32],
+    lse: &[f32],
+    dout: &[f32],
+    dqkv: RowsMut<'_>,
+) {
+    let (tokens, hidden) = (check(layer, cu_seqlens, lse), layer.shape.hidden());
+    assert_eq!(dout.len(), tokens * hidden, "a gradient a token");
+    let dqkv = Target::new(isa, dqkv, tokens, 3 * hidden);
     for_each_task(layer, cu_seqlens, |task, scratch| {
         // SAFETY: the sizes were checked, and no two tasks share a token and head.
-        unsafe { enter(isa, Backward { layer, task, lse, dout, dqkv, scratch }) }
+        unsafe { W::enter(isa, Backward { layer, task, lse, dout, dqkv, scratch }) }
     });
+}
+
+/// Queries, keys and values in the words that products take.
+enum Words<'a> {
+    Single(Cow<'a, [f32]>),
+    Pairs(&'a [u32]),
+}
+
+impl<'a> Words<'a> {
+    /// Rounded rows are pairs as they lie; but for a head of odd width, which would cut them and which no model in use has,
+    /// and where the instruction set multiplies none: there they are widened.
+    fn of(isa: Isa, shape: Heads, qkv: Rows<'a>) -> Self {
+        let halves = match qkv {
+            Rows::Single(values) => return Words::Single(Cow::Borrowed(values)),
+            Rows::Rounded(halves) => halves,
+        };
+        // SAFETY: any two halves are a word.
+        match unsafe { halves.align_to() } {
+            ([], words, []) if isa.has_bf16() && shape.head_dim.is_multiple_of(2) => Words::Pairs(words),
+            _ => Words::Single(Cow::Owned(qkv.to_single(3 * shape.hidden()))),
+        }
+    }
 }
 
 thread_local! {
@@ -101,16 +147,16 @@ thread_local! {
 /// Elements of a cache line, and of the widest vector.
 const LINE: usize = 16;
 
-/// Multiply-adds of a task: about ten microseconds, so that threads end together and handing out costs little.
+/// Multiply-adds of words in a task: about ten microseconds, so that threads end together and handing out costs little.
 const WORK_PER_TASK: usize = 1 << 19;
 
 /// Runs `work` on every head of every sequence, the long sequences first.
-fn for_each_task(layer: Layer<'_>, cu_seqlens: &[u32], work: impl Fn(&Task, &mut [f32]) + Sync) {
+fn for_each_task<W: Operand>(layer: Layer<'_, W>, cu_seqlens: &[u32], work: impl Fn(&Task, &mut [f32]) + Sync) {
     let mut tasks = Vec::new();
     for pair in cu_seqlens.windows(2) {
         let (from, length) = (pair[0] as usize, (pair[1] - pair[0]) as usize);
         let work_per_head = length * length * layer.shape.head_dim;
-        let heads_per_task = (WORK_PER_TASK / work_per_head).clamp(1, layer.shape.heads);
+        let heads_per_task = (WORK_PER_TASK * W::GROUP / work_per_head).clamp(1, layer.shape.heads);
         for head in (0..layer.shape.heads).step_by(heads_per_task) {
             tasks.push(Task { from, length, heads: head..layer.shape.heads.min(head + heads_per_task) });
         }
@@ -132,12 +178,12 @@ fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
 }
 
 /// The number of tokens.
-fn check(shape: Heads, qkv: &[f32], cu_seqlens: &[u32], lse: &[f32]) -> usize {
+fn check<W: Operand>(layer: Layer<'_, W>, cu_seqlens: &[u32], lse: &[f32]) -> usize {
     assert!(cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
     let tokens = *cu_seqlens.last().expect("cumulative lengths start with 0") as usize;
-    let row = shape.hidden().checked_mul(3).expect("a row fits the address space");
-    assert_eq!(Some(qkv.len()), tokens.checked_mul(row), "queries, keys and values of every token");
-    assert_eq!(lse.len(), tokens * shape.heads, "one sum a token and head");
+    let row = W::stride(layer.shape.hidden().checked_mul(3).expect("a row fits the address space"));
+    assert_eq!(Some(layer.qkv.len()), tokens.checked_mul(row), "queries, keys and values of every token");
+    assert_eq!(lse.len(), tokens * layer.shape.heads, "one sum a token and head");
     tokens
 }
 

@@ -1,7 +1,7 @@
 //! Where attention puts its results: rows in single precision, or rounded as the products take them that alone read them.
 
 use crate::isa::Isa;
-use crate::packed::round_halves;
+use crate::packed::round_rows;
 use crate::rounded::{RowsMut, rounded_stride};
 use crate::shared::SharedMut;
 
@@ -36,27 +36,52 @@ impl<'a> Target<'a> {
         Self { isa, width, rows }
     }
 
+    /// Asks for `columns` of the `count` rows from `token` on, from `column` on: stores to places far apart wait for each other
+    /// once a few wait for memory.
+    #[inline(always)]
+    pub(super) fn prefetch(self, [token, column]: [usize; 2], columns: usize, count: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for row in token..token + count {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let (at, bytes): (*const u8, usize) = match self.rows {
+                SharedRows::Single(rows) => (rows.get().wrapping_add(row * self.width + column).cast(), 4),
+                SharedRows::Rounded(rows) => {
+                    (rows.get().wrapping_add(row * rounded_stride(self.width) + column).cast(), 2)
+                }
+            };
+            for byte in (0..columns * bytes).step_by(64) {
+                // SAFETY: a prefetch of any address is harmless.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(byte).cast()) };
+            }
+        }
+    }
+
     /// Writes the first `columns` of each of `values`, rows `stride` apart, to the rows from `token` on, from `column` on.
     ///
     /// # Safety
     /// No other task accesses these rows' columns.
     pub(super) unsafe fn write(self, [token, column]: [usize; 2], columns: usize, values: &[f32], stride: usize) {
-        for (token, values) in (token..).zip(values.chunks_exact(stride)) {
-            let values = &values[..columns];
-            match self.rows {
-                SharedRows::Single(rows) => {
+        let rows_of_values = (token..).zip(values.chunks_exact(stride).map(|values| &values[..columns]));
+        match self.rows {
+            SharedRows::Single(rows) => {
+                for (token, values) in rows_of_values {
                     // SAFETY: as the caller promises.
                     unsafe { rows.slice(token * self.width + column, columns) }.copy_from_slice(values);
                 }
-                SharedRows::Rounded(rows) => {
-                    // An odd row is followed by a zero.
-                    let odd = usize::from(column + columns == self.width && self.width % 2 == 1);
+            }
+            SharedRows::Rounded(rows) => {
+                // An odd row is followed by a zero.
+                let odd = usize::from(column + columns == self.width && self.width % 2 == 1);
+                let part = |(token, values)| {
                     // SAFETY: as the caller promises; an odd row has room for the zero.
                     let part = unsafe { rows.slice(token * rounded_stride(self.width) + column, columns + odd) };
                     let (part, zero) = part.split_at_mut(columns);
-                    zero.fill(0);
-                    round_halves(self.isa, values, part);
-                }
+                    if let [zero] = zero {
+                        *zero = 0;
+                    }
+                    (values, part)
+                };
+                round_rows(self.isa, rows_of_values.map(part));
             }
         }
     }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::packed::round_to_bf16;
 use crate::reference;
-use crate::rounded::{Rows, rounded_stride};
-use crate::testing::{close, isas, random};
+use crate::rounded::rounded_stride;
+use crate::testing::{close, isas, random, with_scale};
 
 /// One layer's operands.
 struct Case {
@@ -35,7 +35,19 @@ impl Case {
     }
 
     fn run(&self, isa: Isa) -> Results {
-        let Case { shape, cu_seqlens, dropout, qkv, dout } = self;
+        self.run_of(isa, Rows::Single(&self.qkv))
+    }
+
+    /// What `run` gives of the queries, keys and values as products of bfloat16 leave them.
+    fn run_of_rounded(&self, isa: Isa) -> Results {
+        let width = 3 * self.shape.hidden();
+        let mut halves = vec![0xffff; self.qkv.len() / width * rounded_stride(width)];
+        RowsMut::Rounded(&mut halves).store(&self.qkv, width);
+        self.run_of(isa, Rows::Rounded(&halves))
+    }
+
+    fn run_of(&self, isa: Isa, qkv: Rows<'_>) -> Results {
+        let Case { shape, cu_seqlens, dropout, dout, .. } = self;
         let [mut out, mut lse, mut dqkv] = self.zeros();
         // What stood there before does not matter.
         dqkv.fill(f32::NAN);
@@ -60,7 +72,7 @@ impl Case {
         let tokens = dout.len() / shape.hidden();
         let room = |width| vec![0xffff; tokens * rounded_stride(width)];
         let (mut out, mut dqkv) = (room(shape.hidden()), room(3 * shape.hidden()));
-        let (to_out, to_dqkv) = (RowsMut::Rounded(&mut out), RowsMut::Rounded(&mut dqkv));
+        let (to_out, to_dqkv, qkv) = (RowsMut::Rounded(&mut out), RowsMut::Rounded(&mut dqkv), Rows::Single(qkv));
         attention(isa, *shape, qkv, cu_seqlens, *dropout, to_out, &mut lse);
         attention_backward(isa, *shape, qkv, cu_seqlens, *dropout, &lse, dout, to_dqkv);
         for (halves, width) in [(&out, shape.hidden()), (&dqkv, 3 * shape.hidden())] {
@@ -82,6 +94,17 @@ impl Case {
         }
         Ok(())
     }
+
+    fn agrees_with_the_reference_in_bfloat16(&self) -> Result<(), TestCaseError> {
+        let qkv = self.qkv.iter().map(|&x| round_to_bf16(x)).collect();
+        let want = Case { qkv, cu_seqlens: self.cu_seqlens.clone(), dout: self.dout.clone(), ..*self }.reference();
+        for isa in isas() {
+            for (got, want) in self.run_of_rounded(isa).into_iter().zip(&want) {
+                close(&with_scale(got, 1), &with_scale(want.clone(), 1), 1e-2)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 proptest! {
@@ -92,6 +115,18 @@ proptest! {
         seed: u64,
     ) {
         Case::new(Heads { heads, head_dim }, &lengths, if drop { 0.25 } else { 0.0 }, seed).agrees_with_the_reference()?;
+    }
+
+    #[test]
+    fn pairs_of_bfloat16_agree_with_the_scalar_twin(
+        lengths in proptest::collection::vec(
+            prop_oneof![1usize..20, Just(31), Just(47), 63usize..66, Just(130)], 1..4,
+        ),
+        heads in 1usize..6, head_dim in prop_oneof![Just(3usize), Just(8), Just(16), Just(32), Just(64), Just(80)],
+        drop: bool, seed: u64,
+    ) {
+        let case = Case::new(Heads { heads, head_dim }, &lengths, if drop { 0.25 } else { 0.0 }, seed);
+        case.agrees_with_the_reference_in_bfloat16()?;
     }
 }
 
@@ -128,14 +163,16 @@ fn a_sequence_has_the_same_bits_alone_and_among_others_and_on_any_number_of_thre
     let (from, to) = (70 * shape.hidden(), 75 * shape.hidden());
     let (qkv, dout) = (batch.qkv[3 * from..3 * to].to_vec(), batch.dout[from..to].to_vec());
     let alone = Case { shape, cu_seqlens: vec![0, 5], dropout: None, qkv, dout };
-    for isa in isas() {
+    for (isa, run) in
+        isas().flat_map(|isa| [(isa, Case::run as fn(&Case, Isa) -> Results), (isa, Case::run_of_rounded)])
+    {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| batch.run(isa))
+            pool.install(|| run(&batch, isa))
         };
         let many = on(3);
         assert_eq!(on(1), many);
-        let [out, lse, dqkv] = alone.run(isa);
+        let [out, lse, dqkv] = run(&alone, isa);
         assert_eq!(out, many[0][from..to]);
         assert_eq!(lse, many[1][70 * 4..75 * 4]);
         assert_eq!(dqkv, many[2][3 * from..3 * to]);

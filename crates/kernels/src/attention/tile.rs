@@ -2,31 +2,34 @@
 
 use super::LINE;
 use super::lanes::{Lanes, Work};
+use super::operand::{Operand, Products};
+use crate::word::Word;
 
-/// `out = A·B`, or `out += A·B`: `rows` sums of `depth` rows of B, weighted by the elements of A.
+/// `out = A·B`, or `out += A·B`: `rows` sums of `depth` rows of B, weighted by the elements of A. Elements of both are words
+/// of numbers along the dimension that is summed over.
 #[derive(Clone, Copy)]
-pub(super) struct Product {
+pub(super) struct Product<W> {
     pub(super) rows: usize,
     pub(super) depth: usize,
     pub(super) columns: usize,
-    pub(super) a: *const f32,
+    pub(super) a: *const W,
     /// From one row of A to the next.
     pub(super) a_row: usize,
     /// From one column of A to the next.
     pub(super) a_column: usize,
     /// Rows of B, readable up to whole vectors.
-    pub(super) b: *const f32,
+    pub(super) b: *const W,
     pub(super) b_row: usize,
     pub(super) out: *mut f32,
     pub(super) out_row: usize,
     pub(super) accumulate: bool,
 }
 
-impl Work for Product {
+impl<W: Operand> Work<W> for Product<W> {
     /// # Safety
     /// A and B are readable and `out` is accessible, by this call alone, over these extents.
     #[inline(always)]
-    unsafe fn run<S: Lanes>(self, s: S) {
+    unsafe fn run<S: Products<W>>(self, s: S) {
         let mut column = 0;
         while column < self.columns {
             let vectors = ((self.columns - column) / S::WIDTH).min(S::TILE_ROWS.len());
@@ -51,13 +54,13 @@ impl Work for Product {
     }
 }
 
-impl Product {
+impl<W: Operand> Product<W> {
     /// The first `VECTORS` vectors of columns, in as few tiles as there can be, one row higher or lower.
     ///
     /// # Safety
     /// As [`Product::run`].
     #[inline(always)]
-    unsafe fn strip<S: Lanes, const VECTORS: usize>(self, s: S) {
+    unsafe fn strip<S: Products<W>, const VECTORS: usize>(self, s: S) {
         let tiles = self.rows.div_ceil(S::TILE_ROWS[VECTORS - 1]);
         let (height, higher) = (self.rows / tiles, self.rows % tiles);
         let rest = higher * (height + 1);
@@ -72,7 +75,7 @@ impl Product {
     /// # Safety
     /// As [`Product::run`].
     #[inline(always)]
-    unsafe fn tiles<S: Lanes, const VECTORS: usize>(mut self, s: S, tiles: usize, height: usize) {
+    unsafe fn tiles<S: Products<W>, const VECTORS: usize>(mut self, s: S, tiles: usize, height: usize) {
         for _ in 0..tiles {
             // SAFETY: passed on to the caller.
             unsafe {
@@ -95,7 +98,7 @@ impl Product {
     /// # Safety
     /// As [`Product::run`].
     #[inline(always)]
-    unsafe fn tile<S: Lanes, const VECTORS: usize, const ROWS: usize>(self, s: S) {
+    unsafe fn tile<S: Products<W>, const VECTORS: usize, const ROWS: usize>(self, s: S) {
         // SAFETY: passed on to the caller.
         unsafe {
             let mut sums = [[s.splat(0.0); VECTORS]; ROWS];
@@ -103,12 +106,12 @@ impl Product {
             for _ in 0..self.depth {
                 let mut row_of_b = [s.splat(0.0); VECTORS];
                 for (v, vector) in row_of_b.iter_mut().enumerate() {
-                    *vector = s.load(b.add(v * S::WIDTH));
+                    *vector = s.load(b.add(v * S::WIDTH).cast());
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
-                    let weight = s.splat(*a.add(r * self.a_row));
+                    let weight = s.splat(*a.add(r * self.a_row).cast());
                     for (sum, vector) in sums.iter_mut().zip(row_of_b) {
-                        *sum = s.mul_add(weight, vector, *sum);
+                        *sum = s.add_products(weight, vector, *sum);
                     }
                 }
                 a = a.wrapping_add(self.a_column);
@@ -134,15 +137,15 @@ impl Product {
     /// # Safety
     /// As [`Product::run`].
     #[inline(always)]
-    unsafe fn edge<S: Lanes>(self, s: S) {
+    unsafe fn edge<S: Products<W>>(self, s: S) {
         for row in 0..self.rows {
             let mut elements = [0f32; 16];
             // SAFETY: passed on to the caller.
             unsafe {
                 let mut sum = s.splat(0.0);
                 for i in 0..self.depth {
-                    let weight = s.splat(*self.a.add(row * self.a_row + i * self.a_column));
-                    sum = s.mul_add(weight, s.load(self.b.add(i * self.b_row)), sum);
+                    let weight = s.splat(*self.a.add(row * self.a_row + i * self.a_column).cast());
+                    sum = s.add_products(weight, s.load(self.b.add(i * self.b_row).cast()), sum);
                 }
                 s.store(sum, elements.as_mut_ptr());
                 for (i, &element) in elements[..self.columns].iter().enumerate() {
@@ -156,23 +159,33 @@ impl Product {
 
 /// Rows of one head's operand inside a larger matrix.
 #[derive(Clone, Copy)]
-pub(super) struct Rows {
-    pub(super) at: *const f32,
+pub(super) struct Rows<W> {
+    pub(super) at: *const W,
     /// From one row to the next.
     pub(super) stride: usize,
     pub(super) rows: usize,
     pub(super) columns: usize,
 }
 
-impl Rows {
+impl<W: Word> Rows<W> {
     /// `count` rows from `first`.
     ///
     /// # Safety
     /// They exist.
     #[inline(always)]
-    pub(super) unsafe fn part(self, first: usize, count: usize) -> Rows {
+    pub(super) unsafe fn part(self, first: usize, count: usize) -> Self {
         // SAFETY: inside the matrix, as the caller promises.
         Rows { at: unsafe { self.at.add(first * self.stride) }, rows: count, ..self }
+    }
+
+    /// `count` columns from `first`.
+    ///
+    /// # Safety
+    /// They exist.
+    #[inline(always)]
+    pub(super) unsafe fn columns(self, first: usize, count: usize) -> Self {
+        // SAFETY: inside the matrix, as the caller promises.
+        Rows { at: unsafe { self.at.add(first) }, columns: count, ..self }
     }
 
     /// Asks for the rows early: they lie far apart, so the processor does not do it by itself.
@@ -197,6 +210,7 @@ impl Rows {
     pub(super) unsafe fn transpose<S: Lanes>(self, s: S, out: &mut [f32]) {
         let lanes = self.rows.next_multiple_of(S::WIDTH);
         assert!(out.len() >= self.columns * lanes, "room for the transpose");
+        let out = out.as_mut_ptr();
         for lane in (0..lanes).step_by(S::WIDTH) {
             // SAFETY: row numbers stay below `rows` and whole vectors below `columns`; `out` was checked.
             unsafe {
@@ -205,27 +219,30 @@ impl Rows {
                     let mut block = [s.splat(0.0); 16];
                     for (i, vector) in block[..S::WIDTH].iter_mut().enumerate() {
                         let row = (lane + i).min(self.rows - 1);
-                        *vector = s.load(self.at.add(row * self.stride + column));
+                        *vector = s.load(self.at.add(row * self.stride + column).cast());
                     }
                     for (i, &vector) in transposed(s, block)[..S::WIDTH].iter().enumerate() {
-                        s.store(vector, out.as_mut_ptr().add((column + i) * lanes + lane));
+                        s.store(vector, out.add((column + i) * lanes + lane));
                     }
                     column += S::WIDTH;
                 }
                 for column in column..self.columns {
                     for i in lane..lane + S::WIDTH {
-                        out[column * lanes + i] = *self.at.add(i.min(self.rows - 1) * self.stride + column);
+                        let element = *self.at.add(i.min(self.rows - 1) * self.stride + column);
+                        out.add(column * lanes + i).cast::<W>().write(element);
                     }
                 }
             }
         }
     }
+}
 
+impl Rows<f32> {
     /// The same rows next to each other in `out`, filled with zeros up to whole vectors of `width`.
     ///
     /// # Safety
     /// The rows are readable.
-    pub(super) unsafe fn pack(self, width: usize, out: &mut [f32]) -> Rows {
+    pub(super) unsafe fn pack(self, width: usize, out: &mut [f32]) -> Self {
         let stride = self.columns.next_multiple_of(width);
         for (row, target) in out[..self.rows * stride].chunks_exact_mut(stride).enumerate() {
             let (target, rest) = target.split_at_mut(self.columns);

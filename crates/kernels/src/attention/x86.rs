@@ -3,19 +3,20 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{Lanes, Work};
+use super::operand::{Operand, Products};
 use crate::dropout::Dropout;
 
-/// AVX-512 F, BW, DQ and VL.
+/// AVX-512 F, BW, DQ and VL, and with `PAIRS` its products of pairs of bfloat16.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512<const PAIRS: bool>(());
 
 /// AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
-impl Avx512 {
+impl<const PAIRS: bool> Avx512<PAIRS> {
     /// # Safety
-    /// The processor has AVX-512 F, BW, DQ and VL, AVX2 and FMA.
+    /// The processor has AVX-512 F, BW, DQ and VL, AVX2 and FMA, and with `PAIRS` AVX512_BF16.
     pub(super) unsafe fn new() -> Self {
         Self(())
     }
@@ -42,20 +43,28 @@ macro_rules! intrinsics {
     };
 }
 
-impl Lanes for Avx512 {
+impl<const PAIRS: bool> Lanes for Avx512<PAIRS> {
     const WIDTH: usize = 16;
     const TILE_ROWS: &'static [usize] = &[8, 8, 8, 6];
     type V = __m512;
 
     #[inline(always)]
-    unsafe fn enter<W: Work>(self, work: W) {
+    unsafe fn enter<W: Operand, K: Work<W>>(self, work: K)
+    where
+        Self: Products<W>,
+    {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        unsafe fn entered<W: Work>(s: Avx512, work: W) {
+        unsafe fn entered<W: Operand, S: Products<W>, K: Work<W>>(s: S, work: K) {
+            // SAFETY: passed on to the caller.
+            unsafe { work.run(s) }
+        }
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+        unsafe fn entered_with_pairs<W: Operand, S: Products<W>, K: Work<W>>(s: S, work: K) {
             // SAFETY: passed on to the caller.
             unsafe { work.run(s) }
         }
         // SAFETY: `self` proves that the processor has the instruction set; the rest is the caller's.
-        unsafe { entered(self, work) }
+        unsafe { if PAIRS { entered_with_pairs(self, work) } else { entered(self, work) } }
     }
 
     intrinsics! {
@@ -104,9 +113,12 @@ impl Lanes for Avx2 {
     type V = __m256;
 
     #[inline(always)]
-    unsafe fn enter<W: Work>(self, work: W) {
+    unsafe fn enter<W: Operand, K: Work<W>>(self, work: K)
+    where
+        Self: Products<W>,
+    {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn entered<W: Work>(s: Avx2, work: W) {
+        unsafe fn entered<W: Operand, S: Products<W>, K: Work<W>>(s: S, work: K) {
             // SAFETY: passed on to the caller.
             unsafe { work.run(s) }
         }

@@ -13,6 +13,7 @@ use crate::activation::{
 };
 use crate::isa::Isa;
 use crate::optimiser::squares_part;
+use crate::packed::round_rows;
 use crate::rounded::rounded_stride;
 use crate::shared::SharedMut;
 use crate::word::Word;
@@ -109,6 +110,7 @@ enum Finish<'a> {
     Nothing,
     Activation(Activation, Option<SharedMut<'a>>),
     Squares,
+    Rounded(SharedMut<'a, u16>),
     ActivateRounded { activation: Activation, before: Option<SharedMut<'a, u16>>, out: SharedMut<'a, u16> },
     ActivationGradient(&'a [u16], Activation, [SharedMut<'a, u16>; 2]),
 }
@@ -116,7 +118,7 @@ enum Finish<'a> {
 impl<'a> Finish<'a> {
     /// Whether the block only passes through a buffer.
     fn consumes(&self) -> bool {
-        matches!(self, Finish::ActivateRounded { .. } | Finish::ActivationGradient(..))
+        matches!(self, Finish::Rounded(..) | Finish::ActivateRounded { .. } | Finish::ActivationGradient(..))
     }
 
     /// Asks for what finishing `count` rows from row `first` on will read and write: that was touched long ago, and a panel
@@ -134,6 +136,7 @@ impl<'a> Finish<'a> {
             }
         };
         match *self {
+            Finish::Rounded(out) => ask(out.get()),
             Finish::ActivateRounded { before, out, .. } => {
                 before.into_iter().chain([out]).for_each(|rows| ask(rows.get()));
             }
@@ -185,6 +188,9 @@ impl<'a> Finish<'a> {
                 }
             }
             Finish::Squares => return rows.map(|(_, values)| squares_part(isa, values)).sum(),
+            Finish::Rounded(out) => {
+                round_rows(isa, rows.map(|(i, values)| (&*values, rounded(out, i, values.len()))));
+            }
             Finish::ActivateRounded { activation, before, out } => {
                 let row = |(i, x): (usize, &'v mut [f32])| -> ActivatedRow<'v> {
                     let before = before.map(|before| rounded(before, i, x.len()));
@@ -226,6 +232,10 @@ fn nest<K: MicroKernel>(
         Epilogue::Bias(bias) => {
             start = First::Bias(bias);
             Finish::Nothing
+        }
+        Epilogue::BiasRounded { bias, out } => {
+            start = First::Bias(bias);
+            Finish::Rounded(SharedMut::new(out))
         }
         Epilogue::BiasActivation { bias, activation, out } => {
             start = First::Bias(bias);

@@ -38,6 +38,13 @@ pub(crate) enum Epilogue<'a> {
     Accumulate,
     /// C = A·B + bias, one value a column.
     Bias(&'a [f32]),
+    /// `out` = A·B + bias, rounded to bfloat16, rows [`rounded_stride`](crate::rounded::rounded_stride) apart; there is no C.
+    BiasRounded {
+        /// One value a column.
+        bias: &'a [f32],
+        /// Receives the rounded values.
+        out: &'a mut [u16],
+    },
     /// C = A·B + bias, and `out` = activation(C), laid out as C; without `out` C = activation(A·B + bias).
     BiasActivation {
         /// One value a column.
@@ -134,6 +141,11 @@ fn check(a: Matrix<'_>, depth: usize, columns: usize, c: &[f32], epilogue: &Epil
     let rounded = a.rows.checked_mul(rounded_stride(columns));
     match epilogue {
         Epilogue::Bias(bias) => assert_eq!(bias.len(), columns, "one bias a column"),
+        Epilogue::BiasRounded { bias, out } => {
+            assert_eq!(bias.len(), columns, "one bias a column");
+            assert_eq!(Some(out.len()), rounded, "rounded rows");
+            return;
+        }
         Epilogue::BiasActivation { bias, out, .. } => {
             assert_eq!(bias.len(), columns, "one bias a column");
             assert!(out.as_ref().is_none_or(|out| out.len() == c.len()), "the activated values are laid out as C");
@@ -267,7 +279,9 @@ mod tests {
     use super::*;
     use crate::isa::Operands;
     use crate::kernels::Linear;
+    use crate::packed::round_to_bf16;
     use crate::reference;
+    use crate::rounded::Rows;
     use crate::testing::{close, isas, random};
     use proptest::prelude::*;
 
@@ -363,6 +377,26 @@ mod tests {
         assert_eq!(run(1, false), run(3, false));
         if Isa::fastest().has_bf16() {
             assert_eq!(run(1, true), run(3, true));
+        }
+    }
+
+    #[test]
+    fn rounded_rows_are_the_single_ones_rounded() {
+        // A last shape deeper than one block of the inner dimension.
+        for (m, n, k) in [(1, 1, 0), (1, 3, 7), (37, 130, 50), (97, 257, 64), (29, 33, 4700)] {
+            let (a, b, bias) = (random(1, m * k), random(2, k * n), random(3, n));
+            let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
+            for isa in isas() {
+                let products = [gemm, gemm_bf16];
+                for product in &products[..if isa.has_bf16() { 2 } else { 1 }] {
+                    let (mut c, mut out) = (vec![0.0; m * n], vec![0xffff; m * rounded_stride(n)]);
+                    product(isa, a, b, &mut c, Epilogue::Bias(&bias));
+                    product(isa, a, b, &mut [], Epilogue::BiasRounded { bias: &bias, out: &mut out });
+                    let want: Vec<f32> = c.into_iter().map(round_to_bf16).collect();
+                    assert_eq!(Rows::Rounded(&out).to_single(n), want, "{m}×{n}×{k} on {}", isa.name());
+                    assert!(n % 2 == 0 || out.chunks_exact(rounded_stride(n)).all(|row| row[n] == 0));
+                }
+            }
         }
     }
 

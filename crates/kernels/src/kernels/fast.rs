@@ -49,8 +49,11 @@ impl Fast {
 }
 
 impl Kernels for Fast {
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
-        self.forward(shape, x, weight, y, Epilogue::Bias(bias));
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>) {
+        match y {
+            RowsMut::Single(y) => self.forward(shape, x, weight, y, Epilogue::Bias(bias)),
+            RowsMut::Rounded(out) => self.forward(shape, x, weight, &mut [], Epilogue::BiasRounded { bias, out }),
+        }
     }
 
     fn linear_activation(
@@ -139,7 +142,7 @@ impl Kernels for Fast {
     fn attention(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         out: RowsMut<'_>,
@@ -166,7 +169,7 @@ impl Kernels for Fast {
     fn attention_backward(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         lse: &[f32],

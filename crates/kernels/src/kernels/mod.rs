@@ -109,7 +109,7 @@ pub struct NormSaved<'a> {
 /// The operations of the encoder family on the host. See the module's conventions.
 pub trait Kernels: Send + Sync {
     /// `y = x·Wᵀ + b`.
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]);
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>);
 
     /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
     /// and [`Kernels::activation_backward`] read `before`: without them it need not be kept.
@@ -158,12 +158,12 @@ pub trait Kernels: Send + Sync {
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.
     fn activation_backward(&self, activation: Activation, before: &[f32], gradient: &mut [f32], y: &mut [f32]);
 
-    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` `[tokens, 3·hidden]`, `out` rows of
-    /// `hidden`, `lse` `[tokens, heads]`.
+    /// `out = softmax(Q·Kᵀ/√d)·V` for each sequence and head: `qkv` rows of `3·hidden`, `out` rows of
+    /// `hidden`, `lse` `[tokens, heads]`. Of rounded `qkv` the products are in bfloat16, as the linear layers' are.
     fn attention(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         out: RowsMut<'_>,
@@ -191,7 +191,7 @@ pub trait Kernels: Send + Sync {
     fn attention_backward(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         lse: &[f32],

@@ -17,11 +17,12 @@ use crate::{packed, reference};
 pub struct Scalar;
 
 impl Kernels for Scalar {
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: &mut [f32]) {
-        y.chunks_exact_mut(shape.outputs).for_each(|row| row.copy_from_slice(bias));
+    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], mut y: RowsMut<'_>) {
         let [x, w] = reference::rounded(weight.operands(), [&x.to_single(shape.inputs), weight.values]);
         let w = Matrix::new(&w, shape.outputs, shape.inputs);
-        reference::gemm(of_width(&x, shape.inputs), w.transposed(), y, true);
+        let mut values = bias.repeat(x.len() / shape.inputs);
+        reference::gemm(of_width(&x, shape.inputs), w.transposed(), &mut values, true);
+        y.store(&values, shape.outputs);
     }
 
     fn linear_activation(
@@ -36,7 +37,7 @@ impl Kernels for Scalar {
     ) {
         let x = x.to_single(shape.inputs);
         let mut values = vec![0.0; x.len() / shape.inputs * shape.outputs];
-        self.linear(shape, Rows::Single(&x), weight, bias, &mut values);
+        self.linear(shape, Rows::Single(&x), weight, bias, RowsMut::Single(&mut values));
         values.iter_mut().for_each(|x| *x = y.kept(*x));
         if let Some(mut before) = before {
             before.store(&values, shape.outputs);
@@ -96,14 +97,15 @@ impl Kernels for Scalar {
     fn attention(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         mut out: RowsMut<'_>,
         lse: &mut [f32],
     ) {
+        let qkv = qkv.to_single(3 * shape.hidden());
         let mut values = vec![0.0; qkv.len() / 3];
-        reference::attention(shape, qkv, cu_seqlens, dropout, &mut values, lse);
+        reference::attention(shape, &qkv, cu_seqlens, dropout, &mut values, lse);
         out.store(&values, shape.hidden());
     }
 
@@ -125,15 +127,16 @@ impl Kernels for Scalar {
     fn attention_backward(
         &self,
         shape: Heads,
-        qkv: &[f32],
+        qkv: Rows<'_>,
         cu_seqlens: &[u32],
         dropout: Option<Dropout>,
         _lse: &[f32],
         dout: &[f32],
         mut dqkv: RowsMut<'_>,
     ) {
+        let qkv = qkv.to_single(3 * shape.hidden());
         let mut values = vec![0.0; qkv.len()];
-        reference::attention_backward(shape, qkv, cu_seqlens, dropout, dout, &mut values);
+        reference::attention_backward(shape, &qkv, cu_seqlens, dropout, dout, &mut values);
         dqkv.store(&values, 3 * shape.hidden());
     }
 

@@ -33,22 +33,29 @@ pub(super) fn round_row(isa: Isa, row: &[f32], words: &mut [u32]) {
 
 /// `out` = `row`, rounded. Both of one length.
 pub(crate) fn round_halves(isa: Isa, row: &[f32], out: &mut [u16]) {
+    round_rows(isa, std::iter::once((row, out)));
+}
+
+/// [`round_halves`] of every row; many in one call, as they are short.
+pub(crate) fn round_rows<'a>(isa: Isa, rows: impl Iterator<Item = (&'a [f32], &'a mut [u16])>) {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bf16")]
-    fn avx512bf16(row: &[f32], out: &mut [u16]) {
-        round_blocks(|block| super::avx512::round_block(block).0, row, out);
+    fn avx512bf16<'a>(rows: impl Iterator<Item = (&'a [f32], &'a mut [u16])>) {
+        for (row, out) in rows {
+            round_blocks(|block| super::avx512::round_block(block).0, row, out);
+        }
     }
-    assert_eq!(row.len(), out.len(), "a half an element");
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Fast::new` has checked that the processor has this instruction set.
-        Isa::Avx512Bf16 => unsafe { avx512bf16(row, out) },
-        _ => round_blocks(|block| round_block_plainly(block).0, row, out),
+        Isa::Avx512Bf16 => unsafe { avx512bf16(rows) },
+        _ => rows.for_each(|(row, out)| round_blocks(|block| round_block_plainly(block).0, row, out)),
     }
 }
 
 #[inline(always)]
 fn round_blocks(round: impl Fn(&[f32; BLOCK]) -> [u16; BLOCK], row: &[f32], out: &mut [u16]) {
+    assert_eq!(row.len(), out.len(), "a half an element");
     let (row, last_row) = row.as_chunks();
     let (out, last_out) = out.as_chunks_mut();
     for (row, out) in row.iter().zip(out) {

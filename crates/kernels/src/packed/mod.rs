@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::round_block;
-pub(crate) use bf16::{BLOCK, bf16_bits, round_block_plainly, round_halves, round_to_bf16, widen};
+pub(crate) use bf16::{BLOCK, bf16_bits, round_block_plainly, round_halves, round_rows, round_to_bf16, widen};
 
 use crate::isa::Isa;
 use crate::kernels::Linear;

@@ -39,7 +39,7 @@ pub type Cpu = Host<Fast>;
 pub type Reference = Host<Scalar>;
 
 impl Cpu {
-    /// The fast kernels of `isa` with linear layers in `operands`, over the current `rayon` pool.
+    /// The fast kernels of `isa` with linear layers and attention in `operands`, over the current `rayon` pool.
     ///
     /// # Panics
     /// If this processor lacks `isa`, or `isa` the products of `operands`.
@@ -50,7 +50,7 @@ impl Cpu {
 }
 
 impl Reference {
-    /// The scalar twins with linear layers in `operands`.
+    /// The scalar twins with linear layers and attention in `operands`.
     pub fn scalar(operands: Operands) -> Self {
         Self::with(Scalar, operands)
     }
@@ -166,8 +166,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
     }
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
-        let ([x_values], [y]) = self.activations.views([self.keeping.place(x)], [y.span]);
-        let (kernels, x) = (&self.kernels, self.keeping.rows(x, x_values));
+        let ([x_values], [y_values]) = self.activations.views([self.keeping.place(x)], [self.keeping.place(y)]);
+        let (kernels, x, y) = (&self.kernels, self.keeping.rows(x, x_values), self.keeping.rows_mut(y, y_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear(p.shape, x, weight, bias, y));
     }
@@ -221,8 +221,9 @@ impl<K: Kernels + Copy> Device for Host<K> {
     }
 
     fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
-        let ([qkv], [out_values, lse]) = self.activations.views([qkv.span], [self.keeping.place(out), lse.span]);
-        let out = self.keeping.rows_mut(out, out_values);
+        let ([qkv_values], [out_values, lse]) =
+            self.activations.views([self.keeping.place(qkv)], [self.keeping.place(out), lse.span]);
+        let (qkv, out) = (self.keeping.rows(qkv, qkv_values), self.keeping.rows_mut(out, out_values));
         self.kernels.attention(shape, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
@@ -262,9 +263,9 @@ impl<K: Kernels + Copy> Device for Host<K> {
     }
 
     fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act) {
-        let ([qkv, lse, dout], [dqkv_values]) =
-            self.activations.views([qkv.span, lse.span, dout.span], [self.keeping.place(dqkv)]);
-        let dqkv = self.keeping.rows_mut(dqkv, dqkv_values);
+        let ([qkv_values, lse, dout], [dqkv_values]) =
+            self.activations.views([self.keeping.place(qkv), lse.span, dout.span], [self.keeping.place(dqkv)]);
+        let (qkv, dqkv) = (self.keeping.rows(qkv, qkv_values), self.keeping.rows_mut(dqkv, dqkv_values));
         self.kernels.attention_backward(shape, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 

@@ -8,7 +8,8 @@ use std::f32::consts::LOG2_E;
 use rayon::prelude::*;
 
 use super::{FirstAttention, Parts};
-use crate::attention::lanes::{Lanes, Work, enter};
+use crate::attention::lanes::{Lanes, Work};
+use crate::attention::operand::{Operand, Products};
 use crate::attention::tile::{Product, Rows};
 use crate::attention::{Heads, LINE, with_scratch};
 use crate::dropout::Dropout;
@@ -68,7 +69,7 @@ impl Sequence<'_> {
     /// The terms are accessible, by this call alone.
     pub(super) unsafe fn forward(self, isa: Isa, parts: Parts<'_>, room: &mut [f32]) {
         // SAFETY: passed on to the caller.
-        unsafe { enter(isa, Forward { sequence: self, parts, room }) }
+        unsafe { f32::enter(isa, Forward { sequence: self, parts, room }) }
     }
 
     /// From the gradients of contexts in terms of the input to those of queries, and to `dx`, where it is asked for.
@@ -85,11 +86,11 @@ impl Sequence<'_> {
         room: &mut [f32],
     ) {
         // SAFETY: passed on to the caller.
-        unsafe { enter(isa, Backward { sequence: self, parts, dout, value_bias, dx, room }) }
+        unsafe { f32::enter(isa, Backward { sequence: self, parts, dout, value_bias, dx, room }) }
     }
 
     /// The rows of all heads from `at` on.
-    fn rows(&self, at: *const f32, terms: Terms) -> Rows {
+    fn rows(&self, at: *const f32, terms: Terms) -> Rows<f32> {
         Rows { at, stride: terms.stride, rows: self.shape.heads, columns: self.shape.hidden() }
     }
 
@@ -98,7 +99,7 @@ impl Sequence<'_> {
     /// # Safety
     /// The rows are readable.
     #[inline(always)]
-    unsafe fn products<S: Lanes>(&self, s: S, rows: Rows, transposed: &mut [f32], out: &mut [f32]) {
+    unsafe fn products<S: Lanes>(&self, s: S, rows: Rows<f32>, transposed: &mut [f32], out: &mut [f32]) {
         let (stride, width, columns) =
             (self.shape.lanes(), self.shape.hidden(), self.shape.heads.next_multiple_of(S::WIDTH));
         assert!(out.len() >= self.length() * stride, "room for the products");
@@ -176,11 +177,11 @@ struct Forward<'a> {
     room: &'a mut [f32],
 }
 
-impl Work for Forward<'_> {
+impl Work<f32> for Forward<'_> {
     /// # Safety
     /// The terms are accessible, by this call alone.
     #[inline(always)]
-    unsafe fn run<S: Lanes>(self, s: S) {
+    unsafe fn run<S: Products<f32>>(self, s: S) {
         let Self { sequence, parts: Parts { terms, probabilities, kept }, room } = self;
         let (heads, length, stride) = (sequence.shape.heads, sequence.length(), sequence.shape.lanes());
         let (transposed, room) = room.split_at_mut(sequence.shape.hidden() * stride);
@@ -252,11 +253,11 @@ struct Backward<'a> {
     room: &'a mut [f32],
 }
 
-impl Work for Backward<'_> {
+impl Work<f32> for Backward<'_> {
     /// # Safety
     /// The terms are accessible, by this call alone.
     #[inline(always)]
-    unsafe fn run<S: Lanes>(self, s: S) {
+    unsafe fn run<S: Products<f32>>(self, s: S) {
         let Self { sequence, parts: Parts { terms, probabilities, .. }, dout, value_bias, dx, room } = self;
         let (shape, length, stride) = (sequence.shape, sequence.length(), sequence.shape.lanes());
         let width = shape.hidden();
