@@ -37,8 +37,8 @@ pub enum Kept {
     Single,
     /// In rows of this width, as products in the device's operands take them: nothing else reads it.
     Operand(usize),
-    /// In single precision, and behind that once more as [`Kept::Operand`] where that is not the same: for those operations
-    /// alone that say so.
+    /// In single precision, and behind that once more as [`Kept::Operand`] where that is not the same, which products then
+    /// read. Only operations that say so write it.
     Both(usize),
 }
 

@@ -183,6 +183,8 @@ impl Observer for Script<'_> {
 pub(super) struct Run {
     pub(super) dir: TempDir,
     pub(super) config: TrainConfig,
+    /// Of the products: bfloat16 where the processor has it.
+    pub(super) operands: Operands,
     pub(super) dropout: f32,
     pub(super) validate: bool,
     pub(super) balance: bool,
@@ -220,6 +222,7 @@ impl Run {
         Self {
             dir: tempfile::tempdir().unwrap(),
             config,
+            operands: if Isa::fastest().has_bf16() { Operands::Bf16 } else { Operands::F32 },
             dropout: 0.1,
             validate: true,
             balance: false,
@@ -260,10 +263,8 @@ impl Run {
         let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
         let mut config = EncoderConfig::read(&origin).unwrap();
         config.set_dropout(self.dropout);
-        let isa = Isa::fastest();
-        let operands = if isa.has_bf16() { Operands::Bf16 } else { Operands::F32 };
         let head = HeadKind::Classification { outputs: CLASSES as usize };
-        let mut model = Model::new(Cpu::new(isa, operands), config, head, true).unwrap();
+        let mut model = Model::new(Cpu::new(Isa::fastest(), self.operands), config, head, true).unwrap();
         model.load(&Weights::open(&origin).unwrap().unwrap(), &origin, SEED).unwrap();
         model
     }
