@@ -49,6 +49,7 @@ pub(crate) struct Options {
 
 /// Measures, prints each run, the medians and their ratios.
 pub(super) fn run(root: &Path, options: &Options) -> Result<()> {
+    options.turns.check_groups(PEER_ARGUMENTS, options.steps, options.warmup)?;
     let options = Options { model: absolute(&options.model)?, data: absolute(&options.data)?, ..options.clone() };
     let gyeol = super::build_gyeol(root)?;
     let shared = Document::from_iter([

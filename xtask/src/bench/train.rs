@@ -33,8 +33,8 @@ pub(crate) struct Options {
     /// Column of the labels
     #[arg(long, default_value = "label")]
     label: String,
-    /// Optimiser steps of a run
-    #[arg(long, default_value_t = 50)]
+    /// Optimiser steps of a run: with a peer that groups by length, whole groups of 50 and the warm-up
+    #[arg(long, default_value_t = 102)]
     steps: u64,
     /// First steps left out of the figures of both sides: they touch memory for the first time
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
@@ -57,6 +57,7 @@ pub(crate) struct Options {
 
 /// Measures, prints each run, the medians and their ratios.
 pub(super) fn run(root: &Path, options: &Options) -> Result<()> {
+    options.turns.check_groups(PEER_ARGUMENTS, options.steps, options.warmup)?;
     let options = Options { model: absolute(&options.model)?, data: absolute(&options.data)?, ..options.clone() };
     let gyeol = super::build_gyeol(root)?;
     let record = Record::open(root, "train", shared(&options))?;
@@ -137,6 +138,6 @@ mod tests {
     #[test]
     fn both_sides_are_given_the_same_batches() {
         let arguments = peer_arguments(&options()).join(" ");
-        assert!(arguments.ends_with("--label label --batch 32 --steps 50 --warmup 2 --max-length 128"), "{arguments}");
+        assert!(arguments.ends_with("--label label --batch 32 --steps 102 --warmup 2 --max-length 128"), "{arguments}");
     }
 }

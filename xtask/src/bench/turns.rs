@@ -6,13 +6,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::document::{self, Document, number};
 use super::record::Record;
 use super::statistics::median;
 use crate::process;
+
+/// Batches whose rows Trainer sorts by length at a time, the longest first.
+const GROUP: u64 = 50;
 
 /// How often, and against whom.
 #[derive(Args, Clone)]
@@ -62,6 +65,21 @@ struct Side {
 }
 
 impl Turns {
+    /// Refuses to count `steps` after `warmup` first ones where a peer groups by length and they are no whole groups: some
+    /// would be without their longest rows, which are the most work.
+    pub(super) fn check_groups(&self, default_peer: &str, steps: u64, warmup: u64) -> Result<()> {
+        let groups = |side: &Side| side.peer.as_ref().is_some_and(|arguments| arguments.contains("--group-by-length"));
+        let counted = steps.saturating_sub(warmup);
+        ensure!(
+            (counted > 0 && counted.is_multiple_of(GROUP)) || !self.sides(default_peer).iter().any(groups),
+            "--steps {steps}: with --group-by-length the longest rows of every {GROUP} batches come first, so that whole groups \
+             are to be counted: {} after --warmup {warmup}, as --steps {}",
+            counted.next_multiple_of(GROUP).max(GROUP),
+            warmup + counted.next_multiple_of(GROUP).max(GROUP),
+        );
+        Ok(())
+    }
+
     /// Runs `ours` and each peer, which is given `shared` and its own arguments, in turns. Prints each run, and at the end
     /// medians and ratios; every run goes to `record`.
     pub(super) fn take(
@@ -165,6 +183,19 @@ mod tests {
         assert_eq!(names(&turns(&peer)), ["gyeol", "peer --sort"]);
         let two = [&peer[..], &["--peer-args", "--precision bf16", "--peer-args", "--precision fp32"]].concat();
         assert_eq!(names(&turns(&two)), ["gyeol", "peer --precision bf16", "peer --precision fp32"]);
+    }
+
+    #[test]
+    fn a_peer_that_groups_by_length_is_counted_over_whole_groups() {
+        let grouped = turns(&["--peer", "python3", "--peer-script", "peer.py"]);
+        let check = |turns: &Turns, steps| turns.check_groups("--group-by-length", steps, 2);
+        assert!([52, 102].iter().all(|&steps| check(&grouped, steps).is_ok()));
+        for (steps, wanted) in [(50, "--steps 52"), (53, "--steps 102"), (2, "--steps 52"), (1, "--steps 52")] {
+            let error = check(&grouped, steps).unwrap_err().to_string();
+            assert!(error.ends_with(wanted), "{error}");
+        }
+        let other = turns(&["--peer", "python3", "--peer-script", "peer.py", "--peer-args", "--precision fp32"]);
+        assert!(check(&other, 50).is_ok() && check(&turns(&[]), 50).is_ok());
     }
 
     #[test]
