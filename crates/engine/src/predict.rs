@@ -12,7 +12,7 @@ use gyeol_data::Tokenised;
 
 use crate::device::{AllocationError, Device};
 use crate::kept::KeptRows;
-use crate::model::Model;
+use crate::model::{Extent, Model};
 use crate::side_by_side::side_by_side;
 
 pub(crate) use batches::Room;
@@ -77,7 +77,7 @@ impl<D: Device> Model<D> {
         let batches = cut(&lengths, batch_size, workers);
         let bytes = |batch: &Range<usize>| {
             let rows: Vec<u32> = order[batch.clone()].iter().map(|&i| rows[i as usize]).collect();
-            self.activation_bytes(&tokens.batch(&rows), false)
+            self.activation_bytes(Extent::of(&tokens.batch(&rows)), false)
         };
         // Of batches alike in tokens, the last has most texts; of those alike in texts, the first has most tokens.
         let largest = batches.first().into_iter().chain(batches.last()).map(bytes).max();

@@ -159,7 +159,7 @@ fn the_memory_beside_the_models_own_is_that_of_the_largest_batch_for_each_furthe
     assert_eq!([beside(1, &rows), beside(3, &rows[..5]), beside(3, &[])], [0, 0, 0]);
     // Few enough for one batch a thread.
     let rows = &rows[..96];
-    let all = model.activation_bytes(&tokens.batch(rows), false);
+    let all = model.activation_bytes(Extent::of(&tokens.batch(rows)), false);
     for threads in [2, 3] {
         // A share of all tokens each: batches are alike, but not to the token.
         let share = all / threads as u64 * (threads as u64 - 1);

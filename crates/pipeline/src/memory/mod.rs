@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use gyeol_data::Tokenised;
 use gyeol_engine::config::{Optimizer, TrainConfig};
 use gyeol_engine::device::Cpu;
-use gyeol_engine::{Memory, Model, TrainSet};
+use gyeol_engine::{Extent, Memory, Model, TrainSet};
 
 use crate::Error;
 use crate::prepare::{Part, Prepared};
@@ -87,7 +87,7 @@ pub(crate) fn fit(prepared: &Prepared, began: Option<BatchShape>) -> Result<Fit,
             let memory = model.memory(optimizer);
             Memory {
                 // Those of the training pass stay while rows are predicted.
-                activations: model.activation_bytes(&batch, true) + beside,
+                activations: model.activation_bytes(Extent::of(&batch), true) + beside,
                 // An average of the weights is as long as they are.
                 moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 },
                 ..memory
