@@ -35,10 +35,11 @@ pub use kept::KeptRows;
 pub use load::{LoadReport, NewToken, NewTokens};
 pub use losses::{ClassTargets, Loss, ScoreBuckets, ScoreScale};
 pub use masking::Masking;
-pub use model::{Masked, Memory, Model};
+pub use model::{Extent, Masked, Memory, Model};
 pub use objectives::{Accumulated, FineTuning, MaskedLm, Objective, TrainSet, Window};
 pub use params::{ParamTable, Part, Role, Tensor};
 pub use pass::DropoutStream;
+pub use predict::PredictBytes;
 pub use sampling::Balance;
 pub use trainer::{
     Action, Averaged, Choice, Divergence, Evaluation, Guard, KeptCheckpoint, Limit, Observer, Outcome, Score, Side,

@@ -22,7 +22,18 @@ pub struct Masking<'a> {
     pub whole_words: bool,
 }
 
+/// Pieces of a word where a bound has to suppose how many there are: of several languages' texts, more than most words have.
+const PIECES: f64 = 4.0;
+
 impl Masking<'_> {
+    /// How many of `tokens` are hidden at most, but for one batch in many millions: the share, and six standard deviations more.
+    pub(crate) fn most_hidden(&self, tokens: usize) -> usize {
+        // Pieces of a word share their lot: there are fewer lots to draw.
+        let pieces = if self.whole_words { PIECES } else { 1.0 };
+        let deviation = (tokens as f64 * self.share * (1.0 - self.share) * pieces).sqrt();
+        tokens.min((tokens as f64 * self.share + 6.0 * deviation).ceil() as usize)
+    }
+
     /// Hides tokens of `batch`, each (or each word) with the same probability: special tokens never, as in transformers'
     /// `DataCollatorForLanguageModeling`.
     pub(crate) fn hide(&self, batch: &mut Batch, seed: u64, epoch: u64) -> Masked {
@@ -119,6 +130,19 @@ mod tests {
         assert!(near(count(&|id, _| id == MASK), drawn, 0.8));
         assert!(near(count(&|id, label| id == label), drawn, 0.1));
         assert!(near(count(&|id, label| id != label && id != MASK), drawn, 0.1));
+    }
+
+    #[test]
+    fn no_batch_has_more_tokens_hidden_than_the_bound_and_the_bound_is_near() {
+        let plain = batch(100, &[7, 8, 9, 11, 12, 14, 15, 17, 18, 20]);
+        for whole_words in [false, true] {
+            let hidden = (0..200).map(|epoch| hide(&plain, whole_words, 1, epoch).1.labels.len()).max().unwrap();
+            let vocabulary = vocabulary();
+            let bound = |tokens| Masking { vocabulary: &vocabulary, share: 0.15, whole_words }.most_hidden(tokens);
+            assert!(hidden <= bound(1200), "{hidden} of {}", bound(1200));
+            assert!(bound(1200) < 2 * 180, "{}", bound(1200));
+            assert_eq!([bound(0), bound(1)], [0, 1]);
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::params::ParamTable;
 use crate::pass::{DropoutStream, Planner};
 
 pub use masked_lm::Masked;
-pub use memory::Memory;
+pub use memory::{Extent, Memory};
 
 /// An encoder with its head on device `D`.
 #[derive(Debug)]
@@ -167,11 +167,11 @@ impl<D: Device> Model<D> {
         self.device.upload(store, Span::new(0, values.len()), values);
     }
 
-    /// Places for the activations of `blocks` over `batch`, of whose tokens `last` says which leave the last block. Without
-    /// the lowest block the input is what the blocks below put out.
-    fn plan(&self, planner: &mut Planner, batch: &Batch, blocks: Range<usize>, last: Rows, training: bool) -> Acts {
-        let tokens = batch.tokens();
-        let embeddings = (blocks.start == 0).then(|| self.network.embeddings.plan(planner, tokens));
+    /// Places for the activations of `blocks`, of whose tokens `last` says how many there are and which leave the last block.
+    /// Without the lowest block the input is what the blocks below put out.
+    fn plan(&self, planner: &mut Planner, blocks: Range<usize>, last: Rows, training: bool) -> Acts {
+        let tokens = last.tokens();
+        let embeddings = (blocks.start == 0).then(|| self.network.embeddings.plan(planner, tokens, training));
         let every = Rows::All { tokens };
         let entry = match &embeddings {
             Some(embeddings) => embeddings.out,
@@ -184,14 +184,16 @@ impl<D: Device> Model<D> {
         let planned = if training { below } else { below.min(2) };
         let mut place = |index: usize, rows, reader| self.network.blocks[index].plan(planner, rows, reader, training);
         let lower = (blocks.start..blocks.start + planned).map(|index| place(index, every, Reader::Block)).collect();
-        let last = blocks.clone().last().map(|index| place(index, last, Reader::Head));
-        let shape = ScratchShape {
-            hidden: self.config.hidden_size,
-            intermediate: self.config.intermediate_size,
-            embedding: self.config.embedding_size,
+        let top = blocks.clone().last().map(|index| place(index, last, Reader::Head));
+        let shape = ScratchShape { hidden: self.config.hidden_size, intermediate: self.config.intermediate_size };
+        let stream = if below > 0 || embeddings.is_some() { tokens } else { last.out() };
+        let rows: &[Rows] = match blocks.len() {
+            0 => &[],
+            1 => &[last],
+            _ => &[every, last],
         };
-        let scratch = Scratch::plan(planner, tokens, shape, training);
-        Acts { blocks, embeddings, entry, lower, last, scratch }
+        let scratch = Scratch::plan(planner, rows, stream, shape, training);
+        Acts { blocks, embeddings, entry, lower, last: top, scratch }
     }
 
     /// The pass of the planned blocks over `batch`, of whose tokens the head reads `read`. `given` is what goes into the
@@ -219,7 +221,7 @@ impl<D: Device> Model<D> {
             block.backward(d, acts.input(index), acts.block(index), &acts.scratch, stream, below);
         }
         if let Some(embeddings) = &acts.embeddings {
-            self.network.embeddings.backward(d, embeddings, &acts.scratch, stream);
+            self.network.embeddings.backward(d, embeddings, acts.scratch.stream, stream);
         }
     }
 }

@@ -1,17 +1,24 @@
 //! What one pass through the layers carries along: where activations go, and which dropout applies.
 
-use gyeol_kernels::{Dropout, Span, rounded_stride};
+use gyeol_kernels::{Dropout, Span};
 
-use crate::device::{Act, Kept};
+use crate::device::{Act, Device, Kept};
 use crate::random::mix;
 
 /// Hands out places in the activation arena, each starting on a cache line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Planner {
     top: usize,
+    /// Whether what products read is kept rounded.
+    rounds: bool,
 }
 
 impl Planner {
+    /// Places for a pass on `device`.
+    pub(crate) fn new<D: Device>(device: &D) -> Self {
+        Self { top: 0, rounds: device.rounds() }
+    }
+
     /// Room for `len` numbers.
     pub(crate) fn act(&mut self, len: usize) -> Act {
         let span = Span::new(self.top, len);
@@ -21,15 +28,21 @@ impl Planner {
 
     /// Room for `rows` of `width` that only products of linear layers and of attention read.
     pub(crate) fn operand(&mut self, rows: usize, width: usize) -> Act {
-        Act { kept: Kept::Operand(width), ..self.act(rows * Act::operand_row(width)) }
+        if !self.rounds {
+            return self.act(rows * width);
+        }
+        Act { kept: Kept::Rounded(width), ..self.act(rows * Act::rounded_row(width)) }
     }
 
     /// Room for `rows` of `width` that products of linear layers read, and others.
     pub(crate) fn both(&mut self, rows: usize, width: usize) -> Act {
-        let act = Act { kept: Kept::Both(width), ..self.act(rows * width) };
-        debug_assert_eq!(act.end_of_values(), self.top, "the rounded rows follow");
-        self.act(rows * rounded_stride(width) / 2);
-        act
+        let values = self.act(rows * width);
+        if !self.rounds {
+            return values;
+        }
+        debug_assert_eq!(values.end_of_values(), self.top, "the rounded rows follow");
+        self.act(rows * Act::rounded_row(width));
+        Act { kept: Kept::Both(width), ..values }
     }
 
     /// Numbers handed out so far.

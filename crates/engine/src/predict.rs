@@ -12,7 +12,7 @@ use gyeol_data::Tokenised;
 
 use crate::device::{AllocationError, Device};
 use crate::kept::KeptRows;
-use crate::model::Model;
+use crate::model::{Extent, Model};
 use crate::side_by_side::side_by_side;
 
 pub(crate) use batches::Room;
@@ -66,22 +66,39 @@ impl<D: Device> Model<D> {
         Ok(Some(outputs))
     }
 
-    /// Bytes that [`Model::predict`] of `rows` takes for the activations of batches that are computed at the same time as the
-    /// model's own: none on one thread.
+    /// What [`Model::predict`] of `rows` takes for activations.
     ///
     /// # Panics
     /// If `batch_size` is 0, or it is a masked language model.
-    pub fn beside_bytes(&self, tokens: &Tokenised, rows: &[u32], batch_size: usize) -> u64 {
-        let (order, lengths) = longest_first(tokens, rows);
+    pub fn predict_bytes(&self, tokens: &Tokenised, rows: &[u32], batch_size: usize) -> PredictBytes {
+        let (_, lengths) = longest_first(tokens, rows);
         let workers = most_workers(lengths.iter().sum(), rayon::current_num_threads());
         let batches = cut(&lengths, batch_size, workers);
+        let sequences = self.network.head.sequence().sequences();
         let bytes = |batch: &Range<usize>| {
-            let rows: Vec<u32> = order[batch.clone()].iter().map(|&i| rows[i as usize]).collect();
-            self.activation_bytes(&tokens.batch(&rows), false)
+            let tokens = lengths[batch.clone()].iter().sum();
+            self.activation_bytes(Extent { tokens, sequences: sequences * batch.len() }, false)
         };
-        // Of batches alike in tokens, the last has most texts; of those alike in texts, the first has most tokens.
-        let largest = batches.first().into_iter().chain(batches.last()).map(bytes).max();
-        (workers - 1) as u64 * largest.unwrap_or(0)
+        // Neither the first nor the last need be it: texts may be bounded in the one and tokens in the other.
+        let own = batches.iter().map(bytes).max().unwrap_or(0);
+        PredictBytes { own, beside: (workers - 1) as u64 * own }
+    }
+}
+
+/// Bytes of the activations of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PredictBytes {
+    /// Of its largest batch, in the model's own room.
+    pub own: u64,
+    /// Of batches that are computed at the same time as the model's own: none on one thread.
+    pub beside: u64,
+}
+
+impl PredictBytes {
+    /// Room for either prediction.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), beside: self.beside.max(other.beside) }
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Estimate {
     pub tokens_per_second: f64,
     /// Seconds of training, evaluation and prediction.
     pub seconds: f64,
-    /// Memory of weights, their copies for the products, gradients, moments and the largest batch there can be, in bytes:
+    /// Memory of weights, their copies for the products, gradients, moments and the largest batch of the run, in bytes:
     /// computed from their shapes.
     pub memory_bytes: u64,
     /// Memory there is for them, in bytes; absent where the system does not tell.

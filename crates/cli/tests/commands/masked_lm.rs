@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::project::{Project, names, tensors, text};
-use crate::support::Sandbox;
+use crate::support::{Ran, Sandbox};
 
 /// Texts of a few words each, in which a word tells its neighbours.
 fn corpus(lines: usize) -> String {
@@ -216,6 +216,45 @@ fn tokens_of_cleaning_get_rows_and_a_place_in_the_decoder() {
     assert!(rows > before);
     assert_eq!((bias, sizes("recipe-001").0), (Some(rows), rows));
     assert!(project.0.read(".gyeol/runs/recipe-adapt-001/model/tokenizer.json").contains("[LAUGH]"));
+}
+
+/// `gyeol` with these words where there are `bytes` of memory.
+fn within(sandbox: &Sandbox, bytes: u64, words: &[&str]) -> Ran {
+    Ran::of(sandbox.command(words).env("GYEOL_MEMORY", bytes.to_string()).output().unwrap())
+}
+
+/// What a batch of one row takes, by the error of a run for which there is no memory.
+fn least(sandbox: &Sandbox, words: &[&str], key: &str) -> u64 {
+    let ran = within(sandbox, 1000, words);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    let (_, told) =
+        ran.stderr.split_once(&format!("{key}: even batches of 1 rows take ")).expect("the key and what it takes");
+    let [number, unit] = told.splitn(3, ' ').take(2).collect::<Vec<_>>()[..] else { panic!("{told}") };
+    let scale = if unit == "KiB" { 1024.0 } else { 1024.0 * 1024.0 };
+    (number.parse::<f64>().unwrap() * scale) as u64
+}
+
+#[test]
+fn a_batch_too_large_for_memory_is_made_smaller_before_a_pre_training_begins() {
+    let sandbox = sandbox();
+    let words = ["pretrain", "encoder.toml", "--json", "--set", "pretrain.holdout=0", "--set", "pretrain.epochs=1"];
+    let least = least(&sandbox, &words, "pretrain.batch_size");
+    assert!(!sandbox.path().join(".gyeol/runs/encoder-001").exists());
+
+    let ran = within(&sandbox, least * 5 / 4, &words);
+    let report = ran.json();
+    let [batch_size, accumulate] =
+        ["batch_size", "accumulate"].map(|key| report[key].as_u64().expect("a smaller batch"));
+    assert!(batch_size < 16 && batch_size * accumulate == 16, "{report}");
+    let said = format!("training with batch_size = {batch_size} and accumulate = {accumulate} instead");
+    assert!(ran.stderr.contains(&said) && report["warnings"].to_string().contains(&said), "{}", ran.all());
+
+    // It is the run that the recipe would have asked for in the same words.
+    let [rows, batches] =
+        [("batch_size", batch_size), ("accumulate", accumulate)].map(|(key, value)| format!("pretrain.{key}={value}"));
+    let asked = [&words[..], &["--set", &rows, "--set", &batches]].concat();
+    assert_eq!(sandbox.gyeol(&asked).json()["batch_size"], Value::Null);
+    assert!(weights(&sandbox, "encoder-001") == weights(&sandbox, "encoder-002"), "the weights differ");
 }
 
 #[test]

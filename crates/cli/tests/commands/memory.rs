@@ -4,6 +4,14 @@ use serde_json::Value;
 
 use crate::{project::Project, support::Ran};
 
+/// Reviews, predicted one at a time: what a run takes is up to the batches it trains on.
+fn project() -> Project {
+    let project = Project::reviews();
+    let data = "id = \"ID\"\ntext = \"review\"\ntest = \"test.csv\"\nholdout = 0.25";
+    project.recipe(data, "epochs = 2\neval_batch_size = 1");
+    project
+}
+
 /// `gyeol train recipe.toml` with further words where there are `bytes` of memory.
 fn within(project: &Project, bytes: u64, words: &[&str]) -> Ran {
     let words = [&["train", "recipe.toml"], words].concat();
@@ -17,7 +25,7 @@ fn taken(project: &Project, rows: usize) -> u64 {
 
 #[test]
 fn a_batch_too_large_for_memory_is_halved_and_everything_says_so() {
-    let project = Project::reviews();
+    let project = project();
     let [four, eight] = [4, 8].map(|rows| taken(&project, rows));
     assert!(four < eight, "{four} {eight}");
 
@@ -42,7 +50,7 @@ fn a_batch_too_large_for_memory_is_halved_and_everything_says_so() {
 
 #[test]
 fn a_dry_run_says_what_would_be_done() {
-    let project = Project::reviews();
+    let project = project();
     let eight = taken(&project, 8);
     let ran = within(&project, eight - 1, &["--dry-run"]);
     assert!(ran.stdout.contains("2 batches of 4 rows a step"), "{}", ran.all());
@@ -55,7 +63,7 @@ fn a_dry_run_says_what_would_be_done() {
 
 #[test]
 fn memory_for_not_even_one_row_is_an_error_before_anything_is_written() {
-    let project = Project::reviews();
+    let project = project();
     let before = project.files();
     let ran = within(&project, 1000, &[]);
     assert_eq!(ran.code, Some(2), "{}", ran.all());
@@ -66,7 +74,7 @@ fn memory_for_not_even_one_row_is_an_error_before_anything_is_written() {
 
 #[test]
 fn an_amount_of_memory_that_is_none_is_refused() {
-    let project = Project::reviews();
+    let project = project();
     let command = &mut project.0.command(&["train", "recipe.toml"]);
     let ran = Ran::of(command.env("GYEOL_MEMORY", "plenty").output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.all());
@@ -79,7 +87,7 @@ fn an_amount_of_memory_that_is_none_is_refused() {
 fn a_run_that_goes_on_keeps_its_batch_where_there_is_more_memory() {
     use crate::resume::{count, ended, signal, wait_until};
 
-    let project = Project::reviews();
+    let project = project();
     let long = ["--set", "train.max_steps=400"];
     let limit = taken(&project, 8) - 1;
     let mut command = project.0.command(&[&["train", "recipe.toml"][..], &long].concat());

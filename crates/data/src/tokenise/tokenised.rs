@@ -150,6 +150,11 @@ impl Tokenised {
         self.view().truncated.len() / self.sequences
     }
 
+    /// Sequences of a row.
+    pub fn sequences(&self) -> usize {
+        self.sequences
+    }
+
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

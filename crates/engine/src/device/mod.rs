@@ -21,24 +21,26 @@ pub use host::{Cpu, Host, Reference};
 pub struct Param(pub Span);
 
 /// An intermediate value: a range of the activation arena. One that is empty is not kept, for those operations that say so.
+///
+/// How it is kept is decided where it gets its place: see [`Device::rounds`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Act {
     /// Its place, in numbers of single precision; that of [`Kept::Both`] is followed by its rounded rows.
     pub span: Span,
-    /// How a device may keep it.
+    /// How it is kept there.
     pub kept: Kept,
 }
 
-/// How an intermediate value may be kept.
+/// How an intermediate value is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kept {
     /// In single precision.
     #[default]
     Single,
-    /// In rows of this width, as products in the device's operands take them: nothing else reads it.
-    Operand(usize),
-    /// In single precision, and behind that once more as [`Kept::Operand`] where that is not the same, which products then
-    /// read. Only operations that say so write it.
+    /// Rounded to bfloat16, in rows of this width which are [`rounded_stride`] apart: only products read it.
+    Rounded(usize),
+    /// In single precision, and behind that once more as [`Kept::Rounded`], which products then read. Only operations that say
+    /// so write it.
     Both(usize),
 }
 
@@ -48,9 +50,9 @@ impl Act {
         Act { span, kept: Kept::Single }
     }
 
-    /// Numbers that a row of an operand of `width` takes at most, however a device keeps it.
-    pub(crate) fn operand_row(width: usize) -> usize {
-        width.max(rounded_stride(width) / 2)
+    /// Numbers of single precision in whose place a rounded row of `width` is.
+    pub(crate) fn rounded_row(width: usize) -> usize {
+        rounded_stride(width) / 2
     }
 
     /// Where what follows its values may begin: at a cache line, as it does.
@@ -60,19 +62,24 @@ impl Act {
 
     /// Its values in single precision alone.
     pub(crate) fn values(self) -> Act {
-        debug_assert!(!matches!(self.kept, Kept::Operand(_)), "it has some");
+        debug_assert!(!matches!(self.kept, Kept::Rounded(_)), "it has some");
         Act::single(self.span)
+    }
+
+    /// Numbers from row to row, of which one is `width` values.
+    fn row(self, width: usize) -> usize {
+        match self.kept {
+            Kept::Single => width,
+            Kept::Rounded(_) => Self::rounded_row(width),
+            Kept::Both(_) => unreachable!("its rounded rows follow the whole"),
+        }
     }
 
     /// Its first `rows` rows of `width`.
     pub(crate) fn rows(self, rows: usize, width: usize) -> Act {
-        let row = match self.kept {
-            Kept::Single => width,
-            Kept::Operand(_) => Self::operand_row(width),
-            Kept::Both(_) => unreachable!("its rounded rows follow the whole"),
-        };
-        debug_assert!(rows * row <= self.span.len, "a part is no longer than the whole");
-        Act { span: Span::new(self.span.start, rows * row), ..self }
+        let len = rows * self.row(width);
+        debug_assert!(len <= self.span.len, "a part is no longer than the whole");
+        Act { span: Span::new(self.span.start, len), ..self }
     }
 }
 
@@ -220,6 +227,9 @@ pub trait Device: Send + Sized {
     fn allocate_moments(&mut self, tensors: &[Tensor], optimizer: Optimizer) -> Result<(), AllocationError>;
     /// Bytes that it keeps in training for the products of `linears`, beside the weights.
     fn packed_bytes(&self, linears: &[LinearParams]) -> usize;
+    /// Whether intermediate values that products read are to be kept rounded ([`Kept::Rounded`], [`Kept::Both`]); else all are in
+    /// single precision.
+    fn rounds(&self) -> bool;
     /// Room for `len` activations; what they held is lost.
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError>;
     /// Makes up for every update put off: a device may leave those of linear weights until the next forward pass, and those

@@ -66,7 +66,8 @@ pub(crate) enum Below {
 }
 
 impl Rows {
-    fn tokens(self) -> usize {
+    /// Tokens that attention runs over.
+    pub(crate) fn tokens(self) -> usize {
         match self {
             Rows::All { tokens } | Rows::First { tokens, .. } | Rows::Picked { tokens, .. } => tokens,
         }
@@ -78,6 +79,14 @@ impl Rows {
             Rows::All { tokens } => tokens,
             Rows::First { sequences, .. } => sequences,
             Rows::Picked { picked, .. } => picked,
+        }
+    }
+
+    /// Tokens of which there are queries, keys and values.
+    fn projected(self) -> usize {
+        match self {
+            Rows::All { tokens } | Rows::Picked { tokens, .. } => tokens,
+            Rows::First { .. } => 0,
         }
     }
 }
@@ -116,35 +125,40 @@ struct Projected {
 /// Room that blocks take in turn: activated feed-forward values, and in training the gradients.
 #[derive(Debug, Clone)]
 pub(crate) struct Scratch {
-    /// Activated feed-forward values, `[tokens, intermediate]`.
+    /// Activated feed-forward values, `[rows, intermediate]`.
     activated: Act,
-    /// The gradient running down the residual stream, `[tokens, hidden]`.
+    /// The gradient running down the residual stream, `[rows, hidden]`.
     pub(crate) stream: Act,
     branch: Act,
     residual: Act,
     wide: Act,
     qkv: Act,
-    /// The gradient before ELECTRA's projection, `[tokens, embedding]`.
-    pub(crate) embedding: Act,
-    /// Two gradients of the embedding's width.
-    pub(crate) embedding_pair: (Act, Act),
 }
 
 impl Scratch {
-    pub(crate) fn plan(planner: &mut Planner, tokens: usize, shape: ScratchShape, training: bool) -> Self {
-        let activated = planner.operand(tokens, shape.intermediate);
-        let mut operand = |width: usize| if training { planner.operand(tokens, width) } else { Act::default() };
-        let (wide, qkv) = (operand(shape.intermediate), operand(3 * shape.hidden));
-        let mut gradient = |width: usize| if training { planner.act(tokens * width) } else { Act::default() };
+    /// Places for blocks over `blocks` rows, one or more of them over each, whose stream has as many as `stream`.
+    pub(crate) fn plan(
+        planner: &mut Planner,
+        blocks: &[Rows],
+        stream: usize,
+        shape: ScratchShape,
+        training: bool,
+    ) -> Self {
+        let most = |rows: fn(Rows) -> usize| blocks.iter().map(|&block| rows(block)).max().unwrap_or(0);
+        let (out, projected) = (most(Rows::out), most(Rows::projected));
+        let activated = planner.operand(out, shape.intermediate);
+        let mut operand =
+            |rows: usize, width: usize| if training { planner.operand(rows, width) } else { Act::default() };
+        let (wide, qkv) = (operand(out, shape.intermediate), operand(projected, 3 * shape.hidden));
+        let mut gradient = |rows: usize| if training { planner.act(rows * shape.hidden) } else { Act::default() };
         Self {
             activated,
-            stream: gradient(shape.hidden),
-            branch: gradient(shape.hidden),
-            residual: gradient(shape.hidden),
+            stream: gradient(stream),
+            // Also that of the context of every token of which there is a projection.
+            branch: gradient(out.max(projected)),
+            residual: gradient(out),
             wide,
             qkv,
-            embedding: gradient(shape.embedding),
-            embedding_pair: (gradient(shape.embedding), gradient(shape.embedding)),
         }
     }
 }
@@ -154,7 +168,6 @@ impl Scratch {
 pub(crate) struct ScratchShape {
     pub(crate) hidden: usize,
     pub(crate) intermediate: usize,
-    pub(crate) embedding: usize,
 }
 
 impl Block {

@@ -1,6 +1,6 @@
 //! Passes of a model whose head gives outputs for each row.
 
-use super::{Acts, AllocationError, Batch, Device, DropoutStream, Model, Planner, Rows, Saved, SequenceActs};
+use super::{Acts, AllocationError, Batch, Device, DropoutStream, Extent, Model, Planner, Rows, Saved, SequenceActs};
 use crate::config::Pooling;
 use crate::kept::KeptRows;
 
@@ -62,10 +62,10 @@ impl<D: Device> Model<D> {
     }
 
     /// Places for the activations of a pass over `batch`.
-    pub(super) fn plan_sequences(&self, planner: &mut Planner, batch: &Batch, training: bool) -> (Acts, SequenceActs) {
+    pub(super) fn plan_sequences(&self, planner: &mut Planner, batch: Extent, training: bool) -> (Acts, SequenceActs) {
         let upper = self.frozen..self.network.blocks.len();
-        let acts = self.plan(planner, batch, upper, self.read(batch).0, training);
-        let head = self.network.head.sequence().plan(planner, batch.len(), training);
+        let acts = self.plan(planner, upper, self.rows(batch), training);
+        let head = self.network.head.sequence().plan(planner, batch.sequences, training);
         (acts, head)
     }
 
@@ -78,11 +78,10 @@ impl<D: Device> Model<D> {
         let (training, sequences) = (stream.is_some(), batch.len());
         assert!(sequences.is_multiple_of(self.network.head.sequence().sequences()), "a batch holds whole rows");
         let lower = self.lower(batch, kept)?;
-        let mut planner = Planner::default();
-        let (_, read) = self.read(batch);
-        let (acts, head) = self.plan_sequences(&mut planner, batch, training);
+        let mut planner = Planner::new(&self.device);
+        let (acts, head) = self.plan_sequences(&mut planner, Extent::of(batch), training);
         self.device.reserve_activations(planner.len())?;
-        self.encode(batch, read, &acts, &lower.values, stream);
+        self.encode(batch, self.read(batch), &acts, &lower.values, stream);
         let (d, sequence) = (&mut self.device, self.network.head.sequence());
         sequence.forward(d, acts.out(), &head, stream);
         let mut outputs = vec![0.0; sequences / sequence.sequences() * sequence.outputs()];
@@ -90,12 +89,19 @@ impl<D: Device> Model<D> {
         Ok(Pass { outputs, reused: lower.reused, acts, head })
     }
 
-    /// The rows of `batch` that the head reads, and so all that leave the encoder; and which tokens they are, unless all.
-    pub(super) fn read(&self, batch: &Batch) -> (Rows, Vec<u32>) {
-        let (tokens, sequences) = (batch.tokens(), batch.len());
+    /// The rows of a batch that the head reads, and so all that leave the encoder.
+    pub(super) fn rows(&self, Extent { tokens, sequences }: Extent) -> Rows {
         match self.network.head.sequence().pooling() {
-            Pooling::Cls => (Rows::First { tokens, sequences }, batch.cu_seqlens[..sequences].to_vec()),
-            Pooling::Mean | Pooling::Max => (Rows::All { tokens }, Vec::new()),
+            Pooling::Cls => Rows::First { tokens, sequences },
+            Pooling::Mean | Pooling::Max => Rows::All { tokens },
+        }
+    }
+
+    /// Which tokens of `batch` these are, unless all.
+    pub(super) fn read(&self, batch: &Batch) -> Vec<u32> {
+        match self.rows(Extent::of(batch)) {
+            Rows::First { sequences, .. } => batch.cu_seqlens[..sequences].to_vec(),
+            Rows::All { .. } | Rows::Picked { .. } => Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Frozen layers: the part of the encoder below those that train. It runs without dropout and without a backward pass, and
 //! what it puts out for a row may be kept.
 
-use super::{Acts, AllocationError, Batch, Device, Model, Planner, Rows};
+use super::{Acts, AllocationError, Batch, Device, Extent, Model, Planner, Rows};
 use crate::kept::KeptRows;
 
 /// What the frozen layers put out for a batch.
@@ -33,7 +33,7 @@ impl<D: Device> Model<D> {
         let missing: Vec<usize> = (0..batch.len()).filter(|&i| kept.get(batch.rows[i]).is_none()).collect();
         let part = batch.select(&missing);
         let computed = if missing.is_empty() { Vec::new() } else { self.compute_lower(&part)? };
-        let first_alone = self.frozen == self.network.blocks.len() && matches!(self.read(batch).0, Rows::First { .. });
+        let first_alone = matches!(self.lower_rows(Extent::of(batch)), Rows::First { .. });
         let (mut values, mut reused, mut rest) = (Vec::new(), 0, &computed[..]);
         for (i, &row) in batch.rows.iter().enumerate() {
             // A row may be in a batch twice: then it was missing both times.
@@ -51,22 +51,22 @@ impl<D: Device> Model<D> {
         Ok(Lower { values, reused })
     }
 
-    /// The rows that leave the frozen layers, and which tokens they are, unless all.
-    fn lower_read(&self, batch: &Batch) -> (Rows, Vec<u32>) {
-        if self.frozen == self.network.blocks.len() {
-            self.read(batch)
-        } else {
-            (Rows::All { tokens: batch.tokens() }, Vec::new())
-        }
+    /// The rows that leave the frozen layers.
+    fn lower_rows(&self, batch: Extent) -> Rows {
+        if self.freezes_all() { self.rows(batch) } else { Rows::All { tokens: batch.tokens } }
     }
 
-    fn plan_lower(&self, planner: &mut Planner, batch: &Batch) -> Acts {
-        self.plan(planner, batch, 0..self.frozen, self.lower_read(batch).0, false)
+    fn freezes_all(&self) -> bool {
+        self.frozen == self.network.blocks.len()
+    }
+
+    fn plan_lower(&self, planner: &mut Planner, batch: Extent) -> Acts {
+        self.plan(planner, 0..self.frozen, self.lower_rows(batch), false)
     }
 
     /// Numbers that the activations of the frozen layers over `batch` take.
-    pub(super) fn lower_len(&self, batch: &Batch) -> usize {
-        let mut planner = Planner::default();
+    pub(super) fn lower_len(&self, batch: Extent) -> usize {
+        let mut planner = Planner::new(&self.device);
         if self.frozen > 0 {
             self.plan_lower(&mut planner, batch);
         }
@@ -74,9 +74,9 @@ impl<D: Device> Model<D> {
     }
 
     fn compute_lower(&mut self, batch: &Batch) -> Result<Vec<f32>, AllocationError> {
-        let mut planner = Planner::default();
-        let acts = self.plan_lower(&mut planner, batch);
-        let (_, read) = self.lower_read(batch);
+        let mut planner = Planner::new(&self.device);
+        let acts = self.plan_lower(&mut planner, Extent::of(batch));
+        let read = if self.freezes_all() { self.read(batch) } else { Vec::new() };
         self.device.reserve_activations(planner.len())?;
         self.encode(batch, read, &acts, &[], None);
         let mut values = vec![0.0; acts.out().span.len];

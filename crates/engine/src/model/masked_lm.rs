@@ -64,6 +64,19 @@ impl<D: Device> Model<D> {
         losses
     }
 
+    /// Places for the activations of a pass over `tokens`, of which `picked` are to be filled in.
+    pub(super) fn plan_masked(
+        &self,
+        planner: &mut Planner,
+        tokens: usize,
+        picked: usize,
+        training: bool,
+    ) -> (Acts, MaskedLmActs) {
+        let acts = self.plan(planner, 0..self.network.blocks.len(), Rows::Picked { tokens, picked }, training);
+        let head = self.network.head.masked_lm().plan(planner, picked, training);
+        (acts, head)
+    }
+
     /// The forward pass, up to the logits.
     fn fill_in(
         &mut self,
@@ -73,10 +86,8 @@ impl<D: Device> Model<D> {
     ) -> Result<(Acts, MaskedLmActs), AllocationError> {
         assert_eq!(masked.positions.len(), masked.labels.len(), "one label a position");
         let (training, picked) = (stream.is_some(), masked.positions.len());
-        let mut planner = Planner::default();
-        let rows = Rows::Picked { tokens: batch.tokens(), picked };
-        let acts = self.plan(&mut planner, batch, 0..self.network.blocks.len(), rows, training);
-        let head = self.network.head.masked_lm().plan(&mut planner, picked, training);
+        let mut planner = Planner::new(&self.device);
+        let (acts, head) = self.plan_masked(&mut planner, batch.tokens(), picked, training);
         self.device.reserve_activations(planner.len())?;
         self.encode(batch, masked.positions.clone(), &acts, &[], stream);
         self.network.head.masked_lm().forward(&mut self.device, acts.out(), &head);

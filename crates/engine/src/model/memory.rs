@@ -1,9 +1,28 @@
 //! How much memory training takes, from the shapes alone: nothing is allocated or computed.
 
+#[cfg(test)]
+mod tests;
+
 use gyeol_data::Batch;
 
 use super::{Device, Model, Planner};
 use crate::config::Optimizer;
+
+/// How large a batch is: what the memory of a pass over it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Tokens of all sequences.
+    pub tokens: usize,
+    /// Sequences, of which a row may have several.
+    pub sequences: usize,
+}
+
+impl Extent {
+    /// That of `batch`.
+    pub fn of(batch: &Batch) -> Self {
+        Self { tokens: batch.tokens(), sequences: batch.len() }
+    }
+}
 
 /// Bytes that training a model occupies at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,9 +75,19 @@ impl<D: Device> Model<D> {
     ///
     /// # Panics
     /// If it is a masked language model.
-    pub fn activation_bytes(&self, batch: &Batch, training: bool) -> u64 {
-        let mut planner = Planner::default();
+    pub fn activation_bytes(&self, batch: Extent, training: bool) -> u64 {
+        let mut planner = Planner::new(&self.device);
         self.plan_sequences(&mut planner, batch, training);
         planner.len().max(self.lower_len(batch)) as u64 * NUMBER
+    }
+
+    /// Bytes of the activations of a pass over `tokens`, of which `picked` are to be filled in, in training or in inference.
+    ///
+    /// # Panics
+    /// If it is no masked language model.
+    pub fn masked_activation_bytes(&self, tokens: usize, picked: usize, training: bool) -> u64 {
+        let mut planner = Planner::new(&self.device);
+        self.plan_masked(&mut planner, tokens, picked, training);
+        planner.len() as u64 * NUMBER
     }
 }

@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use gyeol_data::{Batch, Tokenised};
 
 use super::{Accumulated, Objective, Window};
+use crate::config::TrainConfig;
 use crate::device::{AllocationError, Device};
 use crate::masking::Masking;
 use crate::model::{Masked, Model};
 use crate::pass::DropoutStream;
 use crate::predict::Room;
+use crate::trainer::TrainPlan;
 
 /// Masked language modelling. The tokens hidden from a row are drawn anew in every epoch; an evaluation hides the same ones
 /// each time, and gives the loss of each.
@@ -28,6 +30,35 @@ pub struct MaskedLm<'a> {
 }
 
 impl MaskedLm<'_> {
+    /// Bytes of the activations of the largest pass of `model` in a run by `plan` and `config` from `seed`, training or
+    /// evaluating.
+    pub fn activation_bytes<D: Device>(
+        &self,
+        model: &Model<D>,
+        plan: &TrainPlan,
+        config: &TrainConfig,
+        seed: u64,
+    ) -> u64 {
+        let bytes = |tokens: usize, training: bool| {
+            model.masked_activation_bytes(tokens, self.masking.most_hidden(tokens), training)
+        };
+        let trained = plan.largest_batches(config, self.train, None, seed, std::slice::from_ref(self.tokens));
+        let length = |rows: &[u32]| rows.iter().map(|&row| self.tokens.length(row as usize)).sum();
+        let evaluated = self.evaluated(config.eval_batch_size).map(length).max().unwrap_or(0);
+        bytes(trained[0].tokens, true).max(bytes(evaluated, false))
+    }
+
+    /// The rows to evaluate on, batch by batch.
+    fn evaluated(&self, batch_size: usize) -> impl Iterator<Item = &[u32]> {
+        let mut rest = self.valid;
+        std::iter::from_fn(move || {
+            let lengths = rest.iter().map(|&row| self.tokens.length(row as usize));
+            let (rows, after) = rest.split_at(if rest.is_empty() { 0 } else { Room::alone(batch_size).take(lengths) });
+            rest = after;
+            (!rows.is_empty()).then_some(rows)
+        })
+    }
+
     /// The rows as a batch with tokens hidden.
     fn masked(&self, rows: &[u32], seed: u64, epoch: u64) -> (Batch, Masked) {
         let mut batch = self.tokens.batch(rows);
@@ -70,15 +101,12 @@ impl<D: Device> Objective<Model<D>> for MaskedLm<'_> {
         batch_size: usize,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f32>>, AllocationError> {
-        let mut losses = Vec::new();
-        let mut rest = self.valid;
-        while !rest.is_empty() {
-            let lengths = rest.iter().map(|&row| self.tokens.length(row as usize));
-            let (rows, after) = rest.split_at(Room::alone(batch_size).take(lengths));
+        let (mut losses, mut done) = (Vec::new(), 0);
+        for rows in self.evaluated(batch_size) {
             let (batch, masked) = self.masked(rows, self.valid_seed, 0);
             losses.extend(model.masked_losses(&batch, &masked)?);
-            rest = after;
-            if progress(self.valid.len() - rest.len()).is_break() {
+            done += rows.len();
+            if progress(done).is_break() {
                 return Ok(None);
             }
         }

@@ -153,17 +153,24 @@ fn progress_counts_every_row_and_may_break_off() {
 }
 
 #[test]
-fn the_memory_beside_the_models_own_is_that_of_the_largest_batch_for_each_further_thread() {
+fn the_memory_of_a_prediction_is_that_of_its_largest_batch_on_each_thread() {
     let (tokens, rows, model) = (tokens(), rows(), model(device(), "bert_cls"));
-    let beside = |threads, rows: &[u32]| in_pool(threads, || model.beside_bytes(&tokens, rows, 128));
-    assert_eq!([beside(1, &rows), beside(3, &rows[..5]), beside(3, &[])], [0, 0, 0]);
-    // Few enough for one batch a thread.
-    let rows = &rows[..96];
-    let all = model.activation_bytes(&tokens.batch(rows), false);
-    for threads in [2, 3] {
-        // A share of all tokens each: batches are alike, but not to the token.
-        let share = all / threads as u64 * (threads as u64 - 1);
-        assert!(beside(threads, rows).abs_diff(share) < share / 4, "{threads} threads");
+    let bytes = |threads, tokens: &Tokenised, rows: &[u32]| in_pool(threads, || model.predict_bytes(tokens, rows, 128));
+    assert_eq!(bytes(3, &tokens, &[]), PredictBytes::default());
+    assert_eq!([bytes(1, &tokens, &rows), bytes(3, &tokens, &rows[..5])].map(|bytes| bytes.beside), [0, 0]);
+    let alone = |texts: usize, length: usize| {
+        model.activation_bytes(Extent { tokens: texts * length, sequences: texts }, false)
+    };
+    // Of few long texts, many short ones and a rest, the second batch has as many tokens as fit and as many texts.
+    let lengths = [(4, 300), (128, 6), (9, 3)];
+    let texts = lengths.iter().flat_map(|&(texts, length)| vec![(vec![7; length], vec![0; length]); texts]);
+    let tokens: Tokenised = texts.collect();
+    let rows: Vec<u32> = (0..tokens.len() as u32).collect();
+    assert!(alone(128, 6) > alone(2, 300).max(alone(9, 3)));
+    for threads in [1, 2] {
+        let PredictBytes { own, beside } = bytes(threads, &tokens, &rows);
+        assert!(own > alone(2, 300).max(alone(9, 3)) && own <= alone(128, 6), "{threads} threads: {own}");
+        assert_eq!(beside, (threads - 1) as u64 * own);
     }
 }
 

@@ -2,6 +2,7 @@
 //! which an interrupted run goes on to the same bits.
 
 mod averaging;
+mod batches;
 mod checkpoints;
 mod divergence;
 mod error;

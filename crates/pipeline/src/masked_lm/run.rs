@@ -12,6 +12,7 @@ use gyeol_engine::{HeadKind, LoadReport, MaskedLm, Masking, Model, NewTokens, Ob
 
 use super::{METRIC, TASK, rows};
 use crate::fingerprints::code_version;
+use crate::memory::{self, Fit};
 use crate::observer::{Measured, Scorer, value_of};
 use crate::prepare::go_on;
 use crate::runs::{EventKind, Report, Runs};
@@ -154,14 +155,20 @@ impl MaskedLmRun<'_> {
 
     /// Trains in a new run of `runs`, or with `resume` in the latest unfinished one.
     pub(super) fn train(&self, runs: &Runs, resume: bool, watcher: &mut dyn Watcher) -> Result<Trained, Error> {
+        let keys = match self.start {
+            Start::Nothing => &memory::PRETRAINING,
+            Start::Checkpoint { .. } => &memory::ADAPTING,
+        };
         let which = if resume { Which::Unfinished } else { Which::New };
         let claim = Claim::new(runs, (self.name, &self.toml), self.arithmetic, which, watcher)?;
-        watcher.phase("loading weights");
         let mut config = self.encoder.clone();
         if let Some(dropout) = self.dropout {
             config.set_dropout(dropout);
         }
         let mut model = Model::new(self.arithmetic.device(), config, HeadKind::MaskedLm, true)?;
+        let fit = memory::fit_masked(keys, &self.train, self.seed, &self.objective(), &model, claim.batch()?)?;
+        fit.warning.iter().for_each(|text| watcher.warning(text));
+        watcher.phase("loading weights");
         match self.start {
             Start::Nothing => model.randomise(self.seed),
             Start::Checkpoint { dir, new_tokens } => {
@@ -173,13 +180,21 @@ impl MaskedLmRun<'_> {
         }
         go_on(watcher)?;
         let mut session = Session { run: claim.take()?, watcher, arithmetic: self.arithmetic };
-        rayon::scope(|_| self.route(&mut session, &mut model, resume)).map_err(|error| session.failed(error))
+        rayon::scope(|_| self.route(&mut session, &mut model, &fit, resume)).map_err(|error| session.failed(error))
     }
 
-    fn route(&self, session: &mut Session<'_>, model: &mut Model<Cpu>, resume: bool) -> Result<Trained, Error> {
+    fn route(
+        &self,
+        session: &mut Session<'_>,
+        model: &mut Model<Cpu>,
+        fit: &Fit,
+        resume: bool,
+    ) -> Result<Trained, Error> {
+        let config = fit.batch.of_config(self.train.clone());
+        let warnings: Vec<String> = self.warnings.iter().chain(&fit.warning).cloned().collect();
         let job = Job {
             objective: self.objective(),
-            config: &self.train,
+            config: &config,
             stop_after: None,
             seed: self.seed,
             metric: METRIC,
@@ -187,7 +202,7 @@ impl MaskedLmRun<'_> {
             swa: SwaConfig::default(),
             higher_is_better: false,
             fingerprint: fingerprint(&[&self.fingerprint, &self.arithmetic.to_string()]),
-            warnings: &self.warnings,
+            warnings: &warnings,
         };
         session.begin::<Model<Cpu>, _>(&job)?;
         let before = match self.before(session, model)? {
@@ -209,7 +224,7 @@ impl MaskedLmRun<'_> {
                     session.watcher.warning(&message);
                     session.run.record(EventKind::Warning { message })?;
                 }
-                let report = self.report(session, &outcome, totals, &before)?;
+                let report = self.report(session, fit, &outcome, totals, &before)?;
                 session.run.write_report(&report)?;
                 session.close(report)
             }
@@ -258,12 +273,14 @@ impl MaskedLmRun<'_> {
     fn report(
         &self,
         session: &Session<'_>,
+        fit: &Fit,
         outcome: &Outcome,
         totals: Totals,
         Before(before): &Before,
     ) -> Result<Report, Error> {
         let run = session.run.run();
         let score = outcome.best.first().map(|best| best.score).filter(|score| score.is_finite());
+        let smaller = fit.changed(&self.train);
         let mut metrics = BTreeMap::new();
         if !self.texts.valid.is_empty() {
             metrics.insert(METRIC.to_owned(), score);
@@ -295,6 +312,8 @@ impl MaskedLmRun<'_> {
             base_fingerprint: self.base_fingerprint.clone(),
             code_version: code_version(),
             recipe_fingerprint: self.fingerprint.clone(),
+            batch_size: smaller.map(|batch| batch.batch_size),
+            accumulate: smaller.map(|batch| batch.accumulate),
             warnings: run.journal()?.warnings().into_iter().map(str::to_owned).collect(),
             ..Report::default()
         })

@@ -5,11 +5,13 @@ mod limit;
 
 pub(crate) use limit::VARIABLE;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use bytesize::ByteSize;
-use gyeol_data::Tokenised;
 use gyeol_engine::config::{Optimizer, TrainConfig};
 use gyeol_engine::device::Cpu;
-use gyeol_engine::{Memory, Model, TrainSet};
+use gyeol_engine::{MaskedLm, Memory, Model, PredictBytes, TrainPlan, TrainSet};
 
 use crate::Error;
 use crate::prepare::{Part, Prepared};
@@ -38,6 +40,36 @@ impl BatchShape {
     }
 }
 
+/// What the settings of a kind of run are called that decide about its memory.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    batch_size: &'static str,
+    /// Whether its recipe names an optimiser.
+    optimizer: bool,
+    /// What takes less, beside smaller batches.
+    less: &'static str,
+}
+
+const FINE_TUNING: Keys = Keys {
+    batch_size: "train.batch_size",
+    optimizer: true,
+    less: "a smaller model.base or model.max_length and more of model.freeze_layers take less",
+};
+
+/// Of [`fit_masked`], for an adaptation.
+pub(crate) const ADAPTING: Keys = Keys {
+    batch_size: "adapt.batch_size",
+    optimizer: false,
+    less: "a smaller model.base or adapt.max_length takes less",
+};
+
+/// Of [`fit_masked`], for an encoder from nothing.
+pub(crate) const PRETRAINING: Keys = Keys {
+    batch_size: "pretrain.batch_size",
+    optimizer: false,
+    less: "a smaller encoder or pretrain.max_length takes less",
+};
+
 /// How a run fits into memory.
 #[derive(Debug)]
 pub(crate) struct Fit {
@@ -49,6 +81,13 @@ pub(crate) struct Fit {
     pub(crate) available: Option<u64>,
     /// What a person should know.
     pub(crate) warning: Option<String>,
+}
+
+impl Fit {
+    /// The batch, if it is not the one that `config` asks for.
+    pub(crate) fn changed(&self, config: &TrainConfig) -> Option<BatchShape> {
+        Some(self.batch).filter(|batch| *batch != BatchShape::of(config))
+    }
 }
 
 /// Bytes of memory that work may take here: what `GYEOL_MEMORY` says, else what the machine and the control groups of this process
@@ -66,41 +105,72 @@ pub fn available_memory() -> Result<Option<u64>, Error> {
 /// # Errors
 /// If not even a batch of one row fits.
 pub(crate) fn fit(prepared: &Prepared, began: Option<BatchShape>) -> Result<Fit, Error> {
-    let (averages, eval_batch_size) = (prepared.recipe.train.ema > 0.0, prepared.recipe.train.eval_batch_size);
+    let (rows, tokens) = (&prepared.train.rows, &prepared.train.tokens);
+    let averages = prepared.recipe.train.ema > 0.0;
+    let (config, stop_after) = prepared.schedule();
+    let plan = TrainPlan::new(&config, rows.len());
+    let plan = TrainPlan { steps: stop_after.map_or(plan.steps, |last| last.min(plan.steps)), ..plan };
     let weighted = prepared.row_weights.is_some().then(|| prepared.train.set());
     let predicted: Vec<TrainSet<'_>> =
         prepared.valid_set().into_iter().chain(prepared.test.as_ref().map(Part::set)).chain(weighted).collect();
     let mut members = Vec::with_capacity(prepared.bases.len());
-    for (member, (base, tokens)) in prepared.bases.iter().zip(&prepared.train.tokens).enumerate() {
+    for (member, base) in prepared.bases.iter().enumerate() {
         // Room for weights is asked for, but none of it is touched.
         let mut model = Model::new(prepared.arithmetic.device(), base.config.clone(), base.head.clone(), false)?;
         model.freeze(base.frozen);
-        let mut longest = prepared.train.rows.clone();
-        longest.sort_by_key(|&row| std::cmp::Reverse(tokens.length(row as usize)));
-        let beside = |set: &TrainSet<'_>| model.beside_bytes(&set.tokens[member], set.rows, eval_batch_size);
-        let beside = predicted.iter().map(beside).max().unwrap_or(0);
-        members.push((model, tokens, longest, beside));
+        let bytes = |set: &TrainSet<'_>| model.predict_bytes(&set.tokens[member], set.rows, config.eval_batch_size);
+        let predictions = predicted.iter().map(bytes).fold(PredictBytes::default(), PredictBytes::max);
+        members.push((model, predictions));
     }
+    let activations = once(|batch_size| {
+        let config = TrainConfig { batch_size, ..config.clone() };
+        let balance = prepared.sampling.balance.as_ref();
+        let largest = plan.largest_batches(&config, rows, balance, prepared.recipe.seed, tokens);
+        // All members' activations are kept until the backward passes, and where rows are predicted, one member after the other.
+        let own = members
+            .iter()
+            .zip(largest)
+            .map(|((model, predictions), batch)| model.activation_bytes(batch, true).max(predictions.own));
+        own.sum::<u64>() + members.iter().map(|(_, predictions)| predictions.beside).max().unwrap_or(0)
+    });
     let memory = |optimizer, batch_size: usize| {
-        let of = |(model, tokens, longest, beside): &(Model<Cpu>, &Tokenised, Vec<u32>, u64)| {
-            let batch = tokens.batch(&longest[..batch_size.min(longest.len())]);
+        let of = |(model, _): &(Model<Cpu>, PredictBytes)| {
             let memory = model.memory(optimizer);
-            Memory {
-                // Those of the training pass stay while rows are predicted.
-                activations: model.activation_bytes(&batch, true) + beside,
-                // An average of the weights is as long as they are.
-                moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 },
-                ..memory
-            }
+            // An average of the weights is as long as they are.
+            Memory { moments: memory.moments + if averages { 4 * model.table().len() as u64 } else { 0 }, ..memory }
         };
-        // All members' activations are kept until the backward passes.
-        members.iter().map(of).sum()
+        Memory { activations: activations(batch_size), ..members.iter().map(of).sum() }
     };
-    fit_in(&prepared.recipe.train, limit::available()?, began, memory)
+    fit_in(&FINE_TUNING, &prepared.recipe.train, limit::available()?, began, memory)
+}
+
+/// As [`fit`], of a masked-LM run of `model` by `config` from `seed`, whose settings are called `keys`.
+pub(crate) fn fit_masked(
+    keys: &Keys,
+    config: &TrainConfig,
+    seed: u64,
+    objective: &MaskedLm<'_>,
+    model: &Model<Cpu>,
+    began: Option<BatchShape>,
+) -> Result<Fit, Error> {
+    let plan = TrainPlan::new(config, objective.train.len());
+    let activations = once(|batch_size| {
+        let config = TrainConfig { batch_size, ..config.clone() };
+        objective.activation_bytes(model, &plan, &config, seed)
+    });
+    let memory = |optimizer, batch_size| Memory { activations: activations(batch_size), ..model.memory(optimizer) };
+    fit_in(keys, config, limit::available()?, began, memory)
+}
+
+/// `bytes` of a batch size, found once for each: all epochs are gone through for it.
+fn once(bytes: impl Fn(usize) -> u64) -> impl Fn(usize) -> u64 {
+    let known = RefCell::new(BTreeMap::new());
+    move |batch_size| *known.borrow_mut().entry(batch_size).or_insert_with(|| bytes(batch_size))
 }
 
 /// [`fit`] into `available` bytes, of a run that takes `memory(optimizer, batch_size)`.
 fn fit_in(
+    keys: &Keys,
     recipe: &TrainConfig,
     available: Option<u64>,
     began: Option<BatchShape>,
@@ -118,8 +188,8 @@ fn fit_in(
     if began.is_none() {
         while !fits(need(used)) {
             used = used.smaller().ok_or_else(|| Error::Setting {
-                key: "train.batch_size",
-                problem: format!("even {}; {}", short(used), advice(recipe, available, &memory)),
+                key: keys.batch_size,
+                problem: format!("even {}; {}", short(used), advice(keys, recipe, available, &memory)),
             })?;
         }
         warning = (used != asked).then(|| {
@@ -138,19 +208,25 @@ fn fit_in(
 }
 
 /// What would fit.
-fn advice(recipe: &TrainConfig, available: Option<u64>, memory: impl Fn(Optimizer, usize) -> Memory) -> String {
+fn advice(
+    keys: &Keys,
+    recipe: &TrainConfig,
+    available: Option<u64>,
+    memory: impl Fn(Optimizer, usize) -> Memory,
+) -> String {
     let least = memory(Optimizer::Adafactor, 1);
     let Memory { weights, gradients, moments, activations } = memory(recipe.optimizer, 1);
     let [weights, gradients, moments, activations] = [weights, gradients, moments, activations].map(ByteSize::b);
     let optimizer = match available {
-        Some(available) if least.total() <= available => {
+        Some(available) if keys.optimizer && least.total() <= available => {
             format!("train.optimizer = \"adafactor\" takes {}; ", told(least))
         }
         _ => String::new(),
     };
     format!(
-        "weights take {weights}, gradients {gradients}, the optimiser {moments}, activations {activations}: {optimizer}a \
-         smaller model.base or model.max_length and more of model.freeze_layers take less; {} says it if there is more",
+        "weights take {weights}, gradients {gradients}, the optimiser {moments}, activations {activations}: \
+         {optimizer}{}; {} says it if there is more",
+        keys.less,
         limit::VARIABLE
     )
 }
@@ -171,7 +247,7 @@ mod tests {
 
     fn fit(batch_size: usize, available: Option<u64>, began: Option<BatchShape>) -> Result<Fit, Error> {
         let recipe = TrainConfig { batch_size, accumulate: 3, ..TrainConfig::default() };
-        fit_in(&recipe, available, began, memory)
+        fit_in(&FINE_TUNING, &recipe, available, began, memory)
     }
 
     fn shape(batch_size: usize, accumulate: usize) -> BatchShape {

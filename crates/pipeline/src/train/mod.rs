@@ -204,7 +204,7 @@ impl Tuning<'_> {
         let mut by_name = metrics.map(by_name).unwrap_or_default();
         by_name.extend(loss);
         by_name.extend(averaged_metric(prepared, outcome));
-        let smaller = Some(self.fit.batch).filter(|batch| *batch != BatchShape::of(&prepared.recipe.train));
+        let smaller = self.fit.changed(&prepared.recipe.train);
         let report = Report {
             run: self.session.run.run().name().to_owned(),
             score: by_name.get(prepared.metric.name()).copied().flatten(),

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::config::Optimizer;
 use crate::params::Tensor;
-use keeping::Keeping;
+use keeping::{copy, place, rows, rows_mut};
 use parameters::Waiting;
 use sharing::SharedParameters;
 
@@ -26,7 +26,6 @@ use sharing::SharedParameters;
 #[derive(Debug)]
 pub struct Host<K> {
     kernels: K,
-    keeping: Keeping,
     parameters: SharedParameters,
     activations: Arena,
     batch: TokenIndices,
@@ -60,11 +59,22 @@ impl<K: Kernels> Host<K> {
     fn with(kernels: K, operands: Operands) -> Self {
         Self {
             kernels,
-            keeping: Keeping(operands),
             parameters: SharedParameters::new(operands),
             activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
         }
+    }
+
+    /// The whole arena of activations.
+    #[cfg(test)]
+    pub(crate) fn activations(&mut self) -> &mut [f32] {
+        self.activations.as_mut_slice()
+    }
+
+    /// Words of the copies that products read instead of the weights.
+    #[cfg(test)]
+    pub(crate) fn packed_words(&self) -> usize {
+        self.parameters.packed_words()
     }
 
     fn rows(batch: &TokenIndices) -> TokenRows<'_> {
@@ -98,6 +108,10 @@ impl<K: Kernels + Copy> Device for Host<K> {
         self.parameters.packed_bytes(linears)
     }
 
+    fn rounds(&self) -> bool {
+        self.parameters.rounds()
+    }
+
     fn reserve_activations(&mut self, len: usize) -> Result<(), AllocationError> {
         if self.activations.len() < len {
             // The old arena is given back first: both at once may not fit. Room for much more, as memory is only occupied
@@ -116,7 +130,6 @@ impl<K: Kernels + Copy> Device for Host<K> {
     fn share(&mut self) -> Option<Self> {
         Some(Self {
             kernels: self.kernels,
-            keeping: self.keeping,
             parameters: self.parameters.share(&self.kernels),
             activations: Arena::zeros(0).expect("nothing always fits"),
             batch: TokenIndices::default(),
@@ -166,25 +179,25 @@ impl<K: Kernels + Copy> Device for Host<K> {
     }
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
-        let ([x_values], [y_values]) = self.activations.views([self.keeping.place(x)], [self.keeping.place(y)]);
-        let (kernels, x, y) = (&self.kernels, self.keeping.rows(x, x_values), self.keeping.rows_mut(y, y_values));
+        let ([x_values], [y_values]) = self.activations.views([place(x)], [place(y)]);
+        let (kernels, x, y) = (&self.kernels, rows(x, x_values), rows_mut(y, y_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear(p.shape, x, weight, bias, y));
     }
 
     fn linear_activation(&mut self, p: &LinearParams, activation: Activation, x: Act, before: Act, y: Act) {
-        let places = [before, y].map(|act| self.keeping.place(act));
-        let ([x_values], [before_values, y_values]) = self.activations.views([self.keeping.place(x)], places);
-        let (keeping, kernels) = (self.keeping, &self.kernels);
-        let (x, y) = (keeping.rows(x, x_values), keeping.rows_mut(y, y_values));
-        let before = (before.span.len > 0).then(|| keeping.rows_mut(before, before_values));
+        let places = [before, y].map(place);
+        let ([x_values], [before_values, y_values]) = self.activations.views([place(x)], places);
+        let kernels = &self.kernels;
+        let (x, y) = (rows(x, x_values), rows_mut(y, y_values));
+        let before = (before.span.len > 0).then(|| rows_mut(before, before_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear_activation(p.shape, activation, x, weight, bias, before, y));
     }
 
     fn linear_backward_input(&mut self, p: &LinearParams, dy: Act, dx: Act, accumulate: bool) {
-        let ([dy_values], [dx]) = self.activations.views([self.keeping.place(dy)], [dx.span]);
-        let dy = self.keeping.rows(dy, dy_values);
+        let ([dy_values], [dx]) = self.activations.views([place(dy)], [dx.span]);
+        let dy = rows(dy, dy_values);
         self.kernels.linear_backward_input(p.shape, dy, self.parameters.weight(p), dx, accumulate);
     }
 
@@ -197,19 +210,17 @@ impl<K: Kernels + Copy> Device for Host<K> {
         gradient: Act,
         y: Act,
     ) {
-        let (read, written) =
-            ([dy, before].map(|act| self.keeping.place(act)), [gradient, y].map(|act| self.keeping.place(act)));
+        let (read, written) = ([dy, before].map(place), [gradient, y].map(place));
         let ([dy_values, before_values], [gradient_values, y_values]) = self.activations.views(read, written);
-        let (keeping, parameters) = (self.keeping, &self.parameters);
-        let (dy, before) = (keeping.rows(dy, dy_values), keeping.rows(before, before_values));
-        let (gradient, y) = (keeping.rows_mut(gradient, gradient_values), keeping.rows_mut(y, y_values));
+        let parameters = &self.parameters;
+        let (dy, before) = (rows(dy, dy_values), rows(before, before_values));
+        let (gradient, y) = (rows_mut(gradient, gradient_values), rows_mut(y, y_values));
         self.kernels.linear_backward_activation(p.shape, activation, dy, parameters.weight(p), before, gradient, y);
     }
 
     fn linear_backward_weight(&mut self, p: &LinearParams, dy: Act, x: Act) {
-        let (dy_values, x_values) =
-            (self.activations.view(self.keeping.place(dy)), self.activations.view(self.keeping.place(x)));
-        let (dy, x) = (self.keeping.rows(dy, dy_values), self.keeping.rows(x, x_values));
+        let (dy_values, x_values) = (self.activations.view(place(dy)), self.activations.view(place(x)));
+        let (dy, x) = (rows(dy, dy_values), rows(x, x_values));
         self.parameters.linear_gradient(p, |weight, _, gradient| {
             self.kernels.linear_backward_weight(p.shape, weight.operands(), dy, x, gradient)
         });
@@ -221,9 +232,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
     }
 
     fn attention(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, out: Act, lse: Act) {
-        let ([qkv_values], [out_values, lse]) =
-            self.activations.views([self.keeping.place(qkv)], [self.keeping.place(out), lse.span]);
-        let (qkv, out) = (self.keeping.rows(qkv, qkv_values), self.keeping.rows_mut(out, out_values));
+        let ([qkv_values], [out_values, lse]) = self.activations.views([place(qkv)], [place(out), lse.span]);
+        let (qkv, out) = (rows(qkv, qkv_values), rows_mut(out, out_values));
         self.kernels.attention(shape, qkv, &self.batch.cu_seqlens, dropout, out, lse);
     }
 
@@ -264,14 +274,14 @@ impl<K: Kernels + Copy> Device for Host<K> {
 
     fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act) {
         let ([qkv_values, lse, dout], [dqkv_values]) =
-            self.activations.views([self.keeping.place(qkv), lse.span, dout.span], [self.keeping.place(dqkv)]);
-        let (qkv, dqkv) = (self.keeping.rows(qkv, qkv_values), self.keeping.rows_mut(dqkv, dqkv_values));
+            self.activations.views([place(qkv), lse.span, dout.span], [place(dqkv)]);
+        let (qkv, dqkv) = (rows(qkv, qkv_values), rows_mut(dqkv, dqkv_values));
         self.kernels.attention_backward(shape, qkv, &self.batch.cu_seqlens, dropout, lse, dout, dqkv);
     }
 
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act) {
         let (gamma, beta) = (self.parameters.weights(p.gamma), self.parameters.weights(p.beta));
-        let copy = self.keeping.copy(y);
+        let copy = copy(y);
         let written = [x.x.span, x.rstd.span, y.span, copy.unwrap_or_default()];
         let ([residual_rows], [x, rstd, y, rounded]) =
             self.activations.views([residual.unwrap_or_default().span], written);
@@ -306,8 +316,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
 
     fn gather_read(&mut self, x: Act, width: usize, out: Act) {
         // Rows that are kept rounded are copied as they lie.
-        let row = self.keeping.row(x, width);
-        let ([x], [out]) = self.activations.views([self.keeping.place(x)], [self.keeping.place(out)]);
+        let row = x.row(width);
+        let ([x], [out]) = self.activations.views([place(x)], [place(out)]);
         self.kernels.gather_rows(x, &self.batch.read, row, out);
     }
 

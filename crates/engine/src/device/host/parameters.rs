@@ -188,9 +188,20 @@ impl Parameters {
         packed.map(|params| (params.shape.forward_words() + params.shape.backward_words()) * size_of::<u32>()).sum()
     }
 
+    /// Words of both packed arenas.
+    #[cfg(test)]
+    pub(super) fn packed_words(&self) -> usize {
+        self.forward.len() + self.backward.len()
+    }
+
+    /// Whether the operands of products are rounded.
+    pub(super) fn rounds(&self) -> bool {
+        self.operands == Operands::Bf16
+    }
+
     /// Whether products read copies of the layer's weight.
     fn packs(&self, params: &LinearParams) -> bool {
-        self.operands == Operands::Bf16 && params.exactness == Exactness::Device
+        self.rounds() && params.exactness == Exactness::Device
     }
 
     pub(super) fn store(&self, store: Store) -> &Arena {
