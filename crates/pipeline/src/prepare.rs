@@ -9,7 +9,7 @@ use gyeol_data::{
 };
 use gyeol_engine::config::{ClassWeights, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainSet};
+use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainPlan, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::base::{Base, Purpose};
@@ -252,7 +252,32 @@ impl Prepared {
         if let Some(text) = tuned::stale(&prepared)? {
             keeper.warning(&text);
         }
+        if let Some(text) = prepared.only_warms_up()? {
+            keeper.warning(&text);
+        }
         Ok(Self { warnings: keeper.warnings, ..prepared })
+    }
+
+    /// What to say where the warm-up is as long as the training.
+    fn only_warms_up(&self) -> Result<Option<String>, Error> {
+        let rows = match self.division {
+            Division::Folds => self.fold(0)?.0.len(),
+            _ => self.train_set().rows.len(),
+        };
+        let (config, _) = self.schedule();
+        let steps = TrainPlan::new(&config, rows).steps;
+        let by_ratio = (config.warmup_ratio * steps as f64).ceil() as u64;
+        let (key, warmup) = if config.warmup_steps > 0 {
+            ("train.warmup_steps", config.warmup_steps)
+        } else {
+            ("train.warmup_ratio", by_ratio)
+        };
+        Ok((warmup > 0 && warmup >= steps).then(|| {
+            let all = if steps == 1 { "the one step".to_owned() } else { format!("all {steps} steps") };
+            format!(
+                "{key}: the warm-up takes {all} of the training, so the learning rate never comes to its full height"
+            )
+        }))
     }
 
     /// Rows of the training table to train on, sampled, and to validate on, in fold `fold` (from 0) of `[folds]`.

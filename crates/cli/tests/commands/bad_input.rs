@@ -163,6 +163,11 @@ fn a_recipe_that_is_wrong_is_pointed_at() {
     refused_set("train.optimizer=adam", &["train.optimizer: unknown variant `adam`, expected one of `adamw`, `sgd`"]);
     refused_set("train.momentum=0.5", &["train.momentum: 0.5 is not read here: only `train.optimizer = \"sgd\"` does"]);
     refused_set("train.power=2", &["train.power: 2 is not read here: only `train.schedule = \"polynomial\"` does"]);
+    refused(
+        &Project::reviews(),
+        &["--set", "train.warmup_steps=10", "--set", "train.warmup_ratio=0.1"],
+        &["train.warmup_steps: 10 steps and train.warmup_ratio = 0.1 are both set; set one of them to 0"],
+    );
     refused_set("train.layer_decay=0", &["train.layer_decay: 0 is out of range; expected above 0, and at most 1"]);
 }
 

@@ -84,6 +84,11 @@ fn check_train(table: &str, train: &TrainConfig) -> Result<(), Problem> {
     require(key("learning_rate"), positive, train.learning_rate, "a finite number above 0")?;
     require(key("ema"), (0.0..1.0).contains(&train.ema), train.ema, "a decay from 0 (none) to below 1")?;
     require(key("warmup_ratio"), (0.0..=1.0).contains(&train.warmup_ratio), train.warmup_ratio, "from 0 to 1")?;
+    if train.warmup_steps > 0 && train.warmup_ratio > 0.0 {
+        let (steps, ratio) = (train.warmup_steps, train.warmup_ratio);
+        let problem = format!("{steps} steps and {table}.warmup_ratio = {ratio} are both set; set one of them to 0");
+        return Err((key("warmup_steps").into(), problem));
+    }
     for (name, value) in [("weight_decay", train.weight_decay), ("max_grad_norm", train.max_grad_norm)] {
         require(key(name), value.is_finite() && value >= 0.0, value, "a finite number from 0")?;
     }
