@@ -308,8 +308,18 @@ fn id_by_content(free: &[&Facts<'_>]) -> Option<Choice> {
 pub(crate) fn not_found(what: &str, flag: &str, table: &Table) -> anyhow::Error {
     let names: Vec<&str> = table.columns().iter().map(Column::name).collect();
     Mistake::new(format!("{}: no column looks like the {what} ({})", table.file(), names.join(", ")))
-        .hint(format!("name it with {flag} COLUMN"))
+        .hint(other_delimiter(table).unwrap_or_else(|| format!("name it with {flag} COLUMN")))
         .into()
+}
+
+/// What to do about a table that has one column where its header names several.
+pub(crate) fn other_delimiter(table: &Table) -> Option<String> {
+    let [column] = table.columns() else { return None };
+    if column.name().contains('\t') {
+        return Some("the header has tabs between names: a table separated by tabs is called .tsv".to_owned());
+    }
+    let semicolons = "the header has semicolons between names: save the table with commas, or with tabs as .tsv";
+    column.name().contains(';').then(|| semicolons.to_owned())
 }
 
 #[cfg(test)]

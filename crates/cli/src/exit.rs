@@ -79,6 +79,8 @@ fn code(error: &anyhow::Error) -> u8 {
                 error.is_user_error()
             } else if let Some(error) = cause.downcast_ref::<gyeol_pipeline::hub::HubError>() {
                 error.is_user_error()
+            } else if let Some(error) = cause.downcast_ref::<gyeol_engine::hf::HfError>() {
+                error.exit_code() == 2
             } else if let Some(error) = cause.downcast_ref::<gyeol_data::DataError>() {
                 error.is_user_error()
             } else {

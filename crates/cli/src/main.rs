@@ -4,6 +4,7 @@ mod args;
 mod clock;
 mod commands;
 mod controlled;
+mod destination;
 mod detect;
 mod exit;
 mod index;

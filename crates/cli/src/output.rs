@@ -1,16 +1,13 @@
 //! What is printed and where: results on standard output, everything else on standard error.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result};
 use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
 use console::{Term, style};
 use serde::Serialize;
 
-use crate::{args::Global, exit::Mistake};
+use crate::args::Global;
 
 /// The two streams, and how much to say on them.
 #[derive(Debug, Clone, Copy)]
@@ -45,12 +42,17 @@ impl Output {
 
     /// Prints the result for people.
     pub(crate) fn text(&self, text: &str) -> Result<()> {
+        let line_end = if text.ends_with('\n') { "" } else { "\n" };
+        self.bytes(format!("{text}{line_end}").as_bytes())
+    }
+
+    /// Prints a result that is a file.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<()> {
         if self.muted {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        let line_end = if text.ends_with('\n') { "" } else { "\n" };
-        let written = write!(stdout, "{text}{line_end}").and_then(|()| stdout.flush());
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         reader_may_leave(written)
     }
 
@@ -107,21 +109,6 @@ pub(crate) fn table(header: &[&str], right: &[usize]) -> Table {
 /// The table's text without blanks at the ends of lines.
 pub(crate) fn render(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// Refuses a file, named by `flag`, that could not be written after the work.
-pub(crate) fn check_destination(path: &Path, flag: &str) -> Result<(), Mistake> {
-    if path.is_dir() {
-        return Err(Mistake::new(format!("{flag}: {} is a directory; name a file in it", path.display())));
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match parent {
-        Some(parent) if !parent.is_dir() => {
-            let words = format!("{flag}: there is no directory {} to write to", parent.display());
-            Err(Mistake::new(words).hint(format!("mkdir -p {}", parent.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A section's heading.

@@ -130,6 +130,16 @@ pub enum EvalError {
         /// The classes there are.
         known: Vec<String>,
     },
+    /// The same of files.
+    #[error("{} against {data}: {problem}", predictions.display())]
+    Against {
+        /// The predictions.
+        predictions: PathBuf,
+        /// The table or tables, and the column that does not go with them.
+        data: String,
+        /// What is wrong.
+        problem: Box<EvalError>,
+    },
     /// Raw outputs were asked of predictions that hold probabilities only.
     #[error("these predictions hold probabilities, not logits: raw outputs cannot be written from them")]
     NotLogits,
@@ -272,6 +282,7 @@ impl EvalError {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::Read { source, .. } => matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory),
+            Self::Against { problem, .. } => problem.is_user_error(),
             Self::Write { .. } | Self::Length { .. } | Self::ClassOutOfRange { .. } => false,
             Self::Header { .. }
             | Self::NoRows { .. }

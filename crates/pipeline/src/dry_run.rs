@@ -25,8 +25,8 @@ const FORWARD_SHARE: f64 = 1.0 / 3.0;
 /// What a run would take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Runs: one, or with `[folds]` one a fold, with `[boost]` one a round if none of them ends it. Rows, steps and evaluations are those of one (the first), time and disk of
-    /// all.
+    /// Runs: one, or with `[folds]` one a fold, with `[boost]` one a round if none of them ends it, and all of these for each
+    /// seed. Rows, steps and evaluations are those of one (the first), time and disk of all.
     pub runs: u32,
     /// Rows to train on.
     pub train_rows: usize,
@@ -61,6 +61,19 @@ pub struct Estimate {
     pub accumulate: usize,
     /// Disk of the model, the kept checkpoints and the resume state (twice while it is replaced), in bytes.
     pub disk_bytes: u64,
+}
+
+impl Estimate {
+    /// The same training with each of `seeds` seeds.
+    #[must_use]
+    pub fn for_seeds(self, seeds: u32) -> Self {
+        Self {
+            runs: self.runs * seeds,
+            seconds: self.seconds * f64::from(seeds),
+            disk_bytes: self.disk_bytes * u64::from(seeds),
+            ..self
+        }
+    }
 }
 
 /// Runs a few steps of `prepared` and scales them up.

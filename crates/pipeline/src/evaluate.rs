@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gyeol_data::{Columns, Examples, KeyStyle, LABEL_SEPARATOR, Table, Targets, Task, labels_of, scores};
-use gyeol_eval::{Predictions, Report, Truth, class_indices, class_sets, evaluate as measure, match_ids};
+use gyeol_eval::{EvalError, Predictions, Report, Truth, class_indices, class_sets, evaluate as measure, match_ids};
 
 use crate::Error;
 
@@ -37,12 +37,12 @@ pub struct Evaluated {
     pub texts: Option<Vec<String>>,
 }
 
-/// Scores the predictions of the file `predictions` against the labels of the tables `data`, one or several together.
+/// Scores the predictions of `file` against the labels of the tables `data`, one or several together.
 ///
 /// # Errors
 /// If a file cannot be read, a column is not there, or a prediction's id or label is not in the table.
-pub fn evaluate(predictions: &Path, data: &[impl AsRef<Path>], options: &EvaluateOptions) -> Result<Evaluated, Error> {
-    let predictions = Predictions::read(predictions)?;
+pub fn evaluate(file: &Path, data: &[impl AsRef<Path>], options: &EvaluateOptions) -> Result<Evaluated, Error> {
+    let predictions = Predictions::read(file)?;
     let tables = data.iter().map(|path| Table::read(path.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let id = match &options.id {
         Some(id) => Some(id.clone()),
@@ -76,7 +76,17 @@ pub fn evaluate(predictions: &Path, data: &[impl AsRef<Path>], options: &Evaluat
     let Some(examples) = joined else {
         return Err(Error::Setting { key: "DATA", problem: "no table to score against; name one".to_owned() });
     };
-    let matched = match_ids(predictions.ids(), &examples.ids)?;
+    let tables = tables.iter().map(Table::file).collect::<Vec<_>>().join(" and ");
+    let against = |columns: String| {
+        let (predictions, data) = (file.to_owned(), format!("{tables} ({columns})"));
+        move |problem: EvalError| EvalError::Against { predictions, data, problem: Box::new(problem) }
+    };
+    let of_ids = match &columns.id {
+        Some(id) => format!("column \"{id}\""),
+        None => format!("ids made from column \"{}\"", columns.text),
+    };
+    let matched = match_ids(predictions.ids(), &examples.ids).map_err(against(of_ids))?;
+    let of_labels = || against(format!("column \"{}\"", options.label));
     let sources: Option<Vec<String>> =
         examples.sources.as_ref().map(|all| matched.rows.iter().map(|&row| all[row].clone()).collect());
     let all = examples.labels.as_deref().unwrap_or_default();
@@ -91,11 +101,13 @@ pub fn evaluate(predictions: &Path, data: &[impl AsRef<Path>], options: &Evaluat
             measure(&predictions, Truth::Scores(&truth), sources.as_deref(), options.errors)?
         }
         Task::MultiLabel => {
-            let truth = class_sets(predictions.outputs().labels(), predictions.ids(), &labels)?;
+            let truth = class_sets(predictions.outputs().labels(), predictions.ids(), &labels);
+            let truth = truth.map_err(of_labels())?;
             measure(&predictions, Truth::Sets(&truth), sources.as_deref(), options.errors)?
         }
         Task::Classification => {
-            let truth = class_indices(predictions.outputs().labels(), predictions.ids(), &labels)?;
+            let truth = class_indices(predictions.outputs().labels(), predictions.ids(), &labels);
+            let truth = truth.map_err(of_labels())?;
             measure(&predictions, Truth::Classes(&truth), sources.as_deref(), options.errors)?
         }
     };

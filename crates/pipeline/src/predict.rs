@@ -15,7 +15,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use gyeol_data::{Cleaner, Examples, Task, Tokeniser, labels_of};
+use gyeol_data::{Cleaner, DataError, Examples, Task, Tokeniser, labels_of};
 use gyeol_engine::config::HeadChoice;
 use gyeol_engine::device::Cpu;
 use gyeol_engine::hf::{
@@ -185,7 +185,8 @@ impl Predictor {
         let sequences = if compares { Sequences::Apart } else { Sequences::Joined };
         let mut tokens = Vec::with_capacity(self.tokenisers.len());
         for tokeniser in &self.tokenisers {
-            tokens.push(tokenise(tokeniser, examples, sequences, length, None, watcher)?);
+            let tokenised = tokenise(tokeniser, examples, sequences, length, None, watcher);
+            tokens.push(tokenised.map_err(of_flag)?);
             go_on(watcher)?;
         }
         let rows: Vec<u32> = (0..examples.len() as u32).collect();
@@ -301,6 +302,17 @@ impl Member {
             return Err(Error::NoModel { path: dir.to_owned(), problem });
         }
         Ok(Self { model, tokeniser, max_length, head })
+    }
+}
+
+/// Here a flag says how long a sequence may be, not the key of a recipe.
+fn of_flag(error: Error) -> Error {
+    match error {
+        Error::Data(DataError::MaxLength { max_length, special, least }) => {
+            let problem = format!("{max_length} leaves no room beside {special} special tokens; use at least {least}");
+            Error::Setting { key: "--max-length", problem }
+        }
+        other => other,
     }
 }
 

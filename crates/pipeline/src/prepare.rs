@@ -9,7 +9,7 @@ use gyeol_data::{
 };
 use gyeol_engine::config::{ClassWeights, LossKind};
 use gyeol_engine::hf::{EncoderConfig, ProblemType};
-use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainSet};
+use gyeol_engine::{HeadKind, Isa, Loss, ScoreBuckets, ScoreScale, TrainPlan, TrainSet};
 use gyeol_eval::Metric;
 
 use crate::base::{Base, Purpose};
@@ -252,7 +252,37 @@ impl Prepared {
         if let Some(text) = tuned::stale(&prepared)? {
             keeper.warning(&text);
         }
+        for text in prepared.warm_up()? {
+            keeper.warning(&text);
+        }
         Ok(Self { warnings: keeper.warnings, ..prepared })
+    }
+
+    /// What to say of the warm-up: that one of its keys is not read, or that it is as long as the training.
+    fn warm_up(&self) -> Result<Vec<String>, Error> {
+        let rows = match self.division {
+            Division::Folds => self.fold(0)?.0.len(),
+            _ => self.train_set().rows.len(),
+        };
+        let (config, _) = self.schedule();
+        let steps = TrainPlan::new(&config, rows).steps;
+        let by_ratio = (config.warmup_ratio * steps as f64).ceil() as u64;
+        let (key, warmup) = if config.warmup_steps > 0 {
+            ("train.warmup_steps", config.warmup_steps)
+        } else {
+            ("train.warmup_ratio", by_ratio)
+        };
+        let unread = (config.warmup_steps > 0 && config.warmup_ratio > 0.0).then(|| {
+            let (ratio, steps) = (config.warmup_ratio, config.warmup_steps);
+            format!("train.warmup_ratio: {ratio} is not read, as train.warmup_steps is {steps}")
+        });
+        let whole = (warmup > 0 && warmup >= steps).then(|| {
+            let all = if steps == 1 { "the one step".to_owned() } else { format!("all {steps} steps") };
+            format!(
+                "{key}: the warm-up takes {all} of the training, so the learning rate never comes to its full height"
+            )
+        });
+        Ok(unread.into_iter().chain(whole).collect())
     }
 
     /// Rows of the training table to train on, sampled, and to validate on, in fold `fold` (from 0) of `[folds]`.

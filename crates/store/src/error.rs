@@ -43,6 +43,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file that cannot be written cannot be copied either.
+    #[error("{}: cannot copy it to read it: {source}", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The damaged file cannot be put aside.
     #[error("cannot rename {}: {source}", path.display())]
     Rename {
@@ -75,6 +83,14 @@ impl StoreError {
             }
             _ => Self::Database { path: path.to_owned(), action, source },
         }
+    }
+
+    /// Whether the file, or the directory it would be in, is there to be read only.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+        ))
     }
 
     /// Whether another process held the file for too long.

@@ -7,7 +7,7 @@ use gyeol_engine::Isa;
 use gyeol_pipeline::{Adapted, Prepared, adapt, hub::HubOptions, recipe::Recipe};
 
 use super::{masked_lm, train};
-use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
+use crate::{args::Global, destination, exit::Interrupted, index, output::Output, watcher::Console};
 
 /// The words of `gyeol adapt`.
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,7 @@ Examples:
 /// Does what `gyeol adapt` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = Recipe::load(&args.recipe, &args.sets)?;
+    destination::check_home(&global.home)?;
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
     let prepared = Prepared::new(recipe, Isa::detect()?, &global.home, &hub, &mut watcher)?;

@@ -16,7 +16,7 @@ use serde_json::Map;
 use super::evaluate::LabelNames;
 use crate::{
     args::Global,
-    exit::Mistake,
+    destination::Destination,
     output::{self, Output},
     watcher::Console,
 };
@@ -93,13 +93,7 @@ The same table is then not computed again.";
 
 /// Predicts and writes.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
-    let to_stdout = args.output == Path::new("-");
-    if !to_stdout {
-        output::check_destination(&args.output, "--output")?;
-    } else if output.is_json() {
-        let words = "--json: standard output cannot hold both the predictions (--output -) and the document";
-        return Err(Mistake::new(words).hint("--output FILE writes the predictions to a file").into());
-    }
+    let destination = Destination::beside_result(&args.output, "--output", &[&args.data], output)?;
     let arithmetic = Arithmetic::new(args.precision.into(), Isa::detect()?, "--precision")?;
     let target = Target::find(&args.model, &Runs::new(&global.home), args.allow_missing)?;
     let mut console = Console::new(output)?;
@@ -118,15 +112,8 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let form = if args.logits { Form::Logits } else { Form::Predictions };
     let names = LabelNames::new(predictions.outputs().labels(), predicted.label_names.as_deref());
     let summary = Summary::new(args, &predicted, arithmetic);
-    if to_stdout {
-        let mut csv = Vec::new();
-        predictions.write_to(&mut csv, form, "standard output")?;
-        output.text(&String::from_utf8(csv)?)?;
-        output.note(&summary.tell(&names));
-        return Ok(());
-    }
-    predictions.write(&args.output, form)?;
-    if output.is_json() { output.json(&summary) } else { output.text(&summary.tell(&names)) }
+    destination.write_predictions(predictions, form, output)?;
+    if output.is_json() { output.json(&summary) } else { destination.tell(&summary.tell(&names, destination), output) }
 }
 
 /// What `--json` prints.
@@ -188,7 +175,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn tell(&self, names: &LabelNames) -> String {
+    fn tell(&self, names: &LabelNames, destination: Destination<'_>) -> String {
         let mut lines = Vec::new();
         if let Some(Scores { lowest, mean, highest }) = self.scores {
             lines.push(format!("scores from {lowest:.3} to {highest:.3}, mean {mean:.3}\n"));
@@ -215,9 +202,7 @@ impl<'a> Summary<'a> {
             self.isa,
             self.precision,
         ));
-        if self.output != Path::new("-") {
-            lines.push(format!("written to {}", self.output.display()));
-        }
+        lines.extend(destination.file().map(|path| format!("written to {}", path.display())));
         lines.join("\n")
     }
 }

@@ -11,7 +11,7 @@ use gyeol_pipeline::{
 };
 
 use super::{masked_lm, train};
-use crate::{args::Global, exit::Interrupted, index, output::Output, watcher::Console};
+use crate::{args::Global, destination, exit::Interrupted, index, output::Output, watcher::Console};
 
 /// The words of `gyeol pretrain`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ The recipe, with every table but [pretrain] at its defaults:
   epochs = 10
   [tokenizer]
   kind = \"wordpiece\"             # or bpe, unigram
-  vocab_size = 8000
+  vocab_size = 32000
   [encoder]
   family = \"bert\"                # or roberta, electra
   size = \"mini\"                  # tiny 2×128, mini 4×256, small 4×512, medium 8×512, base 12×768
@@ -53,6 +53,7 @@ Examples:
 /// Does what `gyeol pretrain` says.
 pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     let recipe = PretrainRecipe::load(&args.recipe, &args.sets)?;
+    destination::check_home(&global.home)?;
     let runs = Runs::new(&global.home);
     let told = |report: &Report, size: Option<String>| -> Result<()> {
         if output.is_json() {

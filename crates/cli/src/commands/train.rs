@@ -20,6 +20,7 @@ use super::evaluate;
 use crate::{
     args::Global,
     controlled::Controlled,
+    destination,
     exit::{Interrupted, Mistake},
     index, job,
     output::{self, Output},
@@ -119,26 +120,28 @@ pub(crate) fn runs_made(args: &Args, global: &Global, output: &Output) -> Result
         };
         recipe = refit(recipe, run, from, &Runs::new(&global.home))?;
     }
+    destination::check_home(&global.home)?;
     let isa = Isa::detect()?;
     if args.controlled {
         return controlled(args, recipe, isa, global, output);
     }
     let mut watcher = Console::new(output)?;
     let hub = HubOptions { progress: output.shows_progress(), ..HubOptions::from_env() };
+    let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
     if args.dry_run {
+        recipe.seed = seeds[0];
         let prepared = Prepared::new(recipe, isa, &global.home, &hub, &mut watcher)?;
-        let estimate = estimate(&prepared, &Runs::new(&global.home), &mut watcher)?;
+        let estimate = estimate(&prepared, &Runs::new(&global.home), &mut watcher)?.for_seeds(seeds.len() as u32);
         watcher.finish();
         if output.is_json() {
             output.json(&estimate)?
         } else {
-            output.text(&tell_estimate(&estimate, prepared.recipe.boost.is_some()))?
+            output.text(&tell_estimate(&estimate, seeds.len(), prepared.recipe.boost.is_some()))?
         }
         return Ok(Vec::new());
     }
     let runs = index::runs_to_write(global, output);
     let which = which(args);
-    let seeds = if args.seeds.is_empty() { vec![recipe.seed] } else { args.seeds.clone() };
     let mut finished = Vec::new();
     for (index, &seed) in seeds.iter().enumerate() {
         recipe.seed = seed;
@@ -362,14 +365,19 @@ fn next(name: &str, run: &Run, scored: bool) -> Vec<String> {
     lines
 }
 
-fn tell_estimate(estimate: &Estimate, boosted: bool) -> String {
-    let runs = match estimate.runs {
-        1 => "everything fits together; no run was made".to_owned(),
-        k if boosted => {
-            format!("everything fits together; no run was made. {k} rounds at most; rows and steps are those of one")
-        }
-        k => format!("everything fits together; no run was made. {k} folds; rows and steps are those of one"),
+fn tell_estimate(estimate: &Estimate, seeds: usize, boosted: bool) -> String {
+    let parts = match estimate.runs / seeds as u32 {
+        1 => None,
+        k if boosted => Some(format!("{k} rounds at most")),
+        k => Some(format!("{k} folds")),
     };
+    let several = match (seeds, parts) {
+        (1, parts) => parts,
+        (seeds, None) => Some(format!("{seeds} runs, one a seed")),
+        (seeds, Some(parts)) => Some(format!("{parts} for each of {seeds} seeds")),
+    };
+    let several = several.map_or_else(String::new, |runs| format!(". {runs}; rows and steps are those of one"));
+    let runs = format!("everything fits together; no run was made{several}");
     let available = estimate.available_bytes.map_or_else(|| "an unknown amount".to_owned(), output::bytes);
     let batch = match estimate.accumulate {
         1 => format!("batches of {} rows", estimate.batch_size),

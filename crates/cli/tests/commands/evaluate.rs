@@ -100,3 +100,27 @@ fn what_does_not_fit_is_named() {
         insta::assert_snapshot!(name, ran.all());
     }
 }
+
+#[test]
+fn a_model_of_a_later_version_is_the_users_to_mend() {
+    let sandbox = run();
+    sandbox.write(".gyeol/runs/a-001/model/gyeol.json", r#"{"format": 99}"#);
+    let ran = sandbox.gyeol(&["evaluate", VALID, "train.csv"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(ran.stderr.contains("gyeol.json"), "{}", ran.stderr);
+}
+
+#[test]
+fn predictions_of_another_table_are_told_with_both_files_and_the_column() {
+    let sandbox = alone();
+    sandbox.write("train.csv", &TABLE.replace("그랬음\",0", "그랬음\",meh"));
+    let ran = sandbox.gyeol(&["evaluate", "out/predictions.csv", "train.csv"]);
+    let expected = "error: out/predictions.csv against train.csv (column \"label\"): id \"c\": label \"meh\" is not a class of \
+                    the predictions (0, 1)\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), expected));
+    sandbox.write("train.csv", &TABLE.replace("\nd,", "\nz,"));
+    let ran = sandbox.gyeol(&["evaluate", "out/predictions.csv", "train.csv"]);
+    let expected =
+        "error: out/predictions.csv against train.csv (column \"ID\"): prediction row 4: id \"d\" is not in the table";
+    assert!(ran.code == Some(2) && ran.stderr.starts_with(expected), "{}", ran.all());
+}

@@ -44,11 +44,15 @@ fn what_cannot_be_found_or_read_is_said_and_nothing_is_written() {
     let sandbox = Sandbox::new();
     sandbox.write("numbers.csv", "a,b\n1,2\n3,4\n");
     sandbox.write("reviews.csv", REVIEWS);
+    sandbox.write("semicolons.csv", &REVIEWS.replace(',', ";"));
+    sandbox.write("tabs.csv", &REVIEWS.replace(',', "\t"));
     for (name, args) in [
         ("init_no_text", vec!["init", "numbers.csv"]),
         ("init_missing", vec!["init", "nothing.csv"]),
         ("init_column", vec!["init", "reviews.csv", "--label", "lable"]),
         ("init_stdin", vec!["init", "-"]),
+        ("init_semicolons", vec!["init", "semicolons.csv"]),
+        ("init_tabs", vec!["init", "tabs.csv"]),
     ] {
         insta::assert_snapshot!(name, sandbox.gyeol(&args).all());
     }
@@ -56,10 +60,14 @@ fn what_cannot_be_found_or_read_is_said_and_nothing_is_written() {
 }
 
 #[test]
-fn a_recipe_that_cannot_be_written_is_failed_work() {
+fn a_recipe_that_cannot_be_written_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.write("train.csv", REVIEWS);
     let ran = sandbox.gyeol(&["init", "train.csv", "-o", "no/such/place/recipe.toml"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.all());
-    assert!(ran.stderr.starts_with("error: cannot write no/such/place/recipe.toml: "), "{}", ran.stderr);
+    assert_eq!(ran.code, Some(2), "{}", ran.all());
+    assert!(
+        ran.stderr.starts_with("error: --output: there is no directory no/such/place to write to"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -5,6 +5,7 @@ mod boost;
 mod choice;
 mod clean;
 mod completions;
+mod destination;
 mod ensemble;
 mod ensemble_predict;
 mod evaluate;

@@ -350,6 +350,7 @@ fn what_is_missing_is_named_and_nothing_is_written() {
         ("predict_column", args(&["--text", "reveiw"])),
         ("predict_no_text", args(&[])),
         ("predict_too_long", args(&["--text", "review", "--max-length", "1000"])),
+        ("predict_too_short", args(&["--text", "review", "--max-length", "2"])),
         ("predict_no_table", vec!["checkpoint", "nothing.csv", "--text", "review", "-o", "out.csv"]),
         ("predict_no_model", vec!["empty", "reviews.csv", "--text", "review", "-o", "out.csv"]),
         ("predict_no_run", vec!["checkpiont", "reviews.csv", "--text", "review", "-o", "out.csv"]),

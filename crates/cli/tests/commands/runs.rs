@@ -163,6 +163,68 @@ fn conditions_orders_and_limits_choose_the_runs_listed() {
 }
 
 #[test]
+fn a_list_that_leaves_all_runs_out_says_so() {
+    let sandbox = home();
+    trial(&sandbox, 1, 0.5);
+    let of_words = |words: &[&str]| sandbox.gyeol(&[&["runs", "ls"], words].concat());
+    for words in [&["--where", "score>5"][..], &["--tag", "none"], &["--metric", "pearson"]] {
+        let ran = of_words(words);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.all());
+        assert_eq!(ran.stderr, "none of the 4 runs in .gyeol/runs matches\n");
+    }
+    assert_eq!(of_words(&["--limit", "0"]).stderr, "--limit 0 lists nothing of the 4 runs in .gyeol/runs\n");
+    let unknown = of_words(&["--sweep", "nihgt"]);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.all());
+    assert_eq!(unknown.stderr, "error: --sweep: no sweep is called \"nihgt\"; there are night\n");
+    let export = sandbox.gyeol(&["runs", "export", "--where", "score>5"]);
+    assert_eq!(
+        (export.code, export.stdout.as_str()),
+        (Some(0), "run,status,metric,score,steps,total_steps,started,seconds\n"),
+        "{}",
+        export.all()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_that_reads_makes_no_home() {
+    let sandbox = Sandbox::new();
+    for words in [&["runs", "ls"][..], &["runs", "export"], &["queue", "ls"]] {
+        let ran = sandbox.gyeol(&[words, &["--home", "typo"]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.all());
+        assert!(!sandbox.path().join("typo").exists(), "{words:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_cannot_be_written_is_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sandbox = home();
+    trial(&sandbox, 1, 0.5);
+    let add = ["queue", "add", "--", "runs", "ls"];
+    assert_eq!(sandbox.gyeol(&add).code, Some(0));
+    let mode = |mode: u32| {
+        let home = sandbox.path().join(".gyeol");
+        for path in [home.join("store.db"), home] {
+            let bits = if path.is_dir() { mode | 0o111 } else { mode };
+            fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+        }
+    };
+    mode(0o444);
+    // Nothing is forbidden to the superuser.
+    let superuser = fs::write(sandbox.path().join(".gyeol/probe"), "").is_ok();
+    for words in [&["runs", "ls"][..], &["runs", "export"], &["queue", "ls"]] {
+        let ran = sandbox.gyeol(words);
+        assert_eq!(ran.code, Some(0), "{}", ran.all());
+        assert!(ran.stdout.contains(if words[0] == "queue" { "waiting" } else { "b-001" }), "{}", ran.all());
+    }
+    assert!(superuser || !sandbox.path().join(".gyeol/store.db-wal").exists());
+    mode(0o644);
+}
+
+#[test]
 fn directories_that_came_changed_or_went_are_noticed() {
     let sandbox = home();
     assert_eq!(listed(&sandbox, &[]), ["a-001", "b-001", "c-001"]);

@@ -369,3 +369,46 @@ fn empty_and_enormous_texts_keep_their_place_and_are_told() {
     assert_eq!(ids(&project.predictions(1, "test.csv").1), ["t0", "t1", "t2"]);
     assert_eq!(report["train_rows"], 60);
 }
+
+#[test]
+fn a_home_that_takes_no_runs_is_refused_before_the_work() {
+    let project = Project::reviews();
+    project.0.write("file", "");
+    for words in [&["--home", "file"][..], &["--home", "file/below", "--dry-run"]] {
+        let ran = project.train(words);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.all());
+        assert!(ran.stderr.starts_with("error: --home: file is no directory\nhint: "), "{}", ran.all());
+    }
+    #[cfg(target_os = "linux")]
+    for words in [&["--home", "/proc/home"][..], &["--home", "/proc/home", "--dry-run"]] {
+        let ran = project.train(words);
+        assert_eq!(ran.code, Some(2), "{}", ran.all());
+        assert!(ran.stderr.starts_with("error: --home: cannot write to the directory /proc ("), "{}", ran.all());
+    }
+}
+
+#[test]
+fn a_dry_run_counts_every_seed() {
+    let project = Project::reviews();
+    let one = project.report(&["--dry-run"]);
+    let three = project.report(&["--dry-run", "--seeds", "1,2,3"]);
+    assert_eq!((&one["runs"], &three["runs"]), (&1.into(), &3.into()));
+    assert_eq!(three["disk_bytes"].as_u64(), one["disk_bytes"].as_u64().map(|bytes| 3 * bytes));
+    let folds = project.train(&["--dry-run", "--seeds", "1,2", "--set", "folds.k=3"]);
+    let said = "no run was made. 3 folds for each of 2 seeds; rows and steps are those of one";
+    assert!(folds.stdout.contains(said), "{}", folds.all());
+}
+
+#[test]
+fn a_warm_up_that_is_not_read_or_as_long_as_the_training_is_warned_of() {
+    let project = Project::reviews();
+    let warned = |words: &[&str]| project.train(&[words, &["--dry-run"]].concat()).stderr;
+    // 45 rows in batches of 8, twice.
+    let all = warned(&["--set", "train.warmup_steps=12"]);
+    assert!(all.contains("train.warmup_steps: the warm-up takes all 12 steps of the training"), "{all}");
+    let ratio = warned(&["--set", "train.warmup_ratio=1.0"]);
+    assert!(ratio.contains("train.warmup_ratio: the warm-up takes all 12 steps of the training"), "{ratio}");
+    assert!(!warned(&["--set", "train.warmup_steps=11"]).contains("warm"));
+    let both = warned(&["--set", "train.warmup_steps=3", "--set", "train.warmup_ratio=0.1"]);
+    assert!(both.contains("train.warmup_ratio: 0.1 is not read, as train.warmup_steps is 3"), "{both}");
+}

@@ -53,6 +53,18 @@ pub(super) fn resolve(word: &str, runs: &Runs) -> Result<Member, Error> {
     }
 }
 
+/// The files that an ensemble of what `words` name is read from: predictions, and the tables of recipes. A word that names
+/// nothing has none.
+pub fn member_files(words: &[String], runs: &Runs) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for member in words.iter().filter_map(|word| resolve(word, runs).ok()) {
+        files.extend(member.recipe.iter().flat_map(Recipe::files).map(Path::to_owned));
+        files.push(member.valid);
+        files.extend(member.test);
+    }
+    files
+}
+
 fn foreign(word: &str) -> Result<Option<Member>, Error> {
     let (name, files) = match word.split_once('=') {
         Some((name, files)) if !name.is_empty() && !Path::new(word).exists() => (Some(name), files),

@@ -19,7 +19,7 @@ pub use compare::{Chosen, Compared, Comparing, Standing, alike, choose, compare}
 pub use dependants::ensembles_of;
 pub use gather::{Gathered, Gathering};
 pub use labelled::TruthTable;
-pub use member::Missing;
+pub use member::{Missing, member_files};
 pub use recipe::{EnsembleConfig, EnsembleRecipe};
 pub use run::{Called, Ensemble, EnsembleReport, check_name};
 pub use saved::{PredictionsFile, Saved, SavedMember, Source};

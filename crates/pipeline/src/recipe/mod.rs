@@ -141,6 +141,19 @@ impl Recipe {
         Ok(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(self.to_toml()?.as_bytes())))
     }
 
+    /// The files it names: tables, raw texts and a table of emoticons.
+    pub fn files(&self) -> Vec<&Path> {
+        let DataConfig { train, test, valid, .. } = &self.data;
+        let mut files = vec![train.as_path()];
+        files.extend([test, valid].into_iter().filter_map(|table| table.as_deref()));
+        if let Some(CleanConfig { emoticons: EmoticonsConfig::Table(table), .. }) = &self.clean {
+            files.push(table);
+        }
+        let texts = self.adapt.iter().flat_map(|adapt| &adapt.texts);
+        files.extend(texts.filter(|text| !OWN.contains(&text.as_str())).map(Path::new));
+        files
+    }
+
     /// Whether its run has rounds, and is not one of them.
     pub(crate) fn is_boosted(&self) -> bool {
         self.boost.as_ref().is_some_and(|boost| boost.round.is_none())

@@ -37,7 +37,18 @@ impl Queue {
     /// # Errors
     /// Those of [`Store::open`].
     pub fn open(home: &Path) -> Result<Self, StoreError> {
-        let store = Store::open(home)?;
+        Self::durable(Store::open(home)?)
+    }
+
+    /// The same to be read only, as [`Store::open_to_read`] has it.
+    ///
+    /// # Errors
+    /// Those of [`Store::open_to_read`].
+    pub fn open_to_read(home: &Path) -> Result<Self, StoreError> {
+        Self::durable(Store::open_to_read(home)?)
+    }
+
+    fn durable(store: Store) -> Result<Self, StoreError> {
         // A job must survive a power cut, which costs a trip to the disk for each change.
         store
             .connection()

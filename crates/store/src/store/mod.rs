@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior, ffi};
+use tempfile::TempDir;
 
 use crate::{StoreError, migrations};
 
@@ -25,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Store {
     path: PathBuf,
     connection: Connection,
+    /// Where the file is a copy; removed after the connection.
+    _copy: Option<TempDir>,
 }
 
 impl Store {
@@ -35,11 +38,44 @@ impl Store {
     /// otherwise what SQLite or the file system says.
     pub fn open(home: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(home).map_err(|source| StoreError::Directory { path: home.to_owned(), source })?;
-        let path = home.join(FILE);
+        Self::open_file(&home.join(FILE))
+    }
+
+    /// The store under `home` for a command that only looks: nothing is made where there is no home, and one that cannot be
+    /// written is read as a copy. What the command writes to bring it up to date is then lost with it.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`], and [`StoreError::Copy`].
+    pub fn open_to_read(home: &Path) -> Result<Self, StoreError> {
+        match home.is_dir().then(|| Self::open(home)) {
+            Some(Err(error)) if error.is_read_only() => Self::open_copy(&home.join(FILE)),
+            Some(opened) => opened,
+            None => Self::open_copy(&home.join(FILE)),
+        }
+    }
+
+    /// A copy of the file at `path`, or an empty store where there is none.
+    fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Copy { path: path.to_owned(), source };
+        let directory = tempfile::tempdir().map_err(failed)?;
+        // The log beside the file has what was written last.
+        for suffix in ["", "-wal"] {
+            let name = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+            match fs::read(name(path)) {
+                Ok(bytes) => fs::write(name(&directory.path().join(FILE)), bytes).map_err(failed)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        let store = Self::open_file(&directory.path().join(FILE))?;
+        Ok(Self { path: path.to_owned(), _copy: Some(directory), ..store })
+    }
+
+    fn open_file(path: &Path) -> Result<Self, StoreError> {
         let patience = Instant::now() + PATIENCE;
         loop {
             // Entering the WAL mode, and the first look after a crash, need the file alone and do not wait for it.
-            match Self::attempt(&path) {
+            match Self::attempt(path) {
                 Err(error) if error.is_busy() && Instant::now() < patience => thread::sleep(PAUSE),
                 outcome => return outcome,
             }
@@ -49,6 +85,11 @@ impl Store {
     fn attempt(path: &Path) -> Result<Self, StoreError> {
         let failed = |action| StoreError::sqlite(path, action);
         let mut connection = Connection::open(path).map_err(failed("open it"))?;
+        if connection.is_readonly("main").map_err(failed("look at it"))? {
+            // SQLite opens a file that cannot be written all the same.
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None);
+            return Err(failed("write to it")(source));
+        }
         connection.busy_timeout(PATIENCE).map_err(failed("set its timeout"))?;
         // Readers never wait for a writer, and a killed writer leaves nothing half done. A file system without shared
         // memory keeps another mode, which is slower and as safe.
@@ -62,7 +103,7 @@ impl Store {
         if found > migrations::LATEST {
             return Err(StoreError::TooNew { path: path.to_owned(), found, known: migrations::LATEST });
         }
-        Ok(Self { path: path.to_owned(), connection })
+        Ok(Self { path: path.to_owned(), connection, _copy: None })
     }
 
     /// Renames the store under `home`, so that the next [`Store::open`] makes a new one; where it is now, or `None` if

@@ -10,11 +10,7 @@ use anyhow::Result;
 use gyeol_data::{CleanConfig, Cleaner, Columns, EmoticonsConfig, Examples, KeyStyle, Table, TextFormat};
 use gyeol_pipeline::{Watcher as _, fitted_cleaner, recipe::Recipe};
 
-use crate::{
-    exit::Mistake,
-    output::{self, Output},
-    watcher::Console,
-};
+use crate::{destination, exit::Mistake, output::Output, watcher::Console};
 use tell::Preview;
 
 /// The words of `gyeol clean`.
@@ -95,11 +91,10 @@ Examples:
 
 /// Cleans, counts and tells.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
-    if let Some(path) = &args.output {
-        output::check_destination(path, "--output")?;
-        Table::delimiter(path)?;
-    }
     let recipe = args.recipe.as_deref().map(|path| Recipe::load(path, &args.sets)).transpose()?;
+    if let Some(path) = &args.output {
+        check_output(path, args, recipe.as_ref())?;
+    }
     let columns = args.columns(recipe.as_ref());
     let mut console = Console::new(output)?;
     // A cleaner that cannot be had says so before a table is read.
@@ -130,6 +125,20 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
         table.write(path)?;
     }
     if output.is_json() { output.json(&preview) } else { output.text(&preview.tell()) }
+}
+
+/// Refuses an output that could not be written, or is one of the files that are read.
+fn check_output(path: &Path, args: &Args, recipe: Option<&Recipe>) -> Result<()> {
+    if destination::is_stdout(path) {
+        let words = "--output: the cleaned table goes to a file, as standard output has the summary";
+        return Err(Mistake::new(words).hint("-o cleaned.csv").into());
+    }
+    Table::delimiter(path)?;
+    let mut inputs = recipe.map(Recipe::files).unwrap_or_default();
+    inputs.push(&args.data);
+    inputs.extend(args.recipe.as_deref());
+    inputs.extend(args.steps.emoticons.iter().flatten().map(PathBuf::as_path));
+    Ok(destination::check_file(path, "--output", &inputs)?)
 }
 
 /// The cleaner of a recipe, which must have one.

@@ -5,7 +5,7 @@
 mod layout;
 mod submission;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -15,17 +15,13 @@ use gyeol_eval::{
 };
 use gyeol_pipeline::ensemble::{
     Called, Compared, Comparing, Ensemble, Gathered, Gathering, TruthTable, alike, check_name, choose, compare,
+    member_files,
 };
+use gyeol_pipeline::runs::Runs;
 use serde::Serialize;
 use submission::{Adjust, Made, Told};
 
-use crate::{
-    args::Global,
-    exit::Mistake,
-    index,
-    output::{self, Output},
-    watcher::Console,
-};
+use crate::{args::Global, destination::Destination, exit::Mistake, index, output::Output, watcher::Console};
 
 /// The words of `gyeol ensemble`.
 #[derive(Debug, clap::Args)]
@@ -161,9 +157,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     if let Some(name) = &args.save {
         check_name(name, &runs)?;
     }
-    if let Some(path) = &args.output {
-        output::check_destination(path, "--output")?;
-    }
+    let destination = args.output.as_deref().map(|path| to(path, args, &runs, output)).transpose()?;
     if !(args.temperature > 0.0 && args.temperature.is_finite()) {
         return Err(Mistake::new(format!("--temperature: {} is not above 0", args.temperature)).into());
     }
@@ -200,7 +194,7 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         return Err(Mistake::new(words).hint(hint).into());
     }
     let sample = match &args.submission {
-        Some(path) => Some(submission::sample(path, args.output.as_deref(), &gathered)?),
+        Some(path) => Some(submission::sample(path, &gathered)?),
         None => None,
     };
     if args.adjust.is_some() && args.folds < 3 {
@@ -247,12 +241,12 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         Some(called) => Some(ensemble.write(&runs, called)?),
         None => None,
     };
-    match (&made, &saved, &args.output, &test) {
-        (Some(made), Some(run), Some(path), _) => {
-            made.write(run.dir(), path)?;
+    match (&made, &saved, destination, &test) {
+        (Some(made), Some(run), Some(destination), _) => {
+            destination.write(made.keep(run.dir())?, output)?;
             made.warn(output);
         }
-        (None, _, Some(path), Some(test)) => test.write(path, Form::Predictions)?,
+        (None, _, Some(destination), Some(test)) => destination.write_predictions(test, Form::Predictions, output)?,
         _ => {}
     }
     let document = Document {
@@ -268,13 +262,25 @@ pub(crate) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
         agreement: &agreement,
         left_out: gathered.missing.iter().map(|missing| missing.name.as_str()).collect(),
         saved: saved.as_ref().map(|run| run.name()),
-        output: args.output.as_deref(),
+        output: destination.and_then(Destination::file),
         submission: made.as_ref().map(|made| &made.told),
     };
     if output.is_json() {
         return output.json(&document);
     }
-    output.text(&layout::document(&document, &gathered))
+    let told = layout::document(&document, &gathered);
+    match destination {
+        Some(destination) => destination.tell(&told, output),
+        None => output.text(&told),
+    }
+}
+
+/// Where predictions go, which is none of the files that the members, the labels and the sample are read from.
+fn to<'a>(path: &'a Path, args: &Args, runs: &Runs, output: &Output) -> Result<Destination<'a>, Mistake> {
+    let files = member_files(&args.members, runs);
+    let mut inputs: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    inputs.extend([&args.truth, &args.submission].into_iter().filter_map(|path| path.as_deref()));
+    Destination::beside_result(path, "--output", &inputs, output)
 }
 
 fn method(kind: MethodKind, args: &Args) -> Method {
@@ -314,7 +320,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     saved: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a std::path::Path>,
+    output: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     submission: Option<&'a Told>,
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use gyeol_data::Targets;
 use gyeol_eval::{
-    EvalError, Metric, Predictions,
+    Metric, Predictions,
     submission::{AdjustmentKind, ClassShares, Sample},
 };
 use gyeol_pipeline::{
@@ -16,7 +16,7 @@ use gyeol_pipeline::{
 };
 use serde::Serialize;
 
-use crate::{clock, exit::Mistake, output::Output};
+use crate::{clock, output::Output};
 
 /// An [`AdjustmentKind`] on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +91,10 @@ impl Made {
         Ok(Self { sample, submission, told, unreadable: ledger.unreadable })
     }
 
-    /// Keeps it in the directory of its run, and writes it to `path`.
-    pub(super) fn write(&self, run: &Path, path: &Path) -> Result<()> {
+    /// Keeps it in the directory of its run; the bytes to hand in.
+    pub(super) fn keep(&self, run: &Path) -> Result<&[u8]> {
         self.submission.write(run, &self.sample)?;
-        let wrong = |source| EvalError::Write { file: path.to_owned(), source };
-        gyeol_data::write_atomic(path, |out| out.write_all(&self.submission.bytes)).map_err(wrong)?;
-        Ok(())
+        Ok(&self.submission.bytes)
     }
 
     /// Says what may be wrong with it.
@@ -115,12 +113,8 @@ impl Made {
     }
 }
 
-/// The sample at `path`, once it is known that the members' test predictions fill it in; it is not `out`, which is written.
-pub(super) fn sample(path: &Path, out: Option<&Path>, gathered: &Gathered) -> Result<Sample> {
-    let same = |out: &Path| Some(out.canonicalize().ok()? == path.canonicalize().ok()?);
-    if out.and_then(same) == Some(true) {
-        return Err(Mistake::new("--output: that is the sample, which would be lost; name another file").into());
-    }
+/// The sample at `path`, once it is known that the members' test predictions fill it in.
+pub(super) fn sample(path: &Path, gathered: &Gathered) -> Result<Sample> {
     let sample = Sample::read(path)?;
     if let Some(test) = &gathered.test {
         let of_first = Predictions::new(gathered.id_column.clone(), test.ids().to_vec(), test.outputs(0))?;

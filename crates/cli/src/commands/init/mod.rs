@@ -11,6 +11,7 @@ use gyeol_data::{Examples, InferredTask, LabelMap, Table, Targets, Task, holds_l
 use serde::Serialize;
 
 use crate::{
+    destination::Destination,
     detect::{self, Found, Wanted},
     exit::Mistake,
     observe,
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     /// The training table: .csv, .tsv, .jsonl (each also .gz) or .parquet
     data: PathBuf,
 
-    /// Where the recipe goes
+    /// Where the recipe goes; - is standard output
     #[arg(short, long, value_name = "FILE", default_value = "recipe.toml")]
     output: PathBuf,
 
@@ -87,20 +88,24 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
             .hint("save the table to a file and name that")
             .into());
     }
-    if args.output.exists() && !args.force {
+    let to = |inputs: &[&Path]| Destination::beside_result(&args.output, "--output", inputs, output);
+    let destination = to(&[&args.data])?;
+    if destination.file().is_some_and(Path::exists) && !args.force {
         return Err(Mistake::new(format!("{} is already there", args.output.display()))
             .hint("--force overwrites it, -o FILE writes elsewhere")
             .into());
     }
     let findings = look(args, output)?;
+    to(&[&findings.valid, &findings.test].into_iter().filter_map(|path| path.as_deref()).collect::<Vec<_>>())?;
     let text = draft(&findings, &args.output)?.to_toml();
-    gyeol_data::write_atomic(&args.output, |out| out.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", args.output.display()))?;
+    destination.write(text.as_bytes(), output)?;
     if output.is_json() {
         return output.json(&findings);
     }
-    output.text(&describe(&findings))?;
-    output.note(&format!("\nwrote {}; next: gyeol train {0}", args.output.display()));
+    destination.tell(&describe(&findings), output)?;
+    if let Some(path) = destination.file() {
+        output.note(&format!("\nwrote {}; next: gyeol train {0}", path.display()));
+    }
     Ok(())
 }
 

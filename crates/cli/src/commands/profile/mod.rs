@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gyeol_data::{
     Columns, KeyStyle, Table, TextFormat, Tokeniser,
     profile::{Given, Profile, ProfileOptions},
@@ -22,6 +22,7 @@ use gyeol_pipeline::{
 };
 
 use crate::{
+    destination::Destination,
     detect::{self, Wanted},
     exit::Mistake,
     observe,
@@ -89,13 +90,16 @@ Examples:
 
 /// Looks, writes the page and tells.
 pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
-    if let Some(html) = &args.html {
-        output::check_destination(html, "--html")?;
-    }
     let recipe = args.recipe.as_deref().map(|path| Recipe::load(path, &[])).transpose()?;
+    let mut inputs = recipe.as_ref().map(Recipe::files).unwrap_or_default();
+    inputs.push(&args.data);
+    inputs.extend([&args.recipe, &args.test].into_iter().filter_map(|path| path.as_deref()));
+    let html = args.html.as_deref();
+    let html = html.map(|path| Destination::beside_result(path, "--html", &inputs, output)).transpose()?;
     let spinner = observe::spinner(output, "reading the table");
     let table = read(&args.data)?;
     let test = test_path(args, recipe.as_ref()).map(|path| Table::read(&path)).transpose()?;
+    detect::other_delimiter(&table).iter().for_each(|text| output.warning(&format!("{}: {text}", table.file())));
     let columns = columns(args, recipe.as_ref(), &table)?;
     let base = base(args, recipe.as_ref(), output)?;
     spinner.set_message("looking at the rows");
@@ -117,18 +121,21 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<()> {
     };
     let profile = Profile::new(&table, &columns, &options)?;
     spinner.finish_and_clear();
-    if let Some(html) = &args.html {
-        let page = page::page(&profile).into_string();
-        gyeol_data::write_atomic(html, |out| out.write_all(page.as_bytes()))
-            .with_context(|| format!("cannot write {}", html.display()))?;
+    if let Some(html) = html {
+        html.write(page::page(&profile).into_string().as_bytes(), output)?;
     }
     if output.is_json() {
         return output.json(&profile);
     }
-    output.text(&layout::summary(&profile, output::terminal_width()))?;
-    match &args.html {
-        Some(html) => output.note(&format!("\nwrote {}; open it in a browser", html.display())),
-        None => output.note("\n--html OUT writes all of it as a page with plots"),
+    let summary = layout::summary(&profile, output::terminal_width());
+    let Some(html) = html else {
+        output.text(&summary)?;
+        output.note("\n--html OUT writes all of it as a page with plots");
+        return Ok(());
+    };
+    html.tell(&summary, output)?;
+    if let Some(path) = html.file() {
+        output.note(&format!("\nwrote {}; open it in a browser", path.display()));
     }
     Ok(())
 }

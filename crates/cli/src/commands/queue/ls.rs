@@ -48,7 +48,7 @@ struct Listing<'a> {
 
 /// Does what `gyeol queue ls` says.
 pub(super) fn run(args: &Args, home: &Path, output: &Output) -> Result<()> {
-    let mut queue = Queue::open(home)?;
+    let mut queue = Queue::open_to_read(home)?;
     let running = Files::new(home).daemon_runs()?;
     let last = queue.last_daemon()?;
     let paused = queue.orders()?.paused;

@@ -8,13 +8,12 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use gyeol_data::write_atomic;
 use gyeol_pipeline::runs::Runs;
-use gyeol_store::Store;
+use gyeol_store::{RunRow, RunStatus, Store};
 use serde_json::{Map, Value};
 
-use super::filter::{Filters, Found};
-use crate::output::{self, Output};
+use super::filter::{Chosen, Filters, Found};
+use crate::{destination::Destination, output::Output};
 
 /// The words of `gyeol runs export`.
 #[derive(Debug, clap::Args)]
@@ -49,23 +48,20 @@ Examples:
 
 /// Writes the table.
 pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
-    if let Some(path) = &args.output {
-        output::check_destination(path, "--output")?;
-    }
-    let mut store = Store::open(runs.home())?;
-    let found = args.filters.find(&mut store, runs, true)?;
+    let destination = match &args.output {
+        Some(path) => Destination::new(path, "--output", &[])?,
+        None => Destination::Stdout,
+    };
+    let mut store = Store::open_to_read(runs.home())?;
+    let Chosen { found, .. } = args.filters.find(&mut store, runs, true)?;
     let rows = found.iter().map(|found| row(found, runs, output)).collect::<Result<Vec<_>>>()?;
     let as_json = args.format == Format::Json || output.is_json();
     let text = if as_json { serde_json::to_string_pretty(&rows)? + "\n" } else { csv(&rows)? };
-    match &args.output {
-        None => output.text(&text),
-        Some(path) => {
-            let written = write_atomic(path, |out| out.write_all(text.as_bytes()));
-            written.with_context(|| format!("cannot write {}", path.display()))?;
-            output.note(&format!("{} runs in {}", rows.len(), path.display()));
-            Ok(())
-        }
+    destination.write(text.as_bytes(), output)?;
+    if let Some(path) = destination.file() {
+        output.note(&format!("{} runs in {}", rows.len(), path.display()));
     }
+    Ok(())
 }
 
 /// A run with all that is known of it, by column; what cannot be read is told.
@@ -73,10 +69,8 @@ fn row(found: &Found, runs: &Runs, output: &Output) -> Result<Map<String, Value>
     let Value::Object(known) = serde_json::to_value(&found.row)? else { return Ok(Map::new()) };
     let mut row = Map::new();
     for (key, value) in known {
-        // The recipe has keys of these names.
-        let key = if key == "name" { "run".to_owned() } else { key };
         let value = if key == "tags" { tags(&value) } else { value };
-        row.insert(key, value);
+        row.insert(column(key), value);
     }
     for (name, value) in &found.scores {
         row.insert(format!("metrics.{name}"), (*value).into());
@@ -119,11 +113,26 @@ fn flatten(prefix: &str, value: &toml::Value, row: &mut Map<String, Value>) {
     row.entry(prefix).or_insert(plain);
 }
 
+/// The columns that a table has whatever runs are in it: what is known of any run.
+fn fixed_columns() -> Result<Vec<String>> {
+    let Value::Object(known) = serde_json::to_value(RunRow::new("", RunStatus::Finished))? else {
+        return Ok(Vec::new());
+    };
+    Ok(known.into_iter().map(|(key, _)| column(key)).collect())
+}
+
+/// What the table calls what the store knows of a run.
+fn column(key: String) -> String {
+    // The recipe has a key of this name.
+    if key == "name" { "run".to_owned() } else { key }
+}
+
 /// The rows under the columns that any of them has: those of runs first, in their order.
 fn csv(rows: &[Map<String, Value>]) -> Result<String> {
     let mut columns: Vec<&str> = Vec::new();
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for key in rows.iter().flat_map(Map::keys) {
+    let fixed = fixed_columns()?;
+    for key in rows.iter().flat_map(Map::keys).chain(&fixed) {
         if seen.insert(key) {
             columns.push(key);
         }

@@ -61,6 +61,13 @@ impl From<Status> for RunStatus {
     }
 }
 
+/// The runs that are meant, in order, and of how many.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) found: Vec<Found>,
+    pub(super) of: usize,
+}
+
 /// A run with the values of its report.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -190,9 +197,13 @@ impl Filters {
     /// The runs that are meant, in order, from a store brought up to date.
     ///
     /// # Errors
-    /// A [`Mistake`] for a field that no run has.
-    pub(super) fn find(&self, store: &mut Store, runs: &Runs, with_scores: bool) -> Result<Vec<Found>> {
+    /// A [`Mistake`] for a field that no run has, and for a sweep that nobody knows.
+    pub(super) fn find(&self, store: &mut Store, runs: &Runs, with_scores: bool) -> Result<Chosen> {
         let rows = index::refresh(store, runs)?;
+        let of = rows.len();
+        if let Some(sweep) = self.sweep.as_ref().filter(|_| of > 0) {
+            check_sweep(sweep, &rows, store)?;
+        }
         let asked: Vec<&str> = self.asked().filter(|field| !is_known(field)).collect();
         let mut scores = if with_scores || !asked.is_empty() { store.scores()? } else { Default::default() };
         for field in asked {
@@ -217,7 +228,7 @@ impl Filters {
             }
             Some(sort) => found.sort_by(|a, b| sort.compare(a, b)),
         }
-        Ok(found)
+        Ok(Chosen { found, of })
     }
 
     fn asked(&self) -> impl Iterator<Item = &str> {
@@ -254,6 +265,20 @@ impl Sort {
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     }
+}
+
+/// Refuses a sweep that no run is a trial of, and that the store does not know either.
+fn check_sweep(name: &str, rows: &[RunRow], store: &Store) -> Result<()> {
+    let known = store.sweeps()?.into_iter().map(|sweep| sweep.name);
+    let known: BTreeSet<String> = known.chain(rows.iter().filter_map(|row| row.sweep.clone())).collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    let there = match known.is_empty() {
+        true => "there is none".to_owned(),
+        false => format!("there are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Mistake::new(format!("--sweep: no sweep is called \"{name}\"; {there}")).into())
 }
 
 fn is_known(field: &str) -> bool {

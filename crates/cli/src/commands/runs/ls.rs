@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     cells::{ago, colour, score, steps, took},
-    filter::Filters,
+    filter::{Chosen, Filters},
 };
 use crate::output::{self, Output};
 
@@ -75,8 +75,8 @@ struct SweepLine {
 
 /// Lists the runs.
 pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
-    let mut store = Store::open(runs.home())?;
-    let found = args.filters.find(&mut store, runs, false)?;
+    let mut store = Store::open_to_read(runs.home())?;
+    let Chosen { found, of } = args.filters.find(&mut store, runs, false)?;
     let rows: Vec<RunRow> = found.into_iter().map(|found| found.row).collect();
     let fold_sweeps = !args.all && args.filters.sweep.is_none();
     let mut entries = entries(rows, if fold_sweeps { Some(&store) } else { None })?;
@@ -101,10 +101,22 @@ pub(super) fn run(args: &Args, runs: &Runs, output: &Output) -> Result<()> {
         return output.json(&documents);
     }
     if entries.is_empty() {
-        output.note(&format!("no runs in {}", runs.root().display()));
+        output.note(&none_of(of, args.limit, runs));
         return Ok(());
     }
     tell(&entries, output)
+}
+
+/// Why nothing is listed.
+fn none_of(count: usize, limit: Option<usize>, runs: &Runs) -> String {
+    let root = runs.root().display();
+    match (count, limit) {
+        (0, _) => format!("no runs in {root}"),
+        (1, Some(0)) => format!("--limit 0 lists nothing of the 1 run in {root}"),
+        (_, Some(0)) => format!("--limit 0 lists nothing of the {count} runs in {root}"),
+        (1, _) => format!("the 1 run in {root} does not match"),
+        _ => format!("none of the {count} runs in {root} matches"),
+    }
 }
 
 /// Puts folds under the run they belong to, and with a store the trials of a sweep together, where the first of them stood.

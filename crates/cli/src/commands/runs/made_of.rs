@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use gyeol_data::write_atomic;
 use gyeol_pipeline::{
     Error,
     ensemble::{Saved, Source, combine_files},
@@ -14,6 +13,7 @@ use serde::Serialize;
 
 use super::cells::{ago, score};
 use crate::{
+    destination::Destination,
     exit::Mistake,
     output::{self, Output},
 };
@@ -82,7 +82,6 @@ impl MadeOf {
 
 /// Makes the submission of `run` again, and writes it to `path`.
 pub(super) fn rebuild(run: &Run, runs: &Runs, path: &Path, output: &Output) -> Result<()> {
-    output::check_destination(path, "--submission")?;
     let Some(record) = SubmissionRecord::of(run)? else {
         return Err(Mistake::new(format!("{} has no submission", run.name()))
             .hint("`gyeol runs submissions` lists the runs that have one")
@@ -93,14 +92,18 @@ pub(super) fn rebuild(run: &Run, runs: &Runs, path: &Path, output: &Output) -> R
         return Err(Mistake::new(words).into());
     };
     let sample = sample_path(run);
+    let tests = saved.members.iter().filter_map(|member| Some(member.test.as_ref()?.path.as_path()));
+    let inputs: Vec<&Path> = tests.chain([sample.as_path()]).collect();
+    let destination = Destination::beside_result(path, "--submission", &inputs, output)?;
     let sample = std::fs::read(&sample).with_context(|| format!("cannot read {}", sample.display()))?;
     let bytes = rebuild_bytes(&record, &sample, &combine_files(run.name(), &saved, runs)?)?;
-    write_atomic(path, |out| out.write_all(&bytes)).with_context(|| format!("cannot write {}", path.display()))?;
+    destination.write(&bytes, output)?;
     if output.is_json() {
         return output.json(&record);
     }
     let rows = counted(record.rows, "row");
-    output.text(&format!("{}: {rows}, byte for byte what was handed in ({})", path.display(), record.fingerprint))
+    let told = format!("{}: {rows}, byte for byte what was handed in ({})", path.display(), record.fingerprint);
+    destination.tell(&told, output)
 }
 
 /// As in `1 row`, `2 rows`.

@@ -142,7 +142,7 @@ fn alive(run: &Run, runs: &Runs, status: Status) -> Option<f64> {
     if status != Status::Interrupted || !runs.home().join(gyeol_store::FILE).is_file() {
         return None;
     }
-    Store::open(runs.home()).ok()?.run(run.name()).ok()??.heartbeat
+    Store::open_to_read(runs.home()).ok()?.run(run.name()).ok()??.heartbeat
 }
 
 fn heading(

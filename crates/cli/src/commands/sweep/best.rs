@@ -3,18 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gyeol_data::write_atomic;
 use gyeol_pipeline::{
     runs::Runs,
     sweep::{Sweeps, best_recipe},
 };
 
 use super::words;
-use crate::{
-    args::Global,
-    exit::Mistake,
-    output::{self, Output},
-};
+use crate::{args::Global, destination::Destination, exit::Mistake, output::Output};
 
 /// The words of `gyeol sweep best`.
 #[derive(Debug, clap::Args)]
@@ -37,9 +32,10 @@ The recipe remembers what it was tuned on: `gyeol train` says so when data, clea
 
 /// Writes the recipe.
 pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
-    if let Some(path) = &args.output {
-        output::check_destination(path, "-o")?;
-    }
+    let destination = match &args.output {
+        Some(path) => Destination::new(path, "--output", &[])?,
+        None => Destination::Stdout,
+    };
     let sweep = Sweeps::new(&global.home).open(&args.sweep)?;
     let Some(choice) = sweep.study.choice() else {
         let hint = format!("gyeol sweep show {}", sweep.name());
@@ -47,15 +43,10 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
     };
     let recipe = best_recipe(&sweep, &choice, &Runs::new(&global.home))?;
     output.note(&words::winner(&choice, &sweep.spec.metric.name()));
-    let toml = recipe.to_toml()?;
-    match &args.output {
-        Some(path) => {
-            write_atomic(path, |out| out.write_all(toml.as_bytes()))
-                .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
-            output.note(&format!("written to {}", path.display()));
-            Ok(())
-        }
-        None if output.is_json() => output.json(&recipe),
-        None => output.text(&toml),
-    }
+    let Some(path) = destination.file() else {
+        return if output.is_json() { output.json(&recipe) } else { output.text(&recipe.to_toml()?) };
+    };
+    destination.write(recipe.to_toml()?.as_bytes(), output)?;
+    output.note(&format!("written to {}", path.display()));
+    Ok(())
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gyeol_data::write_atomic;
 use gyeol_pipeline::sweep::{Stamped, Sweep, Sweeps};
 use gyeol_tune::{
     Space,
@@ -14,10 +13,7 @@ use gyeol_tune::{
 };
 
 use super::report::{self, Confirmed, Costs, Row, Scale, View};
-use crate::{
-    args::Global,
-    output::{self, Output},
-};
+use crate::{args::Global, destination::Destination, output::Output};
 
 /// The words of `gyeol sweep report`.
 #[derive(Debug, clap::Args)]
@@ -38,19 +34,22 @@ Examples:
 
 /// Prints the report, and writes its page where one is asked for.
 pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<()> {
-    if let Some(path) = &args.html {
-        output::check_destination(path, "--html")?;
-    }
+    let html = args.html.as_deref();
+    let html = html.map(|path| Destination::beside_result(path, "--html", &[], output)).transpose()?;
     let sweep = Sweeps::new(&global.home).open(&args.sweep)?;
     let view = view(&sweep)?;
+    if let Some(html) = html {
+        html.write(report::page(&view).as_bytes(), output)?;
+    }
     if output.is_json() {
         output.json(&super::words::SweepDocument::new(&sweep)?)?;
     } else {
-        output.text(&report::summary(&view))?;
+        match html {
+            Some(html) => html.tell(&report::summary(&view), output)?,
+            None => output.text(&report::summary(&view))?,
+        }
     }
-    if let Some(path) = &args.html {
-        write_atomic(path, |out| out.write_all(report::page(&view).as_bytes()))
-            .map_err(|error| anyhow::anyhow!("cannot write {}: {error}", path.display()))?;
+    if let Some(path) = html.and_then(Destination::file) {
         output.note(&format!("written to {}", path.display()));
     }
     Ok(())
