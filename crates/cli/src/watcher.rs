@@ -184,7 +184,9 @@ impl Pace {
     }
 
     fn step(&mut self, report: &StepReport, seconds: f64) {
-        self.loss.add(report.loss);
+        if let Some(loss) = report.loss {
+            self.loss.add(loss);
+        }
         self.tokens.add(report.tokens as f64);
         self.seconds.add(seconds);
     }
@@ -195,10 +197,11 @@ impl Pace {
         let taken = report.step.saturating_sub(self.from).max(1) as f64;
         let ahead = report.steps.saturating_sub(report.step) as f64;
         let left = now.duration_since(self.started).as_secs_f64() / taken * ahead;
+        let loss = Some(self.loss.mean()).filter(|loss| !loss.is_nan());
         format!(
-            "{} left, loss {:.4}, {:.0} tokens/s, lr {:.1e}",
+            "{} left, loss {}, {:.0} tokens/s, lr {:.1e}",
             output::duration(left),
-            self.loss.mean(),
+            loss.map_or_else(|| "–".to_owned(), |loss| format!("{loss:.4}")),
             self.tokens.mean() / self.seconds.mean().max(f64::MIN_POSITIVE),
             report.learning_rate,
         )
@@ -238,12 +241,12 @@ mod tests {
 
     const PLAN: TrainPlan = TrainPlan { rows_per_step: 8, steps_per_epoch: 50, steps: 1000, evaluations: 20 };
 
-    fn report(step: u64, loss: f64) -> StepReport {
+    fn report(step: u64, loss: impl Into<Option<f64>>) -> StepReport {
         StepReport {
             step,
             steps: 100,
             epoch: 0.5,
-            loss,
+            loss: loss.into(),
             learning_rate: 2e-5,
             gradient_norm: 1.0,
             rows: 8,
@@ -271,6 +274,18 @@ mod tests {
         pace.step(&report(42, 1.0), 0.5);
         let words = pace.words(&report(42, 1.0), started + Duration::from_secs(4));
         assert_eq!(words, "1 min 56 s left, loss 1.0000, 240 tokens/s, lr 2.0e-5");
+    }
+
+    #[test]
+    fn the_loss_is_that_of_the_steps_which_have_one() {
+        let started = Instant::now();
+        let mut pace = Pace::new(0, started);
+        let said = |loss: Option<f64>| {
+            let report = report(1, loss);
+            pace.step(&report, 0.5);
+            pace.words(&report, started).split(", ").nth(1).unwrap().to_owned()
+        };
+        assert_eq!([None, Some(2.0), None].map(said), ["loss –", "loss 2.0000", "loss 2.0000"]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl ParamTable {
         self.part = part;
     }
 
-    /// Appends a tensor.
+    /// Appends a tensor. Its elements can be counted: whoever reads a configuration bounds the sizes it names.
     pub fn add(&mut self, name: String, shape: &[usize], role: Role) -> Param {
         let span = Span::new(self.len(), shape.iter().product());
         self.tensors.push(Tensor { name, shape: shape.to_vec(), span, role, part: self.part });

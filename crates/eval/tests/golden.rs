@@ -108,6 +108,7 @@ fn class_metrics_and_reports_are_scikit_learns() {
         let filed = Outputs::Probabilities { labels, values: case.probabilities };
         let truth = Truth::Classes(&case.truth);
 
+        assert_eq!(logits.probabilities().len(), filed.values().len(), "{}", case.name);
         for (found, &expected) in logits.probabilities().iter().zip(filed.values()) {
             assert!((found - expected).abs() <= f32::EPSILON * expected, "{}: {found} {expected}", case.name);
         }
@@ -145,6 +146,7 @@ fn metrics_and_reports_of_label_sets_are_scikit_learns() {
         case.truth.iter().for_each(|set| truth.push(set.iter().copied()));
         let logits = Outputs::IndependentLogits { labels: labels.clone(), values: case.logits };
         let filed = Outputs::IndependentProbabilities { labels, values: case.probabilities };
+        assert_eq!(logits.probabilities().len(), filed.values().len(), "{}", case.name);
         for (found, &expected) in logits.probabilities().iter().zip(filed.values()) {
             assert!((found - expected).abs() <= f32::EPSILON * expected, "{}: {found} {expected}", case.name);
         }

@@ -26,7 +26,7 @@ pub struct Overfitting {
     pub train_loss_last: f64,
 }
 
-/// An evaluation, and the mean training loss since the one before.
+/// An evaluation, and the mean training loss since the one before: NaN, which nothing falls to or from, if no step had one.
 struct Point {
     step: u64,
     value: f64,
@@ -72,10 +72,10 @@ fn points(events: &[Event], metric: &str) -> Vec<Point> {
     let (mut points, mut sum, mut count) = (Vec::new(), 0.0, 0u64);
     for event in events {
         match &event.kind {
-            EventKind::Step { loss, .. } => (sum, count) = (sum + loss, count + 1),
+            EventKind::Step { loss: Some(loss), .. } => (sum, count) = (sum + loss, count + 1),
             EventKind::Evaluation { step, metrics, .. } => {
                 let value = metrics.get(metric).copied().filter(|value| value.is_finite());
-                points.extend(value.map(|value| Point { step: *step, value, train_loss: sum / count.max(1) as f64 }));
+                points.extend(value.map(|value| Point { step: *step, value, train_loss: sum / count as f64 }));
                 (sum, count) = (0.0, 0);
             }
             _ => {}
@@ -97,10 +97,12 @@ pub(crate) fn best_of_all(events: &[Event], metric: Metric) -> Option<(u64, f64)
 mod tests {
     use super::*;
 
+    /// Evaluations after a step each, with the losses of both; a step may have none, here NaN.
     fn events(course: &[(f64, f64)]) -> Vec<Event> {
         let event = |kind| Event { time: 0.0, kind };
         let part = |(index, &(loss, log_loss)): (usize, &(f64, f64))| {
             let step = 10 * (index as u64 + 1);
+            let loss = loss.is_finite().then_some(loss);
             let trained = EventKind::Step { step, epoch: 1.0, loss, learning_rate: 1e-5, grad_norm: 1.0, tokens: 5 };
             let metrics = [("accuracy".to_owned(), log_loss), ("log_loss".to_owned(), log_loss)].into();
             [event(trained), event(EventKind::Evaluation { step, epoch: 1.0, metrics })]
@@ -122,6 +124,7 @@ mod tests {
         assert_eq!(Overfitting::of(&events(&[(1.2, 1.0), (0.9, 0.8), (0.5, 0.81)])), None);
         assert_eq!(Overfitting::of(&events(&[(1.2, 1.0), (5.0, 8.0)])), None);
         assert_eq!(Overfitting::of(&events(&[])), None);
+        assert_eq!(Overfitting::of(&events(&[(1.2, 1.0), (f64::NAN, 8.0)])), None, "no loss to have fallen");
     }
 
     #[test]

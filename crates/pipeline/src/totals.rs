@@ -72,7 +72,7 @@ mod tests {
             step: 1,
             steps: 9,
             epoch: 0.1,
-            loss: 1.0,
+            loss: Some(1.0),
             learning_rate: 1e-5,
             gradient_norm: 1.0,
             rows: 4,

@@ -71,7 +71,10 @@ impl Tracker {
             }
             EventKind::Step { step, loss, .. } => {
                 row.steps = row.steps.max(*step);
-                self.losses = (self.losses.0 + loss, self.losses.1 + 1);
+                // A step with nothing to learn says nothing of how well the model does.
+                if let Some(loss) = loss {
+                    self.losses = (self.losses.0 + loss, self.losses.1 + 1);
+                }
             }
             EventKind::Evaluation { step, metrics, .. } => {
                 row.steps = row.steps.max(*step);
@@ -164,7 +167,8 @@ mod tests {
         }
     }
 
-    fn step(step: u64, loss: f64) -> EventKind {
+    fn step(step: u64, loss: impl Into<Option<f64>>) -> EventKind {
+        let loss = loss.into();
         EventKind::Step { step, epoch: 0.5, loss, learning_rate: 2e-5, grad_norm: 1.0, tokens: 64 }
     }
 
@@ -178,25 +182,30 @@ mod tests {
             (1.0, started()),
             (2.0, step(1, 1.0)),
             (3.0, step(2, 0.5)),
-            (4.0, evaluation(2, 0.5)),
-            (5.0, step(3, f64::NAN)),
-            (6.0, evaluation(3, f64::NAN)),
-            (7.0, step(4, 0.25)),
-            (8.0, EventKind::Interrupted { step: 4 }),
+            (3.5, step(3, None)),
+            (4.0, evaluation(3, 0.5)),
+            (4.5, step(4, None)),
+            (5.0, step(5, f64::NAN)),
+            (6.0, evaluation(5, f64::NAN)),
+            (6.5, step(6, None)),
+            (6.7, evaluation(6, 0.5)),
+            (7.0, step(7, 0.25)),
+            (8.0, EventKind::Interrupted { step: 7 }),
         ];
         let mut tracker = track(&events);
         let record = tracker.take_record();
         let values: Vec<_> = record.metrics.iter().map(|row| (row.step, &*row.name, row.value)).collect();
         let expected = [
-            (2, "accuracy", Some(0.5)),
-            (2, TRAIN_LOSS, Some(0.75)),
-            (3, "accuracy", None),
-            (3, TRAIN_LOSS, None),
-            (4, TRAIN_LOSS, Some(0.25)),
+            (3, "accuracy", Some(0.5)),
+            (3, TRAIN_LOSS, Some(0.75)),
+            (5, "accuracy", None),
+            (5, TRAIN_LOSS, None),
+            (6, "accuracy", Some(0.5)),
+            (7, TRAIN_LOSS, Some(0.25)),
         ];
         assert_eq!(values, expected);
-        assert_eq!(record.events.len(), 4);
-        assert_eq!((record.row.steps, record.row.score, tracker.status()), (4, None, Status::Interrupted));
+        assert_eq!(record.events.len(), 5);
+        assert_eq!((record.row.steps, record.row.score, tracker.status()), (7, Some(0.5), Status::Interrupted));
         // What was taken is not given again; the row stays whole.
         let again = tracker.take_record();
         assert!(again.events.is_empty() && again.metrics.is_empty());

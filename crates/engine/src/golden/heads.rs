@@ -17,6 +17,10 @@ const HEAD_CASES: [&str; 9] = [
     "head_bi_encoder_max",
 ];
 
+/// That of bfloat16 where the largest values of two tokens are near each other: which of them gets the gradient of their column
+/// is then rounding's to say, and all below the last norm is off by its share. A tenth is what was seen.
+const TOLERANCE_BF16_TIES: f32 = 0.15;
+
 struct HeadGolden {
     golden: Golden,
     head: HeadKind,
@@ -108,7 +112,7 @@ impl HeadGolden {
 #[test]
 fn every_isa_agrees_with_sentence_transformers_on_every_head() {
     for case in HEAD_CASES.map(HeadGolden::open) {
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for isa in isas(Operands::F32) {
             case.check(Cpu::new(isa, Operands::F32), TOLERANCE);
         }
     }
@@ -122,18 +126,33 @@ fn the_scalar_twins_agree_with_sentence_transformers_on_every_head() {
 }
 
 #[test]
+fn bfloat16_products_stay_near_sentence_transformers_on_every_head() {
+    for case in HEAD_CASES.map(HeadGolden::open) {
+        let tolerance = if case.golden.name == "head_mlp_max" { TOLERANCE_BF16_TIES } else { TOLERANCE_BF16 };
+        case.check(Reference::scalar(Operands::Bf16), tolerance);
+        for isa in isas(Operands::Bf16) {
+            case.check(Cpu::new(isa, Operands::Bf16), tolerance);
+        }
+    }
+}
+
+#[test]
 fn fast_and_scalar_kernels_agree_on_every_head_with_dropout() {
     for case in HEAD_CASES.map(HeadGolden::open) {
-        fn run<D: Device>(case: &HeadGolden, device: D) -> (Vec<f32>, Vec<f32>) {
+        fn run<D: Device>(case: &HeadGolden, device: D) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
             let mut model = case.with_dropout(device);
             let (_, outputs) = case.pass(&mut model, DropoutStream::new(1, 2));
-            (outputs, model.download(Store::Gradients).into_owned())
+            (outputs, gradients(&mut model))
         }
-        let (want, want_gradients) = run(&case, Reference::scalar(Operands::F32));
-        let (got, got_gradients) = run(&case, Cpu::new(Isa::fastest(), Operands::F32));
-        let name = case.golden.name;
-        assert_close(&format!("{name}: outputs"), &got, &want, TOLERANCE);
-        assert_close(&format!("{name}: gradients"), &got_gradients, &want_gradients, TOLERANCE);
+        for (operands, tolerance) in TWINS {
+            let (want, want_gradients) = run(&case, Reference::scalar(operands));
+            for isa in isas(operands) {
+                let (got, got_gradients) = run(&case, Cpu::new(isa, operands));
+                let name = format!("{}: {operands:?} on {}", case.golden.name, isa.name());
+                assert_close(&format!("{name}: outputs"), &got, &want, tolerance);
+                assert_gradients_close(&name, &got_gradients, &want_gradients, tolerance);
+            }
+        }
     }
 }
 

@@ -61,7 +61,7 @@ fn check<D: Device>(case: &MaskedGolden, device: D, tolerance: f32) {
 #[test]
 fn every_isa_agrees_with_transformers_on_masked_language_models() {
     for case in MASKED_CASES.map(MaskedGolden::open) {
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for isa in isas(Operands::F32) {
             check(&case, Cpu::new(isa, Operands::F32), TOLERANCE);
         }
         check(&case, Reference::scalar(Operands::F32), TOLERANCE);
@@ -72,7 +72,7 @@ fn every_isa_agrees_with_transformers_on_masked_language_models() {
 fn bfloat16_products_stay_near_transformers_on_masked_language_models() {
     for case in MASKED_CASES.map(MaskedGolden::open) {
         check(&case, Reference::scalar(Operands::Bf16), TOLERANCE_BF16);
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && isa.has_bf16()) {
+        for isa in isas(Operands::Bf16) {
             check(&case, Cpu::new(isa, Operands::Bf16), TOLERANCE_BF16);
         }
     }
@@ -107,20 +107,23 @@ fn losses_without_dropout_are_those_of_training() {
 
 #[test]
 fn fast_and_scalar_kernels_agree_on_masked_language_models_with_dropout() {
-    fn run<D: Device>(case: &MaskedGolden, device: D) -> (Vec<f32>, Vec<f32>) {
+    fn run<D: Device>(case: &MaskedGolden, device: D) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
         let mut config = EncoderConfig::read(&case.golden.model).unwrap();
         config.set_dropout(0.2);
         let mut model = Model::new(device, config, HeadKind::MaskedLm, true).unwrap();
         model.randomise(3);
         let (batch, masked) = &case.batches[0];
         let losses = model.train_masked(batch, masked, 0.1, DropoutStream::new(1, 2)).unwrap();
-        (losses, model.download(Store::Gradients).into_owned())
+        (losses, gradients(&mut model))
     }
     let case = MaskedGolden::open("masked_bert");
-    let (want, want_gradients) = run(&case, Reference::scalar(Operands::F32));
-    for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
-        let (got, got_gradients) = run(&case, Cpu::new(isa, Operands::F32));
-        assert_close("losses", &got, &want, TOLERANCE);
-        assert_close("gradients", &got_gradients, &want_gradients, TOLERANCE);
+    for (operands, tolerance) in TWINS {
+        let (want, want_gradients) = run(&case, Reference::scalar(operands));
+        for isa in isas(operands) {
+            let (got, got_gradients) = run(&case, Cpu::new(isa, operands));
+            let name = format!("{operands:?} on {}", isa.name());
+            assert_close(&format!("{name}: losses"), &got, &want, tolerance);
+            assert_gradients_close(&name, &got_gradients, &want_gradients, tolerance);
+        }
     }
 }

@@ -46,7 +46,7 @@ fn every_isa_and_the_scalar_twins_agree_with_the_published_optimisers() {
     for (name, optimizer) in CASES {
         let golden = open(name);
         trained(&golden, optimizer, Reference::scalar(Operands::F32), TOLERANCE);
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
+        for isa in isas(Operands::F32) {
             trained(&golden, optimizer, Cpu::new(isa, Operands::F32), TOLERANCE);
         }
     }
@@ -65,7 +65,7 @@ fn products_in_bfloat16_read_the_weights_as_the_optimiser_left_them() {
     for (name, optimizer) in CASES {
         let golden = open(name);
         check(&golden, optimizer, [(); 2].map(|()| Reference::scalar(Operands::Bf16)));
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && isa.has_bf16()) {
+        for isa in isas(Operands::Bf16) {
             check(&golden, optimizer, [(); 2].map(|()| Cpu::new(isa, Operands::Bf16)));
         }
     }

@@ -15,6 +15,10 @@ use super::kinds::{self, Activation, Family, ModelType, ProblemType};
 /// More parameters than this (4 TiB in f32) are taken for a damaged file.
 const MAX_PARAMETERS: u128 = 1 << 40;
 
+/// More layers than this are taken for a damaged file: of a width of 1, memory would have to hold their names long before
+/// their parameters were too many.
+const MAX_LAYERS: usize = 1024;
+
 /// More labels than this are taken for a damaged file.
 const MAX_LABELS: usize = 1 << 20;
 
@@ -205,6 +209,12 @@ impl EncoderConfig {
                     "{} leaves no position: those of a RoBERTa start at pad_token_id + 1 = {}",
                     self.max_position_embeddings, self.position_offset
                 ),
+            );
+        }
+        if self.layers > MAX_LAYERS {
+            return wrong(
+                "num_hidden_layers",
+                format!("{} is more than {MAX_LAYERS}; is the file damaged?", self.layers),
             );
         }
         let parameters = self.parameters();

@@ -143,7 +143,7 @@ impl Weights {
         let name = modern_name(name);
         let file = stored.file;
         match self.tensors.insert(name.clone(), stored) {
-            // An old name beside its new one, or a key that a pickle repeats: which is meant is not guessed.
+            // An old name beside its new one: which is meant is not guessed.
             Some(_) => Err(HfError::tensor(&self.files[file].path, &name, "occurs twice, or under its old name too")),
             None => Ok(()),
         }

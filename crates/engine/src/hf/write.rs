@@ -89,7 +89,8 @@ fn write_unlabelled(
 }
 
 /// Writes `model.safetensors`-formatted tensors to the file `path`, in the order given, straight from the slices: nothing but
-/// the header is copied. In bfloat16 every number is rounded to the nearest. Each item is a name, a shape and as many numbers as the shape says, row-major.
+/// the header is copied. In bfloat16 every number is rounded to the nearest. Each item is a name, a shape and as many numbers
+/// as the shape says, row-major.
 ///
 /// # Errors
 /// [`HfError::Tensor`] when a name occurs twice or a shape does not fit its numbers, before anything is written;

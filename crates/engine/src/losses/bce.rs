@@ -51,6 +51,7 @@ mod tests {
             let rows = case.sets.len() as f64;
             let (total, gradient) = loss(&case.outputs, &sets(case.classes, &case.sets), 1.0 / rows);
             assert!((total / rows - case.loss).abs() <= 1e-6 * case.loss.max(1.0), "{}: {total}", case.name);
+            assert_eq!(gradient.len(), case.gradient.len(), "{}", case.name);
             let near = gradient.iter().zip(&case.gradient).all(|(found, expected)| (found - expected).abs() <= 1e-7);
             assert!(near, "{}: {gradient:?} where {:?} was expected", case.name, case.gradient);
         }

@@ -80,6 +80,7 @@ fn every_loss_and_its_gradient_are_those_of_pytorch() {
         if let Loss::Buckets { buckets, .. } = &of {
             let scores = buckets.scores(&outputs);
             let expected = floats(&case["expectations"]);
+            assert_eq!(scores.len(), expected.len());
             assert!(scores.iter().zip(&expected).all(|(got, want)| (got - want).abs() < 1e-6), "{scores:?}");
         }
     }

@@ -60,7 +60,7 @@ pub trait Objective<M> {
     fn accumulate(&mut self, model: &mut M, window: Window<'_>) -> Result<Accumulated, AllocationError>;
 
     /// What [`Observer::score`](crate::Observer::score) is made of; `None` if `progress`, which is told the rows done so
-    /// far, breaks off. At most `batch_size` rows are computed at a time.
+    /// far, breaks off. No batch has more than `batch_size` rows; several may be computed at the same time, one a thread.
     ///
     /// # Errors
     /// If the device has no room for a batch.

@@ -192,13 +192,14 @@ impl<M: Trained, O: Objective<M>> Trainer<'_, M, O> {
         state.pass += passes;
         let rate = learning_rate(self.config, state.step, plan.steps);
         state.step += 1;
-        // Without anything learnt there are no gradients, and what the arena holds is stale: the weights stay as they are.
-        let (loss, gradient_norm) = match loss {
-            Some(loss) => (loss, optimise(self.model.models_mut(), self.config, rate, state.step)),
-            None => (0.0, 0.0),
-        };
-        if !loss.is_finite() || !gradient_norm.is_finite() || state.losses.explode(loss) {
-            return Ok(Err(Divergence { step: state.step, loss, gradient_norm, learning_rate: rate }));
+        // Without anything learnt there are no gradients, and what the arena holds is stale: the weights stay as they are, and
+        // whether the training goes off is not to be seen.
+        let mut gradient_norm = 0.0;
+        if let Some(loss) = loss {
+            gradient_norm = optimise(self.model.models_mut(), self.config, rate, state.step);
+            if !loss.is_finite() || !gradient_norm.is_finite() || state.losses.explode(loss) {
+                return Ok(Err(Divergence { step: state.step, loss, gradient_norm, learning_rate: rate }));
+            }
         }
         if self.config.ema > 0.0 {
             let decay = if state.step == 1 { 0.0 } else { self.config.ema };

@@ -24,11 +24,11 @@ pub struct StepReport {
     pub steps: u64,
     /// Passes over the training rows so far.
     pub epoch: f64,
-    /// Mean loss of its rows.
-    pub loss: f64,
+    /// Mean loss of its rows, finite; `None` if there was nothing to learn, as no token was hidden.
+    pub loss: Option<f64>,
     /// The learning rate it took.
     pub learning_rate: f64,
-    /// L2 norm of all gradients before clipping.
+    /// L2 norm of all gradients before clipping; 0 without a loss.
     pub gradient_norm: f64,
     /// Its rows.
     pub rows: usize,
@@ -64,7 +64,8 @@ pub trait Observer {
         let _ = rows;
     }
 
-    /// So many rows of an evaluation are done; breaking off stops the run at the last saved state.
+    /// So many rows of an evaluation are done. Breaking off stops the run: its state is saved with the evaluation still due.
+    /// Where the mean of checkpoints was being evaluated, after the last step, the last saved state is what is left.
     fn evaluated_rows(&mut self, done: usize) -> ControlFlow<()> {
         let _ = done;
         ControlFlow::Continue(())

@@ -120,13 +120,19 @@ fn what_cannot_be_computed_is_refused_by_key() {
 
 #[test]
 fn absurd_sizes_are_refused_without_overflow() {
-    for key in ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "max_position_embeddings"] {
+    for key in ["vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings"] {
         let message = refusal(json!({ key: u64::MAX, "num_attention_heads": 1 }));
         assert!(message.contains("parameters"), "{key}: {message}");
     }
     let all = refusal(json!({ "vocab_size": u64::MAX, "hidden_size": u64::MAX, "num_attention_heads": 1,
-        "num_hidden_layers": u64::MAX, "intermediate_size": u64::MAX, "type_vocab_size": u64::MAX }));
+        "num_hidden_layers": 1024, "intermediate_size": u64::MAX, "type_vocab_size": u64::MAX }));
     assert!(all.contains("parameters"), "{all}");
+    // Each of these layers is next to nothing, and the names of all would fill any memory.
+    for layers in [1025, 1_000_000_000, u64::MAX] {
+        let message = refusal(json!({ "hidden_size": 1, "intermediate_size": 1, "num_attention_heads": 1,
+            "num_hidden_layers": layers }));
+        assert!(message.contains("num_hidden_layers: ") && message.contains("more than 1024"), "{message}");
+    }
 }
 
 #[test]

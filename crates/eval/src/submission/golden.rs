@@ -49,6 +49,7 @@ fn check_curves(kind: AdjustmentKind, cases: &[Curve]) {
     for case in cases {
         let fitted = Adjustment::fit(kind, &Outputs::Scores(case.x.clone()), Truth::Scores(&case.y)).unwrap();
         let adjusted = fitted.apply(&Outputs::Scores(case.at.clone())).unwrap();
+        assert_eq!((adjusted.values().len(), case.at.len()), (case.expected.len(), case.expected.len()));
         for ((x, found), expected) in case.at.iter().zip(adjusted.values()).zip(&case.expected) {
             // Results are single numbers of single precision.
             assert!((f64::from(*found) - expected).abs() < 1e-6, "{kind:?} at {x}: {found} {expected}");

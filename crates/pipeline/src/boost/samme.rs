@@ -132,6 +132,7 @@ mod tests {
             let (mut errors, mut alphas, mut fitted) = (Vec::new(), Vec::new(), 0);
             for (round, predicted) in case.predicted.iter().enumerate() {
                 let weights = &case.weights[round];
+                assert_eq!(samme.weights.len(), weights.len(), "{name}");
                 assert!(samme.weights.iter().zip(weights).all(|(got, want)| near(*got, *want)), "{name}: {samme:?}");
                 fitted += 1;
                 let wrong: Vec<bool> = predicted.iter().zip(&case.truth).map(|(one, other)| one != other).collect();

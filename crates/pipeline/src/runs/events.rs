@@ -14,7 +14,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened. JSON has no NaN or infinity: they are written as `null` and read back as NaN.
+/// What happened. JSON has no NaN or infinity: they are written as `null` and, but for losses, read back as NaN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
@@ -44,12 +44,11 @@ pub enum EventKind {
         step: u64,
         /// Passes over the training rows so far, with their fraction.
         epoch: f64,
-        /// Mean training loss of the step.
-        #[serde(deserialize_with = "null_is_nan")]
-        loss: f64,
+        /// Mean training loss of the step; `null` if there was nothing to learn, as no token was hidden.
+        loss: Option<f64>,
         /// Learning rate of the step.
         learning_rate: f64,
-        /// Global L2 norm of the gradients before clipping.
+        /// Global L2 norm of the gradients before clipping; 0 without a loss.
         #[serde(deserialize_with = "null_is_nan")]
         grad_norm: f64,
         /// Real tokens of the step.

@@ -60,6 +60,7 @@ fn shares_agree_with_optuna_and_correlations_with_scipy() {
         let one_hot = study["pairs"].as_array().unwrap().is_empty();
         let tolerance = if one_hot { 0.08 } else { 0.03 };
         let theirs = numbers(&study["importance"]);
+        assert_eq!(ours.dimensions.len(), theirs.len(), "{name}");
         for (index, (ours, theirs)) in ours.dimensions.iter().zip(&theirs).enumerate() {
             assert!((ours.share - theirs).abs() < tolerance, "{name} {index}: {} {theirs}", ours.share);
         }

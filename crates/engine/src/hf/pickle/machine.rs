@@ -11,8 +11,8 @@ use super::{PickleError, TensorSpec};
 /// PyTorch's own limit of dimensions.
 const MAX_DIMENSIONS: usize = 64;
 
-/// More tensors than this are taken for an attempt to exhaust memory.
-const MAX_TENSORS: usize = 100_000;
+/// More tensors than this, or names of some, are taken for an attempt to exhaust memory.
+pub(super) const MAX_TENSORS: usize = 100_000;
 
 /// A value on the machine's stack; containers are numbers into the machine's lists.
 #[derive(Debug, Clone, Copy)]

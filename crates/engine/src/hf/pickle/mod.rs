@@ -13,9 +13,11 @@ mod machine;
 mod names;
 mod opcode;
 
+use std::collections::HashSet;
+
 use safetensors::Dtype;
 
-use self::machine::{Machine, Value};
+use self::machine::{MAX_TENSORS, Machine, Value};
 use self::names::printable;
 
 /// The longest pickle that is read; that of a model with a thousand tensors has about 150 kB.
@@ -56,17 +58,24 @@ pub(super) fn read_state_dict(pickle: &[u8]) -> Result<Vec<(String, TensorSpec<'
     let Value::Dict(id) = machine.run()? else {
         return Err(PickleError::NotTensors("does not hold a dictionary of tensors".to_owned()));
     };
-    machine.dicts[id]
-        .iter()
-        .map(|(key, value)| match (key, value) {
-            (Value::Text(name), Value::Tensor(id)) => Ok(((*name).to_owned(), machine.tensors[*id].clone())),
-            (Value::Text(name), _) => Err(PickleError::NotTensors(format!(
-                "entry {} is not a tensor; save the model's state_dict() alone",
-                printable(name)
-            ))),
-            _ => Err(PickleError::NotTensors("has a key that is not a text".to_owned())),
-        })
-        .collect()
+    let pairs = &machine.dicts[id];
+    if pairs.len() > MAX_TENSORS {
+        return Err(PickleError::NotTensors("has too many entries for a model".to_owned()));
+    }
+    // What is copied here is memory that no byte of the pickle may have paid for: a key is few bytes to name again, and so
+    // is a tensor.
+    let mut names = HashSet::with_capacity(pairs.len());
+    let entries = pairs.iter().map(|(key, value)| match (key, value) {
+        (Value::Text(name), Value::Tensor(_)) if !names.insert(*name) => {
+            Err(format!("has two entries {}", printable(name)))
+        }
+        (Value::Text(name), Value::Tensor(id)) => Ok(((*name).to_owned(), machine.tensors[*id].clone())),
+        (Value::Text(name), _) => {
+            Err(format!("entry {} is not a tensor; save the model's state_dict() alone", printable(name)))
+        }
+        _ => Err("has a key that is not a text".to_owned()),
+    });
+    entries.collect::<Result<_, _>>().map_err(PickleError::NotTensors)
 }
 
 #[cfg(test)]
@@ -143,6 +152,15 @@ mod tests {
         let program = [head, STORAGE, b"K\0))tq\x01R0", &again, b"}."].concat();
         assert!(error(&program).contains("too many tensors"));
         assert!(error(&[&b"("[..], &[b'K', 1].repeat(65), b"tq\0."].concat()).contains("dictionary"));
+        // One key of 64 kB or one tensor, stored again and again.
+        let tensor = [b"ctorch._utils\n_rebuild_tensor_v2\n(", STORAGE, b"K\0))tRq\x01"].concat();
+        let key = [b"X\0\0\x01\0", &[b'k'; 1 << 16][..], b"q\0"].concat();
+        let program = [&tensor[..], b"0", &key, b"0}", &b"h\0h\x01s".repeat(1000), b"."].concat();
+        assert!(error(&program).contains("two entries kkk"));
+        let pairs: Vec<u8> =
+            (0..100_001).flat_map(|n| [b"\x8c\x06", format!("{n:06}").as_bytes(), b"h\x01s"].concat()).collect();
+        let program = [&tensor[..], b"0}", &pairs, b"."].concat();
+        assert!(error(&program).contains("too many entries"));
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::super::{HfError, Weights};
 use super::{CONFIG, Dense, ENCODER_CONFIG, MODULES, SentenceTransformer, WHOLE_CONFIG, class, dense_module};
 use crate::config::{HeadActivation, Pooling};
 
+/// More features than this are taken for a damaged file, before they are multiplied.
+const MAX_WIDTH: usize = 1 << 20;
+
 /// A sentence-transformers directory whose every module is computed here.
 #[derive(Debug)]
 pub struct SentenceDirectory {
@@ -198,6 +201,7 @@ fn dense_layer(dir: &Path) -> Result<Dense, HfError> {
     let keys = Keys { path: &path, map: &map };
     let size = |key: &str| match keys.size(key, 1, 0)? {
         0 => Err(HfError::key(&path, key, "absent; add the width")),
+        size if size > MAX_WIDTH => Err(HfError::key(&path, key, format!("{size} is more than {MAX_WIDTH}"))),
         size => Ok(size),
     };
     let (inputs, outputs) = (size("in_features")?, size("out_features")?);

@@ -157,6 +157,9 @@ fn a_dense_layer_that_is_not_computed_here_names_its_key() {
         sizes[key] = value;
         sizes
     };
+    for key in ["in_features", "out_features"] {
+        assert!(with(sizes(key, json!(1_048_577))).contains(&format!("{key}: 1048577 is more than 1048576")));
+    }
     assert!(with(sizes("bias", json!(false))).contains("bias: false is not computed here"));
     assert!(with(sizes("use_residual", json!(true))).contains("use_residual: true is not computed here"));
     assert!(with(sizes("activation_function", json!("torch.nn.modules.activation.ELU"))).contains("is none of: "));

@@ -42,6 +42,7 @@ fn every_mean_of_the_best_is_scored_and_that_asked_for_is_taken_if_it_is_better(
             let valid: Vec<u32> = (0..ROWS as u32).filter(|row| row % 3 == 2).collect();
             let kept = &KeptRows::default();
             let want = mean.predict(&tokens, &valid, 4, kept, |_| ControlFlow::Continue(())).unwrap().unwrap();
+            assert_eq!(outputs.len(), want.len());
             assert!(outputs.iter().zip(&want).all(|(got, want)| (got - want).abs() < 2e-2), "{count}");
         }
     }

@@ -131,7 +131,7 @@ pub(super) fn rising(step: u64) -> f64 {
 impl Observer for Script<'_> {
     fn step(&mut self, report: &StepReport) -> Action {
         self.step = report.step;
-        self.losses.push((report.step, report.loss));
+        self.losses.push((report.step, report.loss.unwrap()));
         self.at(Moment::Step(report.step))
     }
 
