@@ -5,8 +5,11 @@ use crate::packed::{bf16_bits, round_to_bf16};
 
 /// Halves from row to row of rounded rows of `width`: an odd number of cache lines, so that the rows of a tile fall on
 /// different sets of the first-level cache.
+///
+/// # Panics
+/// If there is no such number.
 pub fn rounded_stride(width: usize) -> usize {
-    (width.div_ceil(32) | 1) * 32
+    (width.div_ceil(32) | 1).checked_mul(32).expect("a rounded row fits the address space")
 }
 
 /// Rows of activations or gradients, the operand of a product.
@@ -166,6 +169,12 @@ mod tests {
             let got = feed_forward(&Fast::new(isa), 29, 4700, 33, 1);
             got.iter().zip(&want).for_each(|(got, want)| close(got, want, 1e-2).unwrap());
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "fits the address space")]
+    fn a_row_beyond_the_address_space_is_refused() {
+        rounded_stride(usize::MAX);
     }
 
     #[test]

@@ -74,10 +74,13 @@ impl<'a> FirstAttention<'a> {
     fn check(&self, out: &[f32]) {
         let (width, sequences) = (self.shape.hidden(), self.sequences());
         assert!(self.cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
-        assert_eq!(self.x.len(), self.cu_seqlens[sequences] as usize * width, "an input row a token");
-        assert_eq!(self.weight.len(), 3 * width * width, "queries, keys and values of the input");
-        assert_eq!(self.bias.len(), 3 * width, "queries, keys and values of the input");
-        assert_eq!(out.len(), sequences * width, "an output row a sequence");
+        let tokens = self.cu_seqlens[sequences] as usize;
+        assert_eq!(Some(self.x.len()), tokens.checked_mul(width), "an input row a token");
+        let rows = width.checked_mul(3);
+        let weights = rows.and_then(|rows| rows.checked_mul(width));
+        assert_eq!(Some(self.weight.len()), weights, "queries, keys and values of the input");
+        assert_eq!(Some(self.bias.len()), rows, "queries, keys and values of the input");
+        assert_eq!(Some(out.len()), sequences.checked_mul(width), "an output row a sequence");
     }
 }
 

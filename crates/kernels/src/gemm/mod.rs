@@ -24,6 +24,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
+use crate::packed::panel_words;
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -123,7 +124,7 @@ pub(crate) fn gemm_packed(
     epilogue: Epilogue<'_>,
 ) {
     check(a, a.columns, columns, c, &epilogue);
-    assert_eq!(panels.len(), columns.div_ceil(32) * 32 * a.columns.div_ceil(2), "B fills its panels");
+    assert_eq!(panels.len(), panel_words(columns, a.columns), "B fills its panels");
     drive_bf16(isa, a, Right::Packed { panels, columns }, c, epilogue);
 }
 
