@@ -45,7 +45,9 @@ fn activate_f64(activation: Activation, x: f64) -> f64 {
         Activation::GeluTanh => {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
         }
-        Activation::Relu => x.max(0.0),
+        // Unlike `max` this keeps a NaN.
+        Activation::Relu if x < 0.0 => 0.0,
+        Activation::Relu => x,
         Activation::Tanh => x.tanh(),
     }
 }
@@ -55,10 +57,10 @@ pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
     activate_f64(activation, f64::from(x)) as f32
 }
 
-/// f′(x), by a central difference (exactly for ReLU).
+/// f′(x), by a central difference (exactly for ReLU, whose slope at a NaN is 1 as in PyTorch).
 fn slope(activation: Activation, x: f32) -> f32 {
     if activation == Activation::Relu {
-        return if x > 0.0 { 1.0 } else { 0.0 };
+        return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     let (x, h) = (f64::from(x), 1e-5);
     ((activate_f64(activation, x + h) - activate_f64(activation, x - h)) / (2.0 * h)) as f32
