@@ -13,7 +13,7 @@ use crate::gemm::Matrix;
 use crate::isa::Operands;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
-use crate::pooling::Pool;
+use crate::pooling::{self, Pool};
 
 pub(crate) use first::{attention_first, attention_first_backward};
 
@@ -269,14 +269,21 @@ pub(crate) fn embed_backward(rows: TokenRows<'_>, dout: &[f32], width: usize, gr
     }
 }
 
+/// The place of the largest value: of equal ones the first, and before all others that of the first NaN.
+fn place_of_largest(x: &[f32], places: impl Iterator<Item = usize>) -> usize {
+    let above = |at: usize, best: usize| x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan());
+    places.reduce(|best, at| if above(at, best) { at } else { best }).expect("a sequence has a token")
+}
+
 /// See the fast twin.
 pub(crate) fn pool(pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+    pooling::check(x, cu_seqlens, width, out);
     for (pair, out) in cu_seqlens.windows(2).zip(out.chunks_exact_mut(width)) {
         for (column, out) in out.iter_mut().enumerate() {
-            let values = (pair[0]..pair[1]).map(|token| x[token as usize * width + column]);
+            let places = (pair[0]..pair[1]).map(|token| token as usize * width + column);
             *out = match pool {
-                Pool::Mean => (values.map(f64::from).sum::<f64>() / f64::from(pair[1] - pair[0])) as f32,
-                Pool::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                Pool::Mean => (places.map(|at| f64::from(x[at])).sum::<f64>() / f64::from(pair[1] - pair[0])) as f32,
+                Pool::Max => x[place_of_largest(x, places)],
             };
         }
     }
@@ -284,16 +291,15 @@ pub(crate) fn pool(pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out:
 
 /// See the fast twin.
 pub(crate) fn pool_backward(pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]) {
+    pooling::check(x, cu_seqlens, width, dout);
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     dx.fill(0.0);
     for (pair, dout) in cu_seqlens.windows(2).zip(dout.chunks_exact(width)) {
         for (column, dout) in dout.iter().enumerate() {
             let places = (pair[0]..pair[1]).map(|token| token as usize * width + column);
             match pool {
                 Pool::Mean => places.for_each(|at| dx[at] = dout / (pair[1] - pair[0]) as f32),
-                Pool::Max => {
-                    let first = places.reduce(|best, at| if x[at] > x[best] { at } else { best });
-                    dx[first.expect("a sequence has a token")] = *dout;
-                }
+                Pool::Max => dx[place_of_largest(x, places)] = *dout,
             }
         }
     }
