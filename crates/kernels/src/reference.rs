@@ -312,6 +312,7 @@ fn norm(x: &[f32]) -> f64 {
 
 /// See the fast twin.
 pub(crate) fn cosine(x: &[f32], width: usize, out: &mut [f32]) {
+    cosine::check(x, width, out);
     for (x, out) in x.chunks_exact(2 * width).zip(out) {
         let (u, v) = x.split_at(width);
         let product: f64 = u.iter().zip(v).map(|(u, v)| f64::from(*u) * f64::from(*v)).sum();
@@ -321,6 +322,7 @@ pub(crate) fn cosine(x: &[f32], width: usize, out: &mut [f32]) {
 
 /// See the fast twin.
 pub(crate) fn cosine_backward(x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     let mut cosines = vec![0.0; dout.len()];
     cosine(x, width, &mut cosines);
     for (i, (cosine, dout)) in cosines.iter().zip(dout).enumerate() {

@@ -22,6 +22,10 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self, Rows::Rounded(_))
+    }
+
     /// The values of rows of `width` in single precision.
     pub(crate) fn to_single(self, width: usize) -> Vec<f32> {
         match self {
@@ -45,6 +49,10 @@ pub enum RowsMut<'a> {
 }
 
 impl RowsMut<'_> {
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self, RowsMut::Rounded(_))
+    }
+
     /// Stores rows of `width`.
     pub(crate) fn store(&mut self, values: &[f32], width: usize) {
         match self {

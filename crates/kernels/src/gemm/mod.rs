@@ -132,7 +132,7 @@ fn drive_bf16(isa: Isa, a: Matrix<'_>, b: Right<'_, u32>, c: &mut [f32], epilogu
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Bf16 => drive::<avx512bf16::Kernel>(isa, a, b, c, epilogue),
-        _ => unreachable!("kernels of bfloat16 are only made for an instruction set that has them"),
+        _ => panic!("{} has no products of bfloat16", isa.name()),
     }
 }
 
