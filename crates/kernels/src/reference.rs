@@ -98,6 +98,9 @@ pub(crate) fn dropout(dropout: Dropout, x: &mut [f32]) {
 
 /// See the fast twin.
 pub(crate) fn cross_entropy(logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {
+    if classes.is_empty() {
+        return;
+    }
     let width = logits.len() / classes.len();
     for ((row, &class), loss) in logits.chunks_mut(width).zip(classes).zip(losses) {
         let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));

@@ -18,6 +18,7 @@ use crate::embedding::{add_column_sums, gather_rows};
 use crate::gemm::{Epilogue, Matrix, gemm};
 use crate::isa::Isa;
 use crate::kernels::LinearGradient;
+use crate::optimiser::sum_of_squares;
 use crate::rounded::Rows;
 use crate::shared::SharedMut;
 use scratch::Scratch;
@@ -97,6 +98,9 @@ pub(crate) enum Projection {
 pub(crate) fn attention_first(isa: Isa, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]) {
     layer.check(out);
     let (shape, width, sequences) = (layer.shape, layer.shape.hidden(), layer.sequences());
+    if sequences == 0 {
+        return;
+    }
     let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);
     gather_rows(layer.x, &layer.cu_seqlens[..sequences], width, first);
     let query = layer.part(Projection::Query).transposed();
@@ -141,6 +145,12 @@ pub(crate) fn attention_first_backward(
     assert!(dx.as_ref().is_none_or(|dx| dx.len() == layer.x.len()), "a gradient as large as its value");
     assert!(gradient.weight.len() == layer.weight.len() && gradient.bias.len() == layer.bias.len(), "of both");
     let LinearGradient { weight: dweight, bias: dbias, accumulate } = gradient;
+    if sequences == 0 {
+        if !accumulate {
+            dweight.fill(0.0);
+        }
+        return sum_of_squares(isa, dweight);
+    }
     let (dquery, rest) = dweight.split_at_mut(width * width);
     let (dkey, dvalue) = rest.split_at_mut(width * width);
     let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);

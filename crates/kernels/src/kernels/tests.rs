@@ -1,4 +1,4 @@
-//! What every set of kernels refuses.
+//! What every set of kernels refuses, and what it makes of no rows.
 
 use super::*;
 use crate::testing::{isas, refusal};
@@ -92,5 +92,32 @@ fn fast_kernels_refuse_operands_in_bfloat16_that_they_do_not_multiply() {
             let message = refusal(|| gradient(isa, Operands::Bf16, one));
             assert_eq!(message, format!("{} has no products of bfloat16", isa.name()));
         }
+    }
+}
+
+#[test]
+fn no_sequences_have_no_attention_and_no_gradient() {
+    let shape = Heads { heads: 2, head_dim: 3 };
+    let width = shape.hidden();
+    let (weight, bias) = (vec![0.5; 3 * width * width], vec![0.5; 3 * width]);
+    let layer = FirstAttention { shape, x: &[], cu_seqlens: &[0], weight: &weight, bias: &bias, dropout: None };
+    for set in sets() {
+        set.attention(shape, Rows::Single(&[]), &[0], None, RowsMut::Single(&mut []), &mut []);
+        set.attention_first(layer, &mut [], &mut []);
+        for accumulate in [false, true] {
+            let (mut dweight, mut dbias) = (vec![2.0; weight.len()], vec![2.0; bias.len()]);
+            let to = LinearGradient { weight: &mut dweight, bias: &mut dbias, accumulate };
+            let squares = set.attention_first_backward(layer, &mut [], &[], Some(&mut []), to);
+            let left = if accumulate { 2.0 } else { 0.0 };
+            assert_eq!((dweight, dbias), (vec![left; weight.len()], vec![2.0; bias.len()]));
+            assert_eq!(squares, 4.0 * f64::from(left / 2.0) * weight.len() as f64);
+        }
+    }
+}
+
+#[test]
+fn no_rows_have_no_loss() {
+    for set in sets() {
+        set.cross_entropy(&mut [], &[], 1.0, &mut []);
     }
 }
