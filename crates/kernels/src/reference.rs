@@ -1,4 +1,5 @@
-//! The scalar twin of every kernel: the plainest loops that compute it, sums in double precision, on one thread.
+//! The scalar twins of the kernels: the plainest loops that compute them, sums over many terms in double precision, on one
+//! thread. Which kernels have none, the crate's documentation says.
 //!
 //! Tests compare the fast kernels with these; nothing here is meant to be fast.
 
@@ -157,6 +158,13 @@ pub(crate) fn add_norm_backward(
     dbeta: &mut [f32],
 ) {
     let n = gamma.len();
+    for i in 0..n {
+        let column = || (i..dy.len()).step_by(n);
+        let of_gamma: f64 = column().map(|at| f64::from(dy[at]) * f64::from(normalised[at])).sum();
+        let of_beta: f64 = column().map(|at| f64::from(dy[at])).sum();
+        dgamma[i] = (f64::from(dgamma[i]) + of_gamma) as f32;
+        dbeta[i] = (f64::from(dbeta[i]) + of_beta) as f32;
+    }
     for (row, &rstd) in rstd.iter().enumerate() {
         let at = |i: usize| row * n + i;
         let g = |i: usize| f64::from(dy[at(i)]) * f64::from(gamma[i]);
@@ -166,8 +174,6 @@ pub(crate) fn add_norm_backward(
             let dz = f64::from(rstd) * (g(i) - mean - f64::from(normalised[at(i)]) * along);
             dresidual[at(i)] = dz as f32;
             dx[at(i)] = dz as f32 * dropout.map_or(1.0, |dropout| dropout.factor(at(i) as u32));
-            dgamma[i] += dy[at(i)] * normalised[at(i)];
-            dbeta[i] += dy[at(i)];
         }
     }
 }
@@ -264,11 +270,13 @@ pub(crate) fn embed(rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out:
 /// See the fast twin.
 pub(crate) fn embed_backward(rows: TokenRows<'_>, dout: &[f32], width: usize, gradients: [&mut [f32]; 3]) {
     for (indices, table) in [rows.words, rows.positions, rows.segments].into_iter().zip(gradients) {
+        let mut sums: Vec<f64> = table.iter().map(|&x| f64::from(x)).collect();
         for (t, &index) in indices.iter().enumerate() {
             for i in 0..width {
-                table[index as usize * width + i] += dout[t * width + i];
+                sums[index as usize * width + i] += f64::from(dout[t * width + i]);
             }
         }
+        table.iter_mut().zip(sums).for_each(|(target, sum)| *target = sum as f32);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Matrix products C = A·B and C += A·B, any size: single precision with any strides, and bfloat16 operands with single
 //! precision sums.
 //!
-//! The loop nest is Goto's: A is packed once into panels of `MR` rows, each task packs the block of B it needs into
-//! panels of `NR` columns (once for all where several tasks need it; weights in bfloat16 are packed already), and a
-//! register-tiled micro-kernel (one file an instruction set) runs over the panels. The inner dimension is never split between tasks and its blocks are always
-//! added in the same order, so the bits of C do not depend on the number of threads.
+//! The loop nest is Goto's: some thousand rows of A at a time are packed into panels of `MR` rows (a row-major A in bfloat16 is
+//! only rounded, or read where it lies), each task packs the block of B it needs into panels of `NR` columns (once for all where
+//! several tasks need it; weights in bfloat16 are packed already), and a register-tiled micro-kernel runs over the panels: a
+//! file an instruction set, or two where the inner loop is one of its own. The inner dimension is never split between tasks
+//! and its blocks are always added in the same order, so the bits of C do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
