@@ -46,8 +46,15 @@ multiversion! {
     }
 }
 
+/// That `x` holds two rows of `width` for each of `cosines`.
+pub(crate) fn check(x: &[f32], width: usize, cosines: &[f32]) {
+    let pair = width.checked_mul(2);
+    assert_eq!(Some(x.len()), pair.and_then(|pair| pair.checked_mul(cosines.len())), "two rows a cosine");
+}
+
 /// `out[i] = cos(x[2i], x[2i + 1])`, rows of `width`.
 pub(crate) fn cosine(isa: Isa, x: &[f32], width: usize, out: &mut [f32]) {
+    check(x, width, out);
     x.par_chunks_exact(2 * width).zip(out).for_each(|(x, out)| {
         let (u, v) = x.split_at(width);
         pair(isa, u, v, out);
@@ -56,6 +63,8 @@ pub(crate) fn cosine(isa: Isa, x: &[f32], width: usize, out: &mut [f32]) {
 
 /// The gradient of `x` from that of [`cosine`]'s result.
 pub(crate) fn cosine_backward(isa: Isa, x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+    check(x, width, dout);
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     dx.par_chunks_exact_mut(2 * width).zip(x.par_chunks_exact(2 * width)).zip(dout).for_each(|((dx, x), &dout)| {
         let ((u, v), (du, dv)) = (x.split_at(width), dx.split_at_mut(width));
         pair_backward(isa, u, v, dout, du, dv);
@@ -70,7 +79,7 @@ mod tests {
     use crate::reference;
     use crate::testing::{close, isas, random};
 
-    fn check(x: &[f32], width: usize, dout: &[f32]) -> Result<(), TestCaseError> {
+    fn agrees(x: &[f32], width: usize, dout: &[f32]) -> Result<(), TestCaseError> {
         let (mut want, mut dwant) = (vec![0.0; dout.len()], vec![0.0; x.len()]);
         reference::cosine(x, width, &mut want);
         reference::cosine_backward(x, width, dout, &mut dwant);
@@ -79,15 +88,22 @@ mod tests {
             cosine(isa, x, width, &mut got);
             cosine_backward(isa, x, width, dout, &mut dgot);
             close(&got, &want, 1e-5)?;
-            close(&dgot, &dwant, 1e-5)?;
+            // Of rows that are nearly parallel, as all of one column are, what is left of two terms cancels: a gradient is as
+            // accurate as its terms are large, which is the inverse of the row's length.
+            for (row, (got, want)) in dgot.chunks_exact(width).zip(dwant.chunks_exact(width)).enumerate() {
+                let length = reference::sum_of_squares(&x[row * width..][..width]).sqrt().max(EPS);
+                let bound = 1e-6 * f64::from(dout[row / 2].abs()) / length;
+                let close = got.iter().zip(want).all(|(got, want)| f64::from((got - want).abs()) <= bound);
+                prop_assert!(close, "row {row} of {width}: {got:?} {want:?}");
+            }
         }
         Ok(())
     }
 
     proptest! {
         #[test]
-        fn every_isa_agrees_with_the_scalar_twin(pairs in 1usize..5, width in 8usize..150, seed in any::<u64>()) {
-            check(&random(seed, 2 * pairs * width), width, &random(seed ^ 1, pairs))?;
+        fn every_isa_agrees_with_the_scalar_twin(pairs in 1usize..5, width in 1usize..150, seed in any::<u64>()) {
+            agrees(&random(seed, 2 * pairs * width), width, &random(seed ^ 1, pairs))?;
         }
     }
 
@@ -95,7 +111,7 @@ mod tests {
     fn rows_of_zeros_have_a_cosine_and_a_gradient_as_in_pytorch() {
         // torch.cosine_similarity(u, v, dim=1).backward() of [0, 0] and [3, 4]: du = v̂ / eps, dv = 0.
         let x = [0.0, 0.0, 3.0, 4.0];
-        check(&x, 2, &[1.0]).unwrap();
+        agrees(&x, 2, &[1.0]).unwrap();
         let (mut out, mut dx) = ([1.0], [1.0; 4]);
         cosine(Isa::Portable, &x, 2, &mut out);
         cosine_backward(Isa::Portable, &x, 2, &[1.0], &mut dx);

@@ -69,6 +69,7 @@ pub(crate) fn embed_backward(isa: Isa, rows: TokenRows<'_>, dout: &[f32], width:
 
 /// `out[i] = x[rows[i]]`.
 pub(crate) fn gather_rows(x: &[f32], rows: &[u32], width: usize, out: &mut [f32]) {
+    assert_eq!(Some(out.len()), rows.len().checked_mul(width), "a row an index");
     for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width)) {
         out.copy_from_slice(&x[row as usize * width..(row as usize + 1) * width]);
     }
@@ -76,6 +77,8 @@ pub(crate) fn gather_rows(x: &[f32], rows: &[u32], width: usize, out: &mut [f32]
 
 /// `dx = 0` but for `dx[rows[i]] = dout[i]`; `rows` are distinct.
 pub(crate) fn scatter_rows(dout: &[f32], rows: &[u32], width: usize, dx: &mut [f32]) {
+    assert_eq!(Some(dout.len()), rows.len().checked_mul(width), "a row an index");
+    assert!(dx.len().is_multiple_of(width), "whole rows");
     dx.fill(0.0);
     for (&row, dout) in rows.iter().zip(dout.chunks_exact(width)) {
         dx[row as usize * width..(row as usize + 1) * width].copy_from_slice(dout);

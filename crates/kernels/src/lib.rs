@@ -1,5 +1,9 @@
 //! Slices in, slices out: the arithmetic of gyeol. All SIMD of the project lives here, and all `unsafe` but the
-//! memory maps of files; every fast kernel has a scalar twin in `reference` it is tested against. Nothing here knows a tensor, a model or a file.
+//! memory maps of files. Nothing here knows a tensor, a model or a file.
+//!
+//! A fast kernel that computes sums or functions has a scalar twin in `reference` it is tested against. What only moves numbers
+//! (rows gathered and scattered, zeros) and the moving average are the same plain code in both sets of kernels; packing and
+//! the rows that AdamW puts off run in [`Scalar`] as in [`Fast`] on [`Isa::Portable`], and are tested against their definitions.
 //!
 //! The number of threads is the caller's: kernels spread over the current `rayon` pool, and their bits do not depend
 //! on its size.

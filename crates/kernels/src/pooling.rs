@@ -9,7 +9,7 @@ use crate::isa::{Isa, multiversion};
 pub enum Pool {
     /// Their mean.
     Mean,
-    /// The largest value of each column.
+    /// The largest value of each column, or a NaN if it has one.
     Max,
 }
 
@@ -39,24 +39,31 @@ multiversion! {
     }
 }
 
+/// Whether `x` takes the place of the largest value so far: of equal values the first one stays, and so does a NaN, as in
+/// PyTorch.
+#[inline(always)]
+fn is_above(x: f32, largest: f32) -> bool {
+    x > largest || (x.is_nan() && !largest.is_nan())
+}
+
 multiversion! {
     fn max(x: &[f32], width: usize, out: &mut [f32]) {
         out.fill(f32::NEG_INFINITY);
         for row in x.chunks_exact(width) {
             for (largest, x) in out.iter_mut().zip(row) {
-                *largest = if *x > *largest { *x } else { *largest };
+                *largest = if is_above(*x, *largest) { *x } else { *largest };
             }
         }
     }
 }
 
 multiversion! {
-    /// Of equal values the first has the gradient, as in PyTorch.
+    /// The value that [`max`] took has the gradient.
     fn max_backward(x: &[f32], dout: &[f32], width: usize, dx: &mut [f32]) {
         let (mut largest, mut chosen) = (x[..width].to_vec(), vec![0u32; width]);
         for (row, values) in x.chunks_exact(width).enumerate().skip(1) {
             for ((largest, chosen), x) in largest.iter_mut().zip(&mut chosen).zip(values) {
-                let above = *x > *largest;
+                let above = is_above(*x, *largest);
                 *chosen = if above { row as u32 } else { *chosen };
                 *largest = if above { *x } else { *largest };
             }
@@ -73,8 +80,18 @@ fn sequences<'a>(x: &'a [f32], cu_seqlens: &'a [u32], width: usize) -> impl Fn(u
     move |sequence| &x[cu_seqlens[sequence] as usize * width..cu_seqlens[sequence + 1] as usize * width]
 }
 
+/// That `x` holds a row a token, and `pooled` one a sequence.
+pub(crate) fn check(x: &[f32], cu_seqlens: &[u32], width: usize, pooled: &[f32]) {
+    assert_eq!(cu_seqlens.first(), Some(&0), "cumulative lengths start with 0");
+    assert!(cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
+    let sequences = cu_seqlens.len() - 1;
+    assert_eq!(Some(x.len()), (cu_seqlens[sequences] as usize).checked_mul(width), "a row a token");
+    assert_eq!(Some(pooled.len()), sequences.checked_mul(width), "a row a sequence");
+}
+
 /// `out[s]` of the rows `x` of sequence `s`, which has one at least.
 pub(crate) fn pool(isa: Isa, pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+    check(x, cu_seqlens, width, out);
     let rows = sequences(x, cu_seqlens, width);
     out.par_chunks_exact_mut(width).enumerate().for_each(|(sequence, out)| match pool {
         Pool::Mean => mean(isa, rows(sequence), width, out),
@@ -92,6 +109,8 @@ pub(crate) fn pool_backward(
     width: usize,
     dx: &mut [f32],
 ) {
+    check(x, cu_seqlens, width, dout);
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     let rows = sequences(x, cu_seqlens, width);
     let mut parts = Vec::with_capacity(cu_seqlens.len());
     let mut rest = dx;
@@ -140,6 +159,35 @@ mod tests {
                     close(&dgot, &dwant, 1e-6)?;
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_largest_value_is_the_first_nan_as_in_pytorch() {
+        // torch.max(x, dim=0) and its backward pass.
+        let (tokens, width) = (5, 37);
+        let mut x = random(4, tokens * width);
+        for (column, at) in [(0, 0), (1, 2), (1, 4), (20, 3), (36, 1), (36, 2)] {
+            x[at * width + column] = f32::NAN;
+        }
+        let first = |column: usize| (0..tokens).find(|at| x[at * width + column].is_nan());
+        let check = |values: &[f32], dx: &[f32]| {
+            for (column, value) in values.iter().enumerate() {
+                assert_eq!(value.is_nan(), first(column).is_some(), "column {column}");
+                let chosen: Vec<usize> = (0..tokens).filter(|at| dx[at * width + column] != 0.0).collect();
+                assert_eq!(chosen.len(), 1);
+                assert_eq!(first(column).unwrap_or(chosen[0]), chosen[0], "column {column}");
+            }
+        };
+        let (cu_seqlens, dout) = ([0, tokens as u32], vec![1.0; width]);
+        let (mut values, mut dx) = (vec![0.0; width], vec![0.0; x.len()]);
+        reference::pool(Pool::Max, &x, &cu_seqlens, width, &mut values);
+        reference::pool_backward(Pool::Max, &x, &cu_seqlens, &dout, width, &mut dx);
+        check(&values, &dx);
+        for isa in isas() {
+            pool(isa, Pool::Max, &x, &cu_seqlens, width, &mut values);
+            pool_backward(isa, Pool::Max, &x, &cu_seqlens, &dout, width, &mut dx);
+            check(&values, &dx);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The scalar twin of every kernel: the plainest loops that compute it, sums in double precision, on one thread.
+//! The scalar twins of the kernels: the plainest loops that compute them, sums over many terms in double precision, on one
+//! thread. Which kernels have none, the crate's documentation says.
 //!
 //! Tests compare the fast kernels with these; nothing here is meant to be fast.
 
@@ -13,7 +14,7 @@ use crate::gemm::Matrix;
 use crate::isa::Operands;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
-use crate::pooling::Pool;
+use crate::pooling::{self, Pool};
 
 pub(crate) use first::{attention_first, attention_first_backward};
 
@@ -45,7 +46,9 @@ fn activate_f64(activation: Activation, x: f64) -> f64 {
         Activation::GeluTanh => {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
         }
-        Activation::Relu => x.max(0.0),
+        // Unlike `max` this keeps a NaN.
+        Activation::Relu if x < 0.0 => 0.0,
+        Activation::Relu => x,
         Activation::Tanh => x.tanh(),
     }
 }
@@ -55,10 +58,10 @@ pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
     activate_f64(activation, f64::from(x)) as f32
 }
 
-/// f′(x), by a central difference (exactly for ReLU).
+/// f′(x), by a central difference (exactly for ReLU, whose slope at a NaN is 1 as in PyTorch).
 fn slope(activation: Activation, x: f32) -> f32 {
     if activation == Activation::Relu {
-        return if x > 0.0 { 1.0 } else { 0.0 };
+        return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     let (x, h) = (f64::from(x), 1e-5);
     ((activate_f64(activation, x + h) - activate_f64(activation, x - h)) / (2.0 * h)) as f32
@@ -96,6 +99,9 @@ pub(crate) fn dropout(dropout: Dropout, x: &mut [f32]) {
 
 /// See the fast twin.
 pub(crate) fn cross_entropy(logits: &mut [f32], classes: &[u32], weight: f32, losses: &mut [f32]) {
+    if classes.is_empty() {
+        return;
+    }
     let width = logits.len() / classes.len();
     for ((row, &class), loss) in logits.chunks_mut(width).zip(classes).zip(losses) {
         let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
@@ -152,6 +158,13 @@ pub(crate) fn add_norm_backward(
     dbeta: &mut [f32],
 ) {
     let n = gamma.len();
+    for i in 0..n {
+        let column = || (i..dy.len()).step_by(n);
+        let of_gamma: f64 = column().map(|at| f64::from(dy[at]) * f64::from(normalised[at])).sum();
+        let of_beta: f64 = column().map(|at| f64::from(dy[at])).sum();
+        dgamma[i] = (f64::from(dgamma[i]) + of_gamma) as f32;
+        dbeta[i] = (f64::from(dbeta[i]) + of_beta) as f32;
+    }
     for (row, &rstd) in rstd.iter().enumerate() {
         let at = |i: usize| row * n + i;
         let g = |i: usize| f64::from(dy[at(i)]) * f64::from(gamma[i]);
@@ -161,8 +174,6 @@ pub(crate) fn add_norm_backward(
             let dz = f64::from(rstd) * (g(i) - mean - f64::from(normalised[at(i)]) * along);
             dresidual[at(i)] = dz as f32;
             dx[at(i)] = dz as f32 * dropout.map_or(1.0, |dropout| dropout.factor(at(i) as u32));
-            dgamma[i] += dy[at(i)] * normalised[at(i)];
-            dbeta[i] += dy[at(i)];
         }
     }
 }
@@ -259,22 +270,31 @@ pub(crate) fn embed(rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out:
 /// See the fast twin.
 pub(crate) fn embed_backward(rows: TokenRows<'_>, dout: &[f32], width: usize, gradients: [&mut [f32]; 3]) {
     for (indices, table) in [rows.words, rows.positions, rows.segments].into_iter().zip(gradients) {
+        let mut sums: Vec<f64> = table.iter().map(|&x| f64::from(x)).collect();
         for (t, &index) in indices.iter().enumerate() {
             for i in 0..width {
-                table[index as usize * width + i] += dout[t * width + i];
+                sums[index as usize * width + i] += f64::from(dout[t * width + i]);
             }
         }
+        table.iter_mut().zip(sums).for_each(|(target, sum)| *target = sum as f32);
     }
+}
+
+/// The place of the largest value: of equal ones the first, and before all others that of the first NaN.
+fn place_of_largest(x: &[f32], places: impl Iterator<Item = usize>) -> usize {
+    let above = |at: usize, best: usize| x[at] > x[best] || (x[at].is_nan() && !x[best].is_nan());
+    places.reduce(|best, at| if above(at, best) { at } else { best }).expect("a sequence has a token")
 }
 
 /// See the fast twin.
 pub(crate) fn pool(pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out: &mut [f32]) {
+    pooling::check(x, cu_seqlens, width, out);
     for (pair, out) in cu_seqlens.windows(2).zip(out.chunks_exact_mut(width)) {
         for (column, out) in out.iter_mut().enumerate() {
-            let values = (pair[0]..pair[1]).map(|token| x[token as usize * width + column]);
+            let places = (pair[0]..pair[1]).map(|token| token as usize * width + column);
             *out = match pool {
-                Pool::Mean => (values.map(f64::from).sum::<f64>() / f64::from(pair[1] - pair[0])) as f32,
-                Pool::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                Pool::Mean => (places.map(|at| f64::from(x[at])).sum::<f64>() / f64::from(pair[1] - pair[0])) as f32,
+                Pool::Max => x[place_of_largest(x, places)],
             };
         }
     }
@@ -282,16 +302,15 @@ pub(crate) fn pool(pool: Pool, x: &[f32], cu_seqlens: &[u32], width: usize, out:
 
 /// See the fast twin.
 pub(crate) fn pool_backward(pool: Pool, x: &[f32], cu_seqlens: &[u32], dout: &[f32], width: usize, dx: &mut [f32]) {
+    pooling::check(x, cu_seqlens, width, dout);
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     dx.fill(0.0);
     for (pair, dout) in cu_seqlens.windows(2).zip(dout.chunks_exact(width)) {
         for (column, dout) in dout.iter().enumerate() {
             let places = (pair[0]..pair[1]).map(|token| token as usize * width + column);
             match pool {
                 Pool::Mean => places.for_each(|at| dx[at] = dout / (pair[1] - pair[0]) as f32),
-                Pool::Max => {
-                    let first = places.reduce(|best, at| if x[at] > x[best] { at } else { best });
-                    dx[first.expect("a sequence has a token")] = *dout;
-                }
+                Pool::Max => dx[place_of_largest(x, places)] = *dout,
             }
         }
     }
@@ -304,6 +323,7 @@ fn norm(x: &[f32]) -> f64 {
 
 /// See the fast twin.
 pub(crate) fn cosine(x: &[f32], width: usize, out: &mut [f32]) {
+    cosine::check(x, width, out);
     for (x, out) in x.chunks_exact(2 * width).zip(out) {
         let (u, v) = x.split_at(width);
         let product: f64 = u.iter().zip(v).map(|(u, v)| f64::from(*u) * f64::from(*v)).sum();
@@ -313,6 +333,7 @@ pub(crate) fn cosine(x: &[f32], width: usize, out: &mut [f32]) {
 
 /// See the fast twin.
 pub(crate) fn cosine_backward(x: &[f32], width: usize, dout: &[f32], dx: &mut [f32]) {
+    assert_eq!(dx.len(), x.len(), "a gradient as large as its value");
     let mut cosines = vec![0.0; dout.len()];
     cosine(x, width, &mut cosines);
     for (i, (cosine, dout)) in cosines.iter().zip(dout).enumerate() {

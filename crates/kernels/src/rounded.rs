@@ -5,8 +5,11 @@ use crate::packed::{bf16_bits, round_to_bf16};
 
 /// Halves from row to row of rounded rows of `width`: an odd number of cache lines, so that the rows of a tile fall on
 /// different sets of the first-level cache.
+///
+/// # Panics
+/// If there is no such number.
 pub fn rounded_stride(width: usize) -> usize {
-    (width.div_ceil(32) | 1) * 32
+    (width.div_ceil(32) | 1).checked_mul(32).expect("a rounded row fits the address space")
 }
 
 /// Rows of activations or gradients, the operand of a product.
@@ -19,6 +22,10 @@ pub enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self, Rows::Rounded(_))
+    }
+
     /// The values of rows of `width` in single precision.
     pub(crate) fn to_single(self, width: usize) -> Vec<f32> {
         match self {
@@ -42,6 +49,10 @@ pub enum RowsMut<'a> {
 }
 
 impl RowsMut<'_> {
+    pub(crate) fn is_rounded(&self) -> bool {
+        matches!(self, RowsMut::Rounded(_))
+    }
+
     /// Stores rows of `width`.
     pub(crate) fn store(&mut self, values: &[f32], width: usize) {
         match self {
@@ -166,6 +177,12 @@ mod tests {
             let got = feed_forward(&Fast::new(isa), 29, 4700, 33, 1);
             got.iter().zip(&want).for_each(|(got, want)| close(got, want, 1e-2).unwrap());
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "fits the address space")]
+    fn a_row_beyond_the_address_space_is_refused() {
+        rounded_stride(usize::MAX);
     }
 
     #[test]

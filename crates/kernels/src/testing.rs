@@ -1,5 +1,7 @@
 //! What the kernel tests share.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::isa::Isa;
 
 /// Every instruction set this processor has.
@@ -39,4 +41,11 @@ pub(crate) fn close(got: &[f32], want: &[f32], tolerance: f32) -> Result<(), pro
 pub(crate) fn with_scale(mut values: Vec<f32>, tokens: usize) -> Vec<f32> {
     values.push(0.25 * (tokens as f32).sqrt());
     values
+}
+
+/// What `work` panics with.
+pub(crate) fn refusal(work: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(work)).expect_err("what does not fit is refused");
+    let literal = payload.downcast_ref::<&str>().map(|message| message.to_string());
+    literal.or(payload.downcast_ref().cloned()).expect("a panic has a message")
 }

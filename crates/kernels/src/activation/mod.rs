@@ -15,7 +15,7 @@ pub enum Activation {
     Gelu,
     /// The tanh approximation of GELU (Hendrycks & Gimpel 2016).
     GeluTanh,
-    /// max(x, 0).
+    /// max(x, 0); a NaN stays one.
     Relu,
     /// tanh(x).
     Tanh,
@@ -54,7 +54,8 @@ impl Function for GeluTanh {
 impl Function for Relu {
     #[inline(always)]
     fn both(x: f32) -> (f32, f32) {
-        (x.max(0.0), if x > 0.0 { 1.0 } else { 0.0 })
+        // Written so that a NaN stays one, as it would not with `max`: by it one sees that a run diverged.
+        (if x < 0.0 { 0.0 } else { x }, if x <= 0.0 { 0.0 } else { 1.0 })
     }
 }
 
@@ -153,6 +154,44 @@ mod tests {
                 close(&got, &want, 1e-5).unwrap();
                 close(&got_out, &want_out, 1e-6).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn a_nan_stays_one() {
+        let mut x = random(3, 37);
+        x.iter_mut().step_by(3).for_each(|x| *x = f32::NAN);
+        let is_kept = |out: &[f32]| out.iter().zip(&x).all(|(out, x)| out.is_nan() == x.is_nan());
+        for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Tanh] {
+            assert!(x.iter().all(|&x| reference::activate(activation, x).is_nan() == x.is_nan()), "{activation:?}");
+            for isa in isas() {
+                let (mut apart, mut again, mut in_place) = (vec![0.0; x.len()], vec![0.0; x.len()], x.clone());
+                activation_into_row(isa, activation, &x, &mut apart);
+                activate_row(isa, activation, &mut in_place);
+                activation_backward(isa, activation, &x, &mut vec![1.0; x.len()], &mut again);
+                let kept = [apart, again, in_place].iter().all(|out| is_kept(out));
+                assert!(kept, "{activation:?} on {}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn relu_and_its_gradient_are_those_of_pytorch() {
+        // y = torch.relu(x), y.sum().backward()
+        let x = [-1.0, -0.0, 0.0, 1.0, f32::NEG_INFINITY, f32::INFINITY, f32::NAN];
+        let y = [0.0, -0.0, 0.0, 1.0, 0.0, f32::INFINITY, f32::NAN];
+        let slope = [0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0];
+        let check = |backward: &dyn Fn(&mut [f32], &mut [f32])| {
+            let (mut gradient, mut out) = ([1.0; 7], [9.0; 7]);
+            backward(&mut gradient, &mut out);
+            assert_eq!(gradient, slope);
+            // NaNs have many bits.
+            assert!(out[6].is_nan());
+            assert_eq!(out.map(f32::to_bits)[..6], y.map(f32::to_bits)[..6]);
+        };
+        check(&|gradient, out| reference::activation_backward(Activation::Relu, &x, gradient, out));
+        for isa in isas() {
+            check(&|gradient, out| activation_backward(isa, Activation::Relu, &x, gradient, out));
         }
     }
 }

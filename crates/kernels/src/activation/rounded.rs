@@ -246,6 +246,24 @@ mod tests {
         assert!(value.is_nan() && slope.is_nan());
     }
 
+    #[test]
+    fn a_nan_stays_one() {
+        let (x, dy) = ([f32::NAN; 37], [1.0; 37]);
+        for (isa, activation) in isas().flat_map(|isa| {
+            [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Tanh]
+                .map(|activation| (isa, activation))
+        }) {
+            let (mut before, mut out) = ([1; 37], [1; 37]);
+            let row = ActivatedRow { x: &x, before: Some(&mut before), out: &mut out };
+            activate_rounded_rows(isa, activation, std::iter::once(row));
+            assert!(out.map(widen).iter().all(|out| out.is_nan()), "{activation:?} on {}", isa.name());
+            let (mut gradient, mut again) = ([1; 37], [1; 37]);
+            let row = DifferentiatedRow { before: &before, dy: &dy, gradient: &mut gradient, out: &mut again };
+            activation_gradient_rounded_rows(isa, activation, std::iter::once(row));
+            assert!(again.map(widen).iter().all(|out| out.is_nan()), "{activation:?} on {}", isa.name());
+        }
+    }
+
     /// What rounding to bfloat16 may lose, 2⁻⁸ of a value, and a little more.
     const ROUNDING: f32 = 0.0042;
 
@@ -291,7 +309,11 @@ mod tests {
                 let row = ActivatedRow { x: &x, before: Some(&mut before), out: &mut out };
                 activate_rounded_rows(isa, Activation::Relu, std::iter::once(row));
                 prop_assert_eq!(&before, &want, "{}", isa.name());
-                prop_assert!(out.iter().zip(&want).all(|(&out, &want)| widen(out) == widen(want).max(0.0)));
+                for (&out, &before) in out.iter().zip(&want) {
+                    let want = reference::activate(Activation::Relu, widen(before));
+                    let kept = if want.is_nan() { widen(out).is_nan() } else { out == bf16_bits(want) };
+                    prop_assert!(kept, "relu({}) = {} on {}", widen(before), widen(out), isa.name());
+                }
             }
         }
     }

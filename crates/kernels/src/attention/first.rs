@@ -18,6 +18,7 @@ use crate::embedding::{add_column_sums, gather_rows};
 use crate::gemm::{Epilogue, Matrix, gemm};
 use crate::isa::Isa;
 use crate::kernels::LinearGradient;
+use crate::optimiser::sum_of_squares;
 use crate::rounded::Rows;
 use crate::shared::SharedMut;
 use scratch::Scratch;
@@ -74,10 +75,13 @@ impl<'a> FirstAttention<'a> {
     fn check(&self, out: &[f32]) {
         let (width, sequences) = (self.shape.hidden(), self.sequences());
         assert!(self.cu_seqlens.windows(2).all(|pair| pair[0] < pair[1]), "cumulative lengths increase");
-        assert_eq!(self.x.len(), self.cu_seqlens[sequences] as usize * width, "an input row a token");
-        assert_eq!(self.weight.len(), 3 * width * width, "queries, keys and values of the input");
-        assert_eq!(self.bias.len(), 3 * width, "queries, keys and values of the input");
-        assert_eq!(out.len(), sequences * width, "an output row a sequence");
+        let tokens = self.cu_seqlens[sequences] as usize;
+        assert_eq!(Some(self.x.len()), tokens.checked_mul(width), "an input row a token");
+        let rows = width.checked_mul(3);
+        let weights = rows.and_then(|rows| rows.checked_mul(width));
+        assert_eq!(Some(self.weight.len()), weights, "queries, keys and values of the input");
+        assert_eq!(Some(self.bias.len()), rows, "queries, keys and values of the input");
+        assert_eq!(Some(out.len()), sequences.checked_mul(width), "an output row a sequence");
     }
 }
 
@@ -94,6 +98,9 @@ pub(crate) enum Projection {
 pub(crate) fn attention_first(isa: Isa, layer: FirstAttention<'_>, scratch: &mut [f32], out: &mut [f32]) {
     layer.check(out);
     let (shape, width, sequences) = (layer.shape, layer.shape.hidden(), layer.sequences());
+    if sequences == 0 {
+        return;
+    }
     let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);
     gather_rows(layer.x, &layer.cu_seqlens[..sequences], width, first);
     let query = layer.part(Projection::Query).transposed();
@@ -138,6 +145,12 @@ pub(crate) fn attention_first_backward(
     assert!(dx.as_ref().is_none_or(|dx| dx.len() == layer.x.len()), "a gradient as large as its value");
     assert!(gradient.weight.len() == layer.weight.len() && gradient.bias.len() == layer.bias.len(), "of both");
     let LinearGradient { weight: dweight, bias: dbias, accumulate } = gradient;
+    if sequences == 0 {
+        if !accumulate {
+            dweight.fill(0.0);
+        }
+        return sum_of_squares(isa, dweight);
+    }
     let (dquery, rest) = dweight.split_at_mut(width * width);
     let (dkey, dvalue) = rest.split_at_mut(width * width);
     let Scratch { first, queries, by_head, terms, probabilities, kept } = Scratch::of(&layer, scratch);

@@ -62,7 +62,7 @@ impl<'a> Matrix<'a> {
     pub(super) fn single(self) -> &'a [f32] {
         match self.data {
             Elements::Single(data) => data,
-            Elements::Rounded(_) => unreachable!("products in single precision take no rounded operands"),
+            Elements::Rounded(_) => panic!("products in single precision take no rounded operands"),
         }
     }
 

@@ -1,10 +1,11 @@
 //! Matrix products C = A·B and C += A·B, any size: single precision with any strides, and bfloat16 operands with single
 //! precision sums.
 //!
-//! The loop nest is Goto's: A is packed once into panels of `MR` rows, each task packs the block of B it needs into
-//! panels of `NR` columns (once for all where several tasks need it; weights in bfloat16 are packed already), and a
-//! register-tiled micro-kernel (one file an instruction set) runs over the panels. The inner dimension is never split between tasks and its blocks are always
-//! added in the same order, so the bits of C do not depend on the number of threads.
+//! The loop nest is Goto's: some thousand rows of A at a time are packed into panels of `MR` rows (a row-major A in bfloat16 is
+//! only rounded, or read where it lies), each task packs the block of B it needs into panels of `NR` columns (once for all where
+//! several tasks need it; weights in bfloat16 are packed already), and a register-tiled micro-kernel runs over the panels: a
+//! file an instruction set, or two where the inner loop is one of its own. The inner dimension is never split between tasks
+//! and its blocks are always added in the same order, so the bits of C do not depend on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -24,6 +25,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
+use crate::packed::panel_words;
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -123,7 +125,7 @@ pub(crate) fn gemm_packed(
     epilogue: Epilogue<'_>,
 ) {
     check(a, a.columns, columns, c, &epilogue);
-    assert_eq!(panels.len(), columns.div_ceil(32) * 32 * a.columns.div_ceil(2), "B fills its panels");
+    assert_eq!(panels.len(), panel_words(columns, a.columns), "B fills its panels");
     drive_bf16(isa, a, Right::Packed { panels, columns }, c, epilogue);
 }
 
@@ -131,7 +133,7 @@ fn drive_bf16(isa: Isa, a: Matrix<'_>, b: Right<'_, u32>, c: &mut [f32], epilogu
     match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Bf16 => drive::<avx512bf16::Kernel>(isa, a, b, c, epilogue),
-        _ => unreachable!("kernels of bfloat16 are only made for an instruction set that has them"),
+        _ => panic!("{} has no products of bfloat16", isa.name()),
     }
 }
 
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_product_has_the_same_bits_on_any_number_of_threads() {
+    fn a_large_product_agrees_with_the_scalar_twin_and_has_the_same_bits_on_any_number_of_threads() {
         let (m, n, k) = (3100, 300, 200);
         let (a, b) = (random(1, m * k), random(2, k * n));
         let run = |threads, bf16: bool| {
@@ -374,16 +376,52 @@ mod tests {
             pool.install(|| product(Isa::fastest(), a, b, &mut c, epilogue));
             (c, squares)
         };
-        assert_eq!(run(1, false), run(3, false));
-        if Isa::fastest().has_bf16() {
-            assert_eq!(run(1, true), run(3, true));
+        for (bf16, operands) in [(false, Operands::F32), (true, Operands::Bf16)] {
+            if bf16 && !Isa::fastest().has_bf16() {
+                continue;
+            }
+            let (c, squares) = run(1, bf16);
+            assert!(run(3, bf16) == (c.clone(), squares), "in {}", operands.name());
+            let [a, b] = reference::rounded(operands, [&a, &b]);
+            let mut want = vec![0.0; m * n];
+            reference::gemm(Matrix::new(&a, m, k), Matrix::new(&b, k, n), &mut want, false);
+            close(&c, &want, 2e-5).unwrap();
+            let want = reference::sum_of_squares(&c);
+            assert!((squares - want).abs() <= 1e-5 * want, "in {}: {squares} {want}", operands.name());
+        }
+    }
+
+    #[test]
+    fn rounded_rows_give_the_same_bits_wherever_they_begin() {
+        for (m, n, k) in [(1, 3, 1), (37, 40, 65), (97, 130, 64), (29, 33, 4701)] {
+            let stride = rounded_stride(k);
+            let mut room = vec![0f32; m * stride / 2 + 1];
+            let halves = crate::rounded::halves_mut(&mut room);
+            let a = random(1, m * k);
+            let b = random(2, k * n);
+            // From an odd half on no words lie in place, and the rows are copied.
+            for begin in [0, 1] {
+                crate::rounded::RowsMut::Rounded(&mut halves[begin..][..m * stride]).store(&a, k);
+                for isa in isas().filter(|isa| isa.has_bf16()) {
+                    let (mut want, mut got) = (vec![0.0; m * n], vec![f32::NAN; m * n]);
+                    let b = Matrix::new(&b, k, n);
+                    gemm_bf16(isa, Matrix::new(&a, m, k), b, &mut want, Epilogue::None);
+                    // What another product left in the buffers does not matter.
+                    let (other_a, other_b) = (vec![f32::NAN; m * (k + 1)], vec![f32::NAN; (k + 1) * n]);
+                    let other_a = Matrix::new(&other_a, m, k + 1);
+                    gemm_bf16(isa, other_a, Matrix::new(&other_b, k + 1, n), &mut got, Epilogue::None);
+                    let a = Matrix::rounded(&halves[begin..][..m * stride], m, k);
+                    gemm_bf16(isa, a, b, &mut got, Epilogue::None);
+                    assert_eq!(got, want, "{m}×{n}×{k} from half {begin}");
+                }
+            }
         }
     }
 
     #[test]
     fn rounded_rows_are_the_single_ones_rounded() {
-        // A last shape deeper than one block of the inner dimension.
-        for (m, n, k) in [(1, 1, 0), (1, 3, 7), (37, 130, 50), (97, 257, 64), (29, 33, 4700)] {
+        // The last shapes are deeper than one block of the inner dimension, and the very last has its rows cut into tasks.
+        for (m, n, k) in [(1, 1, 0), (1, 3, 7), (37, 130, 50), (97, 257, 64), (29, 33, 4700), (200, 33, 4700)] {
             let (a, b, bias) = (random(1, m * k), random(2, k * n), random(3, n));
             let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
             for isa in isas() {

@@ -1,6 +1,6 @@
 //! The fast kernels as one set.
 
-use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
+use super::{AdamSlices, KEPT_ALIKE, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
 use crate::activation::{Activation, activation_backward};
 use crate::attention::{self, FirstAttention, Heads};
 use crate::dropout::{self, Dropout};
@@ -81,7 +81,7 @@ impl Kernels for Fast {
                 let epilogue = Epilogue::ActivateRounded { bias, activation, before: Some(before), out };
                 self.forward(shape, x, weight, &mut [], epilogue);
             }
-            _ => unreachable!("both are kept in the same way"),
+            _ => panic!("{KEPT_ALIKE}"),
         }
     }
 
@@ -108,7 +108,7 @@ impl Kernels for Fast {
                 let epilogue = Epilogue::ActivationGradient { activation, before, gradient, out };
                 self.backward(shape, dy, weight, &mut [], epilogue);
             }
-            _ => unreachable!("all three are kept in the same way"),
+            _ => panic!("{KEPT_ALIKE}"),
         }
     }
 
@@ -120,6 +120,7 @@ impl Kernels for Fast {
         x: Rows<'_>,
         gradient: LinearGradient<'_>,
     ) -> f64 {
+        assert_eq!(gradient.bias.len(), shape.outputs, "one bias an output");
         embedding::add_column_sums(self.0, dy, gradient.bias);
         let (dy_t, x) = (matrix(dy, shape.outputs).transposed(), matrix(x, shape.inputs));
         let mut squares = 0.0;

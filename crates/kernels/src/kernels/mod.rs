@@ -6,6 +6,8 @@
 
 mod fast;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use crate::activation::Activation;
 use crate::attention::{FirstAttention, Heads};
@@ -107,12 +109,25 @@ pub struct NormSaved<'a> {
 }
 
 /// The operations of the encoder family on the host. See the module's conventions.
+///
+/// # Panics
+/// All of them panic where a slice has not the length that its shape asks for. Products of the fast kernels also panic where
+/// they are to take rounded rows in single precision, that is with a weight that is not packed or in [`Operands::F32`],
+/// and where they are to be in bfloat16 on an instruction set without such products ([`Isa::has_bf16`]).
+///
+/// [`Isa::has_bf16`]: crate::Isa::has_bf16
 pub trait Kernels: Send + Sync {
     /// `y = x·Wᵀ + b`.
+    ///
+    /// # Panics
+    /// See [`Kernels`] for operands that are refused.
     fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>);
 
     /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
     /// and [`Kernels::activation_backward`] read `before`: without them it need not be kept.
+    ///
+    /// # Panics
+    /// If one of the two is to be kept rounded and the other is not; see [`Kernels`] for operands that are refused.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn linear_activation(
         &self,
@@ -126,9 +141,15 @@ pub trait Kernels: Send + Sync {
     );
 
     /// `dx = dy·W`, or `dx += dy·W`.
+    ///
+    /// # Panics
+    /// See [`Kernels`] for operands that are refused.
     fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool);
 
     /// `gradient = (dy·W) ∘ activation′(before)`, and `y = activation(before)` again; all three kept in the same way.
+    ///
+    /// # Panics
+    /// If some of the three are rounded and some are not; see [`Kernels`] for operands that are refused.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn linear_backward_activation(
         &self,
@@ -142,6 +163,9 @@ pub trait Kernels: Send + Sync {
     );
 
     /// `dW = dyᵀ·x` or `dW += dyᵀ·x`, `db += Σ dy`; returns Σ dW² as it then stands.
+    ///
+    /// # Panics
+    /// See [`Kernels`] for operands that are refused.
     fn linear_backward_weight(
         &self,
         shape: Linear,
@@ -319,6 +343,9 @@ pub trait Kernels: Send + Sync {
         optimiser::average(decay, x, average);
     }
 }
+
+/// Said where results that belong together are to be kept some rounded, some not.
+const KEPT_ALIKE: &str = "what an activation is applied to and what comes of it are kept in the same way";
 
 /// As many rows of `width` as fill the slice.
 fn of_width(x: &[f32], width: usize) -> Matrix<'_> {

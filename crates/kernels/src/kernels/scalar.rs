@@ -1,6 +1,6 @@
 //! The scalar twins as one set.
 
-use super::{AdamSlices, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
+use super::{AdamSlices, KEPT_ALIKE, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
 use crate::activation::Activation;
 use crate::attention::{FirstAttention, Heads};
 use crate::dropout::Dropout;
@@ -40,6 +40,7 @@ impl Kernels for Scalar {
         self.linear(shape, Rows::Single(&x), weight, bias, RowsMut::Single(&mut values));
         values.iter_mut().for_each(|x| *x = y.kept(*x));
         if let Some(mut before) = before {
+            assert!(before.is_rounded() == y.is_rounded(), "{KEPT_ALIKE}");
             before.store(&values, shape.outputs);
         }
         values.iter_mut().for_each(|x| *x = reference::activate(activation, *x));
@@ -62,6 +63,7 @@ impl Kernels for Scalar {
         mut gradient: RowsMut<'_>,
         mut y: RowsMut<'_>,
     ) {
+        assert!([gradient.is_rounded(), y.is_rounded()] == [before.is_rounded(); 2], "{KEPT_ALIKE}");
         let before = before.to_single(shape.inputs);
         let (mut product, mut activated) = (vec![0.0; before.len()], vec![0.0; before.len()]);
         self.linear_backward_input(shape, dy, weight, &mut product, false);
@@ -78,6 +80,7 @@ impl Kernels for Scalar {
         x: Rows<'_>,
         gradient: LinearGradient<'_>,
     ) -> f64 {
+        assert_eq!(gradient.bias.len(), shape.outputs, "one bias an output");
         let (dy, x) = (dy.to_single(shape.outputs), x.to_single(shape.inputs));
         reference::add_column_sums(&dy, gradient.bias);
         let [dy, x] = reference::rounded(operands, [&dy, &x]);

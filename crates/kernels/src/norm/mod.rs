@@ -149,6 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_several_tasks_agree_with_the_scalar_twin() {
+        let (rows, n, dropout) = (101, 1000, Dropout::new(0.1, 5));
+        let (x, residual, gamma, beta) = (random(1, rows * n), random(2, rows * n), random(4, n), random(5, n));
+        let (mut want, mut want_y, mut want_rstd) = (x.clone(), vec![0.0; rows * n], vec![0.0; rows]);
+        reference::add_norm(&mut want, Some(&residual), &gamma, &beta, 1e-5, dropout, &mut want_y, &mut want_rstd);
+        for isa in isas() {
+            let (mut got, mut y, mut rstd) = (x.clone(), vec![0.0; rows * n], vec![0.0; rows]);
+            let mut rounded = vec![7; rows * rounded_stride(n)];
+            let to_rounded = Some(&mut rounded[..]);
+            add_norm(isa, &mut got, Some(&residual), &gamma, &beta, 1e-5, dropout, &mut y, &mut rstd, to_rounded);
+            halves_are(&rounded, &y, n).unwrap();
+            for (got, want) in [(got, &want), (y, &want_y), (rstd, &want_rstd)] {
+                close(&got, want, 1e-5).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn a_mean_far_from_zero_does_not_swamp_the_variance() {
         let (rows, n) = (3, 770);
         let (gamma, beta) = (vec![1.0; n], vec![0.0; n]);

@@ -76,6 +76,27 @@ mod tests {
     use crate::testing::{isas, random};
 
     #[test]
+    fn an_average_moves_towards_its_values() {
+        // Several tasks, the last one short.
+        let len = 2 * ELEMENTS_PER_TASK + 17;
+        let (x, before) = (random(1, len), random(2, len));
+        for decay in [0.0, 0.9, 0.999, 1.0] {
+            let mut got = before.clone();
+            average(decay, &x, &mut got);
+            for ((&got, &x), &before) in got.iter().zip(&x).zip(&before) {
+                let want = decay * f64::from(before) + (1.0 - decay) * f64::from(x);
+                assert!((f64::from(got) - want).abs() <= 3e-7, "{got} {want}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "an average a value")]
+    fn an_average_of_other_values_is_refused() {
+        average(0.5, &[1.0, 2.0], &mut [0.0]);
+    }
+
+    #[test]
     fn the_sum_of_squares_agrees_with_the_scalar_twin() {
         for len in [1, 15, 16, 1000, 70_003] {
             let g = random(2, len);

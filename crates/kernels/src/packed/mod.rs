@@ -30,14 +30,30 @@ const TILE: usize = 768;
 
 impl Linear {
     /// Words of the forward order of the packed weight.
+    ///
+    /// # Panics
+    /// If there is no such number.
     pub fn forward_words(self) -> usize {
-        self.outputs.div_ceil(PANEL) * self.inputs.div_ceil(2) * PANEL
+        panel_words(self.outputs, self.inputs)
     }
 
     /// Words of the backward order of the packed weight.
+    ///
+    /// # Panics
+    /// If there is no such number.
     pub fn backward_words(self) -> usize {
-        self.inputs.div_ceil(PANEL) * self.outputs.div_ceil(2) * PANEL
+        panel_words(self.inputs, self.outputs)
     }
+}
+
+/// Words of panels over `width` of pairs along `depth`.
+///
+/// # Panics
+/// If there is no such number.
+pub(crate) fn panel_words(width: usize, depth: usize) -> usize {
+    // Products read panels through pointers: a number that wrapped around would pass for their length.
+    let pairs = width.div_ceil(PANEL).checked_mul(depth.div_ceil(2));
+    pairs.and_then(|pairs| pairs.checked_mul(PANEL)).expect("a packed weight fits the address space")
 }
 
 /// 32 rows and up to [`TILE`] columns of a weight in bfloat16, zero beyond: words of neighbours within a row.
@@ -156,7 +172,7 @@ pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], back
 mod tests {
     use super::*;
     use crate::arena::Arena;
-    use crate::testing::{isas, random};
+    use crate::testing::{isas, random, refusal};
     use proptest::prelude::*;
 
     /// Both orders straight from their definition.
@@ -173,6 +189,16 @@ mod tests {
                 .collect()
         };
         [order(outputs, inputs, &at), order(inputs, outputs, &|k, n| at(n, k))]
+    }
+
+    #[test]
+    fn a_weight_beyond_the_address_space_is_refused() {
+        for (inputs, outputs) in [(usize::MAX, 1), (1, usize::MAX), (1 << 33, 1 << 33)] {
+            for words in [Linear::forward_words, Linear::backward_words] {
+                let message = refusal(|| _ = words(Linear { inputs, outputs }));
+                assert!(message.contains("fits the address space"), "{message}");
+            }
+        }
     }
 
     proptest! {
