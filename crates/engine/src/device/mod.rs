@@ -45,7 +45,7 @@ pub enum Kept {
 }
 
 impl Act {
-    /// Room for `len` numbers of single precision.
+    /// A range of numbers of single precision.
     pub(crate) fn single(span: Span) -> Act {
         Act { span, kept: Kept::Single }
     }
@@ -162,7 +162,7 @@ pub struct TokenIndices {
     pub read: Vec<u32>,
 }
 
-/// One of the arenas that are as long as the parameters, but for the last.
+/// One of the arenas: as long as the parameters, but for [`Store::FactoredMoments`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// The weights.
