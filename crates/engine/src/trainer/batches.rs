@@ -8,9 +8,16 @@ use crate::config::TrainConfig;
 use crate::model::Extent;
 use crate::sampling::{self, Balance};
 
+/// Rows of all epochs that are gone through: what half a second does.
+const MOST_ROWS: u64 = 10_000_000;
+
+/// What a later batch is allowed to have more than any that was gone through, which are hundreds of thousands: one part in so many.
+const MARGIN: usize = 8;
+
 impl TrainPlan {
     /// The most tokens and the most sequences of any batch that the plan trains on, as each of `tokens` has its rows: of `rows`,
-    /// drawn by `balance`, in the order of `seed`. All epochs are gone through: half a second for ten million rows.
+    /// drawn by `balance`, in the order of `seed`. The epochs of the first ten million rows are gone through; where there are
+    /// more, an eighth is allowed for them.
     ///
     /// # Panics
     /// If `config.batch_size` is 0.
@@ -26,7 +33,9 @@ impl TrainPlan {
         let epochs = self.steps.div_ceil(self.steps_per_epoch.max(1));
         // Where nothing is drawn, every epoch is the first again.
         let drawn = config.shuffle || balance.is_some();
-        for epoch in 0..if drawn { epochs } else { epochs.min(1) } {
+        let epochs = if drawn { epochs } else { epochs.min(1) };
+        let gone_through = epochs.min((MOST_ROWS / rows.len().max(1) as u64).max(1));
+        for epoch in 0..gone_through {
             let order = sampling::order(rows, balance, config.shuffle, seed, epoch);
             let steps = self.steps_per_epoch.min(self.steps - epoch * self.steps_per_epoch);
             let windows = (0..steps).map(|step| window(&order, self, step));
@@ -37,6 +46,9 @@ impl TrainPlan {
                     largest.sequences = largest.sequences.max(batch.len() * of.sequences());
                 }
             }
+        }
+        if gone_through < epochs {
+            largest.iter_mut().for_each(|largest| largest.tokens += largest.tokens.div_ceil(MARGIN));
         }
         largest
     }
@@ -166,6 +178,16 @@ mod tests {
         }
         let config = TrainConfig { shuffle: false, ..config };
         assert_eq!(trained_and_planned(&config, &LENGTHS, None, None).1, 33, "not 30 and 26, which never meet");
+    }
+
+    #[test]
+    fn more_epochs_than_can_be_gone_through_are_allowed_more() {
+        let config = TrainConfig { batch_size: 2, epochs: u32::MAX, ..TrainConfig::default() };
+        let rows: Vec<u32> = (0..LENGTHS.len() as u32).collect();
+        let plan = TrainPlan::new(&config, rows.len());
+        let planned = plan.largest_batches(&config, &rows, None, 5, &[tokens(&LENGTHS)]);
+        // The two longest rows meet in some of the epochs.
+        assert_eq!(planned, [Extent { tokens: 56 + 7, sequences: 2 }]);
     }
 
     #[test]
