@@ -25,6 +25,7 @@ mod peak;
 mod pooling;
 mod reference;
 mod rounded;
+mod scratch;
 mod shared;
 #[cfg(test)]
 mod testing;

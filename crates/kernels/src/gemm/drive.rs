@@ -5,7 +5,6 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
-use super::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
 use crate::activation::{
     ActivatedRow, Activation, DifferentiatedRow, activate_rounded_rows, activate_row, activation_gradient_rounded_rows,
@@ -15,6 +14,7 @@ use crate::isa::Isa;
 use crate::optimiser::squares_part;
 use crate::packed::round_rows;
 use crate::rounded::rounded_stride;
+use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use crate::shared::SharedMut;
 use crate::word::Word;
 

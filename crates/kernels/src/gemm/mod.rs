@@ -19,7 +19,6 @@ mod drive;
 mod matrix;
 mod pack;
 mod portable;
-mod scratch;
 
 use std::ops::Range;
 

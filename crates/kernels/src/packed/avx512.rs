@@ -8,9 +8,6 @@ use super::{BLOCK, PANEL, Tile};
 /// Lanes of a register.
 const LANES: usize = 16;
 
-/// How many elements ahead memory is asked for. Rows are short, and the processor does not guess which comes next.
-const AHEAD: usize = 1536;
-
 /// # Safety
 /// The processor has AVX-512 F and BF16, and `words` holds half of `row`, rounded up.
 #[target_feature(enable = "avx512f,avx512bf16")]
@@ -20,8 +17,6 @@ pub(super) unsafe fn round_row(row: &[f32], words: &mut [u32]) {
         let (first, count) = (2 * start, words.len() - start);
         // SAFETY: loads are masked to the elements of `row`, the store to those of `words`; prefetching cannot fault.
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(first + AHEAD).cast());
-            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(first + AHEAD + LANES).cast());
             let low = _mm512_maskz_loadu_ps(mask(row.len().saturating_sub(first)), from.wrapping_add(first));
             let high = first + LANES;
             let high = _mm512_maskz_loadu_ps(mask(row.len().saturating_sub(high)), from.wrapping_add(high));
@@ -63,12 +58,12 @@ pub(super) fn finish_stores() {
 /// # Safety
 /// The processor has AVX-512 F.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn write_forward(tile: &Tile, out: &mut [u32]) {
+pub(super) unsafe fn write_forward(tile: &Tile<'_>, out: &mut [u32]) {
     for (group, out) in out.chunks_mut(LANES * PANEL).enumerate() {
         for first in [0, LANES] {
             let mut block = [_mm512_setzero_si512(); LANES];
-            for (row, register) in tile.0[first..first + LANES].iter().zip(&mut block) {
-                *register = load(&row[LANES * group..][..LANES]);
+            for (i, register) in block.iter_mut().enumerate() {
+                *register = load(&tile.row(first + i)[LANES * group..][..LANES]);
             }
             for (pair, register) in out.chunks_exact_mut(PANEL).zip(transpose(block)) {
                 store(&mut pair[first..first + LANES], register);
@@ -82,7 +77,7 @@ pub(super) unsafe fn write_forward(tile: &Tile, out: &mut [u32]) {
 /// # Safety
 /// The processor has AVX-512 F and BW.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) unsafe fn write_backward(tile: &Tile, panels: &mut [&mut [u32]]) {
+pub(super) unsafe fn write_backward(tile: &Tile<'_>, panels: &mut [&mut [u32]]) {
     // Lane i of the interleaved rows is element i / 2 of the first, or of the second (32 further on) if i is odd.
     let lanes = |start: u16| -> [u16; 32] { std::array::from_fn(|i| start + i as u16 / 2 + 32 * (i as u16 % 2)) };
     let (lower, upper) = (lanes(0), lanes(16));
@@ -90,8 +85,8 @@ pub(super) unsafe fn write_backward(tile: &Tile, panels: &mut [&mut [u32]]) {
     let (lower, upper) =
         unsafe { (_mm512_loadu_epi16(lower.as_ptr().cast()), _mm512_loadu_epi16(upper.as_ptr().cast())) };
     for (group, panel) in panels.iter_mut().enumerate() {
-        for (rows, out) in tile.0.as_chunks::<2>().0.iter().zip(panel.chunks_exact_mut(PANEL)) {
-            let [even, odd] = rows.each_ref().map(|row| load(&row[LANES * group..][..LANES]));
+        for (i, out) in panel.chunks_exact_mut(PANEL).enumerate() {
+            let [even, odd] = [2 * i, 2 * i + 1].map(|row| load(&tile.row(row)[LANES * group..][..LANES]));
             let (first, second) = out.split_at_mut(LANES);
             store(first, _mm512_permutex2var_epi16(even, lower, odd));
             store(second, _mm512_permutex2var_epi16(even, upper, odd));

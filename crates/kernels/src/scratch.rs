@@ -1,4 +1,4 @@
-//! Buffers that a thread keeps from product to product.
+//! Buffers that a thread keeps from task to task.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -6,14 +6,16 @@ use std::thread::LocalKey;
 use crate::word::Word;
 
 thread_local! {
+    /// Rows of a weight in bfloat16.
+    pub(crate) static TILE_ROWS: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of A.
-    pub(super) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
+    pub(crate) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
     /// A block of C that only its epilogue reads.
-    pub(super) static C_BLOCK: Buffer = const { RefCell::new(Vec::new()) };
+    pub(crate) static C_BLOCK: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of all of B, for every thread to read.
-    pub(super) static WHOLE_B: Buffer = const { RefCell::new(Vec::new()) };
+    pub(crate) static WHOLE_B: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of the block of B that a task works on.
-    pub(super) static B_PANELS: Buffer = const { RefCell::new(Vec::new()) };
+    pub(crate) static B_PANELS: Buffer = const { RefCell::new(Vec::new()) };
 }
 
 type Buffer = RefCell<Vec<Line>>;
@@ -21,11 +23,11 @@ type Buffer = RefCell<Vec<Line>>;
 /// A line of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Line(#[allow(dead_code, reason = "only its size and alignment count")] [u32; 16]);
+pub(crate) struct Line(#[allow(dead_code, reason = "only its size and alignment count")] [u32; 16]);
 
 /// Lends the calling thread's buffer, grown to `len`. Taken out of its cell, so that nested work on the same thread finds
 /// an empty one instead of a borrowed one. What it holds is left over from earlier work.
-pub(super) fn with_scratch<E: Word, R>(
+pub(crate) fn with_scratch<E: Word, R>(
     key: &'static LocalKey<Buffer>,
     len: usize,
     work: impl FnOnce(&mut [E]) -> R,
