@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::isa::{Isa, multiversion};
+use crate::packed::widen;
 use crate::rounded::{Rows, rounded_stride};
 use crate::shared::SharedMut;
 use crate::{COLUMNS_PER_TASK, ELEMENTS_PER_TASK};
@@ -87,21 +88,32 @@ pub(crate) fn scatter_rows(dout: &[f32], rows: &[u32], width: usize, dx: &mut [f
 
 multiversion! {
     fn add_columns(x: &[f32], width: usize, start: usize, sums: &mut [f32]) {
-        for row in x.chunks_exact(width) {
-            for (sum, x) in sums.iter_mut().zip(&row[start..]) {
-                *sum += x;
-            }
-        }
+        add(x.chunks_exact(width).map(|row| &row[start..]), |x| x, sums);
     }
 }
 
 multiversion! {
     fn add_rounded_columns(x: &[u16], stride: usize, start: usize, sums: &mut [f32]) {
-        for row in x.chunks_exact(stride) {
-            for (sum, x) in sums.iter_mut().zip(&row[start..]) {
-                *sum += f32::from_bits(u32::from(*x) << 16);
+        add(x.chunks_exact(stride).map(|row| &row[start..]), widen, sums);
+    }
+}
+
+/// Adds the first values of each row to `sums`.
+#[inline(always)]
+fn add<'a, T: Copy + 'a>(rows: impl Iterator<Item = &'a [T]>, single: impl Fn(T) -> f32, sums: &mut [f32]) {
+    match <&mut [f32; COLUMNS_PER_TASK]>::try_from(&mut *sums) {
+        Ok(whole) => {
+            // A copy stays in registers, so that no row waits for the sums of the one before to be stored.
+            let mut sums = *whole;
+            for row in rows {
+                let row = &row[..COLUMNS_PER_TASK];
+                for i in 0..COLUMNS_PER_TASK {
+                    sums[i] += single(row[i]);
+                }
             }
+            *whole = sums;
         }
+        Err(_) => rows.for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += single(x))),
     }
 }
 
@@ -118,6 +130,7 @@ pub(crate) fn add_column_sums(isa: Isa, x: Rows<'_>, sums: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::reference;
+    use crate::rounded::RowsMut;
     use crate::testing::{close, isas, random};
 
     #[test]
@@ -145,6 +158,24 @@ mod tests {
                 embed_backward(isa, rows, &dout, width, gradients.each_mut().map(|g| &mut g[..]));
                 for (got, want) in gradients.iter().zip(&want_gradients) {
                     close(got, want, 1e-5).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn column_sums_agree_with_the_scalar_twin() {
+        for width in [1, COLUMNS_PER_TASK, 133] {
+            let x = random(1, 57 * width);
+            let mut halves = vec![0; 57 * rounded_stride(width)];
+            RowsMut::Rounded(&mut halves).store(&x, width);
+            for rows in [Rows::Single(&x), Rows::Rounded(&halves)] {
+                let mut want = vec![1.0; width];
+                reference::add_column_sums(&rows.to_single(width), &mut want);
+                for isa in isas() {
+                    let mut got = vec![1.0; width];
+                    add_column_sums(isa, rows, &mut got);
+                    close(&got, &want, 1e-5).unwrap();
                 }
             }
         }

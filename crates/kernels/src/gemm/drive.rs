@@ -11,7 +11,7 @@ use crate::activation::{
     activation_into_row,
 };
 use crate::isa::Isa;
-use crate::optimiser::squares_part;
+use crate::optimiser::squares_of_rows;
 use crate::packed::round_rows;
 use crate::rounded::rounded_stride;
 use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
@@ -187,7 +187,7 @@ impl<'a> Finish<'a> {
                     }
                 }
             }
-            Finish::Squares => return rows.map(|(_, values)| squares_part(isa, values)).sum(),
+            Finish::Squares => return squares_of_rows(isa, rows.map(|(_, values)| values)),
             Finish::Rounded(out) => {
                 round_rows(isa, rows.map(|(i, values)| (&*values, rounded(out, i, values.len()))));
             }

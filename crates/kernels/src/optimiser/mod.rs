@@ -26,25 +26,32 @@ pub(crate) use sgd::sgd;
 use crate::ELEMENTS_PER_TASK;
 use crate::isa::{Isa, multiversion};
 
+/// Elements summed in single precision before their sums go on in double: fast, and exact enough for any length.
+const RUN: usize = 1024;
+
 multiversion! {
-    /// Σ x² on the calling thread.
-    pub(crate) fn squares_part(x: &[f32]) -> f64 {
-        let mut lanes = [0f32; 16];
-        let mut total = 0f64;
-        // Short runs in single precision, their sums in double: fast, and exact enough for any length.
-        for run in x.chunks(512) {
-            lanes.fill(0.0);
-            let chunks = run.chunks_exact(16);
-            total += chunks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
-            for chunk in chunks {
-                for (lane, x) in lanes.iter_mut().zip(chunk) {
-                    *lane += x * x;
+    /// Σ x² over rows of some thousand elements in all, on the calling thread.
+    pub(crate) fn squares_of_rows(rows: impl Iterator<Item: AsRef<[f32]>>) -> f64 {
+        // Four chains of sums, as each addition waits for the one before in its chain.
+        let mut chains = [[0f32; 16]; 4];
+        let mut beyond = 0f64;
+        for row in rows {
+            let (blocks, tail) = row.as_ref().as_chunks::<64>();
+            for block in blocks {
+                for (sum, x) in chains.as_flattened_mut().iter_mut().zip(block) {
+                    *sum += x * x;
                 }
             }
-            total += lanes.iter().map(|&x| f64::from(x)).sum::<f64>();
+            beyond += tail.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
         }
-        total
+        let [a, b, c, d] = chains;
+        (0..16).map(|lane| f64::from((a[lane] + b[lane]) + (c[lane] + d[lane]))).sum::<f64>() + beyond
     }
+}
+
+/// Σ x² on the calling thread.
+pub(crate) fn squares_part(isa: Isa, x: &[f32]) -> f64 {
+    x.chunks(RUN).map(|run| squares_of_rows(isa, std::iter::once(run))).sum()
 }
 
 /// Σ x², its parts added in a fixed order whatever the number of threads.
