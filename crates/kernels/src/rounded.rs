@@ -48,7 +48,15 @@ pub enum RowsMut<'a> {
     Rounded(&'a mut [u16]),
 }
 
-impl RowsMut<'_> {
+impl<'a> RowsMut<'a> {
+    /// Parts of `rows` rows of `width` each, the last of those that are left.
+    pub(crate) fn split(self, rows: usize, width: usize) -> Vec<RowsMut<'a>> {
+        match self {
+            RowsMut::Single(to) => to.chunks_mut(rows * width).map(RowsMut::Single).collect(),
+            RowsMut::Rounded(to) => to.chunks_mut(rows * rounded_stride(width)).map(RowsMut::Rounded).collect(),
+        }
+    }
+
     pub(crate) fn is_rounded(&self) -> bool {
         matches!(self, RowsMut::Rounded(_))
     }
@@ -63,6 +71,14 @@ impl RowsMut<'_> {
                     to[width..].fill(0);
                 }
             }
+        }
+    }
+
+    /// Whether there is room for `rows` rows of `width` and no more.
+    pub(crate) fn holds(&self, rows: usize, width: usize) -> bool {
+        match self {
+            RowsMut::Single(to) => Some(to.len()) == rows.checked_mul(width),
+            RowsMut::Rounded(to) => Some(to.len()) == rows.checked_mul(rounded_stride(width)),
         }
     }
 

@@ -307,7 +307,7 @@ pub trait Device: Send + Sized {
     fn attention_backward(&mut self, shape: Heads, qkv: Act, dropout: Option<Dropout>, lse: Act, dout: Act, dqkv: Act);
     /// `y = LayerNorm(dropout(x) + residual)`, which may be kept as both.
     fn add_norm(&mut self, p: &NormParams, x: NormActs, residual: Option<Act>, dropout: Option<Dropout>, y: Act);
-    /// From `dy`: `dx` of the branch and `dresidual`.
+    /// From `dy`: `dx` of the branch, which may be an operand, and `dresidual`.
     fn add_norm_backward(
         &mut self,
         p: &NormParams,

@@ -82,6 +82,15 @@ impl Rows {
         }
     }
 
+    /// Rows of [`Scratch::spread`].
+    fn spread(self) -> usize {
+        match self {
+            Rows::All { .. } => 0,
+            Rows::First { sequences, .. } => sequences,
+            Rows::Picked { tokens, .. } => tokens,
+        }
+    }
+
     /// Tokens of which there are queries, keys and values.
     fn projected(self) -> usize {
         match self {
@@ -129,10 +138,14 @@ pub(crate) struct Scratch {
     activated: Act,
     /// The gradient running down the residual stream, `[rows, hidden]`.
     pub(crate) stream: Act,
+    /// The gradient of what a norm adds to the residual stream, `[rows, hidden]`.
     branch: Act,
     residual: Act,
     wide: Act,
     qkv: Act,
+    /// Where only some rows go on: the gradient of the context of every token, or room for those rows on their way back
+    /// among all tokens.
+    spread: Act,
 }
 
 impl Scratch {
@@ -149,16 +162,17 @@ impl Scratch {
         let activated = planner.operand(out, shape.intermediate);
         let mut operand =
             |rows: usize, width: usize| if training { planner.operand(rows, width) } else { Act::default() };
-        let (wide, qkv) = (operand(out, shape.intermediate), operand(projected, 3 * shape.hidden));
+        let (branch, wide) = (operand(out, shape.hidden), operand(out, shape.intermediate));
+        let qkv = operand(projected, 3 * shape.hidden);
         let mut gradient = |rows: usize| if training { planner.act(rows * shape.hidden) } else { Act::default() };
         Self {
             activated,
             stream: gradient(stream),
-            // Also that of the context of every token of which there is a projection.
-            branch: gradient(out.max(projected)),
+            branch,
             residual: gradient(out),
             wide,
             qkv,
+            spread: gradient(most(Rows::spread)),
         }
     }
 }
@@ -275,9 +289,9 @@ impl Block {
                 let dcontext = match read {
                     Some(_) => {
                         // Back among the rows of all tokens.
-                        d.scatter_read(residual, hidden, scratch.branch);
+                        d.scatter_read(residual, hidden, scratch.spread);
                         self.spread(d, scratch, scratch.residual, acts.rows, below);
-                        scratch.branch
+                        scratch.spread
                     }
                     None => residual,
                 };
@@ -289,7 +303,7 @@ impl Block {
             }
             AttentionActs::First { room, context, .. } => {
                 d.linear_backward_weight(&self.attention_output, branch, context);
-                self.spread(d, scratch, scratch.branch, acts.rows, below);
+                self.spread(d, scratch, scratch.spread, acts.rows, below);
                 let dx = (below == Below::Trained).then_some(scratch.stream);
                 d.attention_first_backward(self.heads, &self.qkv, x, dropout, room, residual, dx);
             }

@@ -201,7 +201,7 @@ impl Kernels for Fast {
         saved: NormSaved<'_>,
         gamma: &[f32],
         dropout: Option<Dropout>,
-        dx: &mut [f32],
+        dx: RowsMut<'_>,
         dresidual: &mut [f32],
         dgamma: &mut [f32],
         dbeta: &mut [f32],

@@ -239,7 +239,7 @@ pub trait Kernels: Send + Sync {
         rounded: Option<&mut [u16]>,
     );
 
-    /// From `dy`: `dx` of the branch, `dresidual` of the residual; `dgamma`, `dbeta` added to.
+    /// From `dy`: `dx` of the branch, rounded if a product is all that reads it, `dresidual` of the residual; `dgamma`, `dbeta` added to.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn add_norm_backward(
         &self,
@@ -247,7 +247,7 @@ pub trait Kernels: Send + Sync {
         saved: NormSaved<'_>,
         gamma: &[f32],
         dropout: Option<Dropout>,
-        dx: &mut [f32],
+        dx: RowsMut<'_>,
         dresidual: &mut [f32],
         dgamma: &mut [f32],
         dbeta: &mut [f32],

@@ -167,13 +167,15 @@ impl Kernels for Scalar {
         saved: NormSaved<'_>,
         gamma: &[f32],
         dropout: Option<Dropout>,
-        dx: &mut [f32],
+        mut dx: RowsMut<'_>,
         dresidual: &mut [f32],
         dgamma: &mut [f32],
         dbeta: &mut [f32],
     ) {
         let NormSaved { normalised, rstd } = saved;
-        reference::add_norm_backward(dy, normalised, rstd, gamma, dropout, dx, dresidual, dgamma, dbeta);
+        let mut values = vec![0.0; dy.len()];
+        reference::add_norm_backward(dy, normalised, rstd, gamma, dropout, &mut values, dresidual, dgamma, dbeta);
+        dx.store(&values, gamma.len());
     }
 
     fn embed(&self, rows: TokenRows<'_>, tables: [&[f32]; 3], width: usize, out: &mut [f32]) {

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use super::{LANES, Run, add, rows_per_task, sum_of_lanes};
 use crate::dropout::Dropout;
 use crate::isa::{Isa, multiversion};
+use crate::packed::round_halves;
+use crate::rounded::{RowsMut, rounded_stride};
 
 /// Rows of the backward pass read together: each has chains of its own, and the sums over rows are loaded and stored
 /// once for all of them.
@@ -149,32 +151,60 @@ pub(crate) fn add_norm_backward(
     rstd: &[f32],
     gamma: &[f32],
     dropout: Option<Dropout>,
-    dx: &mut [f32],
+    dx: RowsMut<'_>,
     dresidual: &mut [f32],
     dgamma: &mut [f32],
     dbeta: &mut [f32],
 ) {
     let n = gamma.len();
     assert!(dy.len() == rstd.len() * n && dy.len() == normalised.len(), "rows of the width of gamma");
-    assert!(dy.len() == dx.len() && dy.len() == dresidual.len(), "gradients as large as their values");
+    assert!(dx.holds(rstd.len(), n) && dy.len() == dresidual.len(), "gradients as large as their values");
     assert!(dgamma.len() == n && dbeta.len() == n, "gradients of gamma and beta of the width of gamma");
     let whole = Backward { dy, normalised, rstd, gamma, dropout, first: 0 };
     // The parts depend on the shape alone, and are added up in order: the bits do not depend on the number of threads.
     let rows = rows_per_task(n).max(rstd.len().div_ceil(MOST_PARTS)).next_multiple_of(ROWS_TOGETHER);
     let mut partial = vec![0f32; rstd.len().div_ceil(rows) * 2 * n];
-    dx.par_chunks_mut(rows * n)
+    dx.split(rows, n)
+        .into_par_iter()
         .zip(dresidual.par_chunks_mut(rows * n))
         .zip(partial.par_chunks_mut(2 * n))
         .enumerate()
         .for_each(|(part, ((dx, dresidual), partial))| {
-            let from = whole.rows(part * rows, part * rows + dx.len() / n);
+            let from = whole.rows(part * rows, part * rows + dresidual.len() / n);
             let (dgamma, dbeta) = partial.split_at_mut(n);
-            norm_backward_rows(isa, from, dx, dresidual, dgamma, dbeta);
+            match dx {
+                RowsMut::Single(dx) => norm_backward_rows(isa, from, dx, dresidual, dgamma, dbeta),
+                RowsMut::Rounded(dx) => norm_backward_rounded(isa, from, dx, dresidual, dgamma, dbeta),
+            }
         });
     for partial in partial.chunks_exact(2 * n) {
         let (gamma_part, beta_part) = partial.split_at(n);
         for (sums, part) in [(&mut *dgamma, gamma_part), (&mut *dbeta, beta_part)] {
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
+    }
+}
+
+/// [`norm_backward_rows`] by way of a few rows in single precision.
+fn norm_backward_rounded(
+    isa: Isa,
+    from: Backward<'_>,
+    dx: &mut [u16],
+    dresidual: &mut [f32],
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+) {
+    let (n, stride) = (from.gamma.len(), rounded_stride(from.gamma.len()));
+    let mut single = vec![0f32; ROWS_TOGETHER * n];
+    let parts = dx.chunks_mut(ROWS_TOGETHER * stride).zip(dresidual.chunks_mut(ROWS_TOGETHER * n));
+    for (part, (dx, dresidual)) in parts.enumerate() {
+        let (row, rows) = (part * ROWS_TOGETHER, dresidual.len() / n);
+        let single = &mut single[..rows * n];
+        norm_backward_rows(isa, from.rows(row, row + rows), single, dresidual, dgamma, dbeta);
+        for (dx, single) in dx.chunks_exact_mut(stride).zip(single.chunks_exact(n)) {
+            let (halves, beyond) = dx.split_at_mut(n);
+            round_halves(isa, single, halves);
+            beyond[..n % 2].fill(0);
         }
     }
 }

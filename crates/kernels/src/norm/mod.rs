@@ -47,7 +47,7 @@ mod tests {
     use crate::isa::Isa;
     use crate::packed::bf16_bits;
     use crate::reference;
-    use crate::rounded::rounded_stride;
+    use crate::rounded::{RowsMut, rounded_stride};
     use crate::testing::{close, isas, random};
     use proptest::prelude::*;
 
@@ -77,7 +77,14 @@ mod tests {
                     Some(isa) => {
                         add_norm(isa, &mut xh, residual, &gamma, &beta, 1e-2, dropout, &mut y, &mut rstd, Some(&mut rounded));
                         halves_are(&rounded, &y, n)?;
-                        add_norm_backward(isa, &dy, &xh, &rstd, &gamma, dropout, &mut dx, &mut dr, &mut dg, &mut db);
+                        let to = RowsMut::Single(&mut dx);
+                        add_norm_backward(isa, &dy, &xh, &rstd, &gamma, dropout, to, &mut dr, &mut dg, &mut db);
+                        let (mut halves, mut dr_again) = (vec![7; rows * rounded_stride(n)], vec![0.0; rows * n]);
+                        let (mut dg_again, mut db_again) = (vec![1.0; n], vec![2.0; n]);
+                        let (to, sums) = (RowsMut::Rounded(&mut halves), (&mut dg_again, &mut db_again));
+                        add_norm_backward(isa, &dy, &xh, &rstd, &gamma, dropout, to, &mut dr_again, sums.0, sums.1);
+                        halves_are(&halves, &dx, n)?;
+                        prop_assert!(dr == dr_again && dg == dg_again && db == db_again, "rounding changes nothing else");
                     }
                     None => {
                         reference::add_norm(&mut xh, residual, &gamma, &beta, 1e-2, dropout, &mut y, &mut rstd);
@@ -103,7 +110,8 @@ mod tests {
         let (mut y, mut rstd) = (vec![0.0; rows * n], vec![0.0; rows]);
         let (mut dx, mut dr, mut dg, mut db) = (vec![0.0; rows * n], vec![0.0; rows * n], vec![1.0; n], vec![2.0; n]);
         add_norm(isa, &mut x, Some(&residual), &gamma, &beta, 1e-5, dropout, &mut y, &mut rstd, None);
-        add_norm_backward(isa, &dy, &x, &rstd, &gamma, dropout, &mut dx, &mut dr, &mut dg, &mut db);
+        let to = RowsMut::Single(&mut dx);
+        add_norm_backward(isa, &dy, &x, &rstd, &gamma, dropout, to, &mut dr, &mut dg, &mut db);
         [x, y, rstd, dx, dr, dg, db]
     }
 

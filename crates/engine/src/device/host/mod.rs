@@ -298,8 +298,9 @@ impl<K: Kernels + Copy> Device for Host<K> {
         dx: Act,
         dresidual: Act,
     ) {
-        let ([normalised, rstd, dy], [dx, dresidual]) =
-            self.activations.views([saved.x.span, saved.rstd.span, dy.span], [dx.span, dresidual.span]);
+        let ([normalised, rstd, dy], [dx_values, dresidual]) =
+            self.activations.views([saved.x.span, saved.rstd.span, dy.span], [place(dx), dresidual.span]);
+        let dx = rows_mut(dx, dx_values);
         let (gamma, [dgamma, dbeta]) = self.parameters.weights_and_gradients(p.gamma, [p.gamma, p.beta]);
         let saved = NormSaved { normalised, rstd };
         self.kernels.add_norm_backward(dy, saved, gamma, dropout, dx, dresidual, dgamma, dbeta);
