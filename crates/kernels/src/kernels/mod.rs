@@ -239,7 +239,8 @@ pub trait Kernels: Send + Sync {
         rounded: Option<&mut [u16]>,
     );
 
-    /// From `dy`: `dx` of the branch, rounded if a product is all that reads it, `dresidual` of the residual; `dgamma`, `dbeta` added to.
+    /// From `dy`: `dx` of the branch, rounded if products are all that reads it, `dresidual` of the residual; `dgamma`,
+    /// `dbeta` added to.
     #[allow(clippy::too_many_arguments, reason = "one fused operation: its operands are what it fuses")]
     fn add_norm_backward(
         &self,

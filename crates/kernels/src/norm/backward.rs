@@ -2,10 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::{LANES, Run, add, rows_per_task, sum_of_lanes};
+use super::{LANES, Run, add, round_into, rows_per_task, sum_of_lanes};
 use crate::dropout::Dropout;
 use crate::isa::{Isa, multiversion};
-use crate::packed::round_halves;
 use crate::rounded::{RowsMut, rounded_stride};
 
 /// Rows of the backward pass read together: each has chains of its own, and the sums over rows are loaded and stored
@@ -201,10 +200,6 @@ fn norm_backward_rounded(
         let (row, rows) = (part * ROWS_TOGETHER, dresidual.len() / n);
         let single = &mut single[..rows * n];
         norm_backward_rows(isa, from.rows(row, row + rows), single, dresidual, dgamma, dbeta);
-        for (dx, single) in dx.chunks_exact_mut(stride).zip(single.chunks_exact(n)) {
-            let (halves, beyond) = dx.split_at_mut(n);
-            round_halves(isa, single, halves);
-            beyond[..n % 2].fill(0);
-        }
+        round_into(isa, single, dx, n);
     }
 }

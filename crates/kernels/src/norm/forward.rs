@@ -2,10 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::{LANES, Run, add, rows_per_task, sum_of_lanes};
+use super::{LANES, Run, add, round_into, rows_per_task, sum_of_lanes};
 use crate::dropout::Dropout;
 use crate::isa::{Isa, multiversion};
-use crate::packed::round_halves;
 use crate::rounded::rounded_stride;
 
 /// Sums along a row that do not wait for each other: an addition takes several cycles, and one chain takes one at a time.
@@ -131,10 +130,6 @@ pub(crate) fn add_norm(
         let first = part * rows * n;
         let residual = residual.map(|residual| &residual[first..][..x.len()]);
         norm_rows(isa, Forward { residual, gamma, beta, eps, dropout, first }, x, y, rstd);
-        for (y, rounded) in y.chunks_exact(n).zip(rounded.chunks_exact_mut(stride)) {
-            let (halves, beyond) = rounded.split_at_mut(n);
-            round_halves(isa, y, halves);
-            beyond[..n % 2].fill(0);
-        }
+        round_into(isa, y, rounded, n);
     });
 }

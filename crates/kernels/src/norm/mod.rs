@@ -7,6 +7,9 @@ pub(crate) use backward::add_norm_backward;
 pub(crate) use forward::add_norm;
 
 use crate::ELEMENTS_PER_TASK;
+use crate::isa::Isa;
+use crate::packed::round_halves;
+use crate::rounded::rounded_stride;
 
 /// Elements summed side by side in one vector register: the compiler may not reorder a plain sum, so it is written
 /// reordered.
@@ -35,6 +38,15 @@ fn sum_of_lanes(mut lanes: Run) -> f32 {
     lanes[0]
 }
 
+/// `rounded` = rows of `width`, each odd one followed by a zero; none if there is no room for any.
+fn round_into(isa: Isa, values: &[f32], rounded: &mut [u16], width: usize) {
+    for (row, rounded) in values.chunks_exact(width).zip(rounded.chunks_exact_mut(rounded_stride(width))) {
+        let (halves, beyond) = rounded.split_at_mut(width);
+        round_halves(isa, row, halves);
+        beyond[..width % 2].fill(0);
+    }
+}
+
 /// Rows of `width` one task takes.
 fn rows_per_task(width: usize) -> usize {
     (ELEMENTS_PER_TASK / width).max(1)
@@ -44,10 +56,9 @@ fn rows_per_task(width: usize) -> usize {
 mod tests {
     use super::*;
     use crate::dropout::Dropout;
-    use crate::isa::Isa;
     use crate::packed::bf16_bits;
     use crate::reference;
-    use crate::rounded::{RowsMut, rounded_stride};
+    use crate::rounded::RowsMut;
     use crate::testing::{close, isas, random};
     use proptest::prelude::*;
 
