@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             [("single", Rows::Single(single.as_slice())), ("rounded", Rows::Rounded(halves(rounded.as_slice())))];
         let kinds = if isa.has_bf16() { &kinds[..] } else { &kinds[..1] };
         // What comes out is rounded either way, so that only the operands differ.
-        let room = |width: usize| Arena::zeros(tokens * rounded_stride(width) / 2);
+        let room = |width: usize| Arena::<f32>::zeros(tokens * rounded_stride(width) / 2);
         let (mut out, mut lse, mut dqkv) = (room(hidden)?, Arena::zeros(tokens * shape.heads)?, room(3 * hidden)?);
         // The shortest of several timings: the machine's own speed, with the least of its other work.
         let (started, mut best) = (Instant::now(), [[f64::INFINITY; 2]; 2]);

@@ -78,7 +78,7 @@ fn products(kernels: &Fast, operands: Operands, shape: Linear, tokens: usize) ->
     let copies = PackedWeight { forward: &forward, backward: &backward };
     let weight = Weight { values: &w, packed: (operands == Operands::Bf16).then_some(copies) };
     let times = [
-        ("forward", seconds(|| kernels.linear(shape, Rows::Single(&x), weight, &bias, RowsMut::Single(&mut y)))),
+        ("forward", seconds(|| kernels.linear(shape, Rows::Single(&x).into(), weight, &bias, RowsMut::Single(&mut y)))),
         ("input gradient", seconds(|| kernels.linear_backward_input(shape, Rows::Single(&dy), weight, &mut dx, false))),
         (
             "weight gradient",

@@ -27,6 +27,7 @@ mod reference;
 mod rounded;
 mod scratch;
 mod shared;
+mod strassen;
 #[cfg(test)]
 mod testing;
 mod vecmath;
@@ -44,7 +45,7 @@ pub use kernels::{
 pub use optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 pub use peak::peak;
 pub use pooling::Pool;
-pub use rounded::{Rows, RowsMut, halves, halves_mut, rounded_stride};
+pub use rounded::{Rows, RowsMut, Texts, halves, halves_mut, rounded_stride};
 pub use word::Word;
 
 /// Elements one task of an element-wise kernel takes: large enough to hide the cost of handing it out. Also the unit in

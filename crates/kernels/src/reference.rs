@@ -15,6 +15,7 @@ use crate::isa::Operands;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
 use crate::pooling::{self, Pool};
+use crate::strassen::{LEFT, PRODUCTS, RIGHT, Term};
 
 pub(crate) use first::{attention_first, attention_first_backward};
 
@@ -27,6 +28,44 @@ pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool
             let target = &mut c[i * n + j];
             *target = if accumulate { f64::from(*target) + sum } else { sum } as f32;
         }
+    }
+}
+
+/// C += A·B of operands in bfloat16, by [`crate::strassen`].
+pub(crate) fn gemm_of_halves(a: Matrix<'_>, texts: &[u32], b: Matrix<'_>, c: &mut [f32]) {
+    let ([m, k], n) = (a.shape(), b.shape()[1]);
+    let mut row = 0;
+    while row < m {
+        let paired = row + 1 < m && !texts.is_empty() && !texts.contains(&(row as u32 + 1));
+        let left = |[half, column]: [usize; 2], l: usize| {
+            if half == 1 && !paired { 0.0 } else { a.at(row + half, column * k / 2 + l) }
+        };
+        for j in 0..n / 2 {
+            let right = |[half, column]: [usize; 2], l: usize| b.at(half * k / 2 + l, column * n / 2 + j);
+            let products: [f64; PRODUCTS] = std::array::from_fn(|i| {
+                let factors =
+                    |l| [term(LEFT[i], |quarter| left(quarter, l)), term(RIGHT[i], |quarter| right(quarter, l))];
+                (0..k / 2).map(|l| factors(l).into_iter().map(f64::from).product::<f64>()).sum()
+            });
+            let [m0, m1, m2, m3, m4, m5, m6] = products;
+            let sums = [[m0 + m3 - m4 + m6, m2 + m4], [m1 + m3, m0 - m1 + m2 + m5]];
+            for (half, sums) in sums.iter().take(if paired { 2 } else { 1 }).enumerate() {
+                for (column, &sum) in sums.iter().enumerate() {
+                    let target = &mut c[(row + half) * n + column * n / 2 + j];
+                    *target = (f64::from(*target) + sum) as f32;
+                }
+            }
+        }
+        row += if paired { 2 } else { 1 };
+    }
+}
+
+/// A term of quarters, rounded to bfloat16.
+fn term(term: Term, quarter: impl Fn([usize; 2]) -> f32) -> f32 {
+    match term {
+        Term::One(a) => quarter(a),
+        Term::Sum(a, b) => round_to_bf16(quarter(a) + quarter(b)),
+        Term::Difference(a, b) => round_to_bf16(quarter(a) - quarter(b)),
     }
 }
 

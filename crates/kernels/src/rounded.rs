@@ -2,6 +2,7 @@
 //! the memory, and nothing to convert. Rows are padded to a stride that suits the caches.
 
 use crate::packed::{bf16_bits, round_to_bf16};
+use crate::word::Word;
 
 /// Halves from row to row of rounded rows of `width`: an odd number of cache lines, so that the rows of a tile fall on
 /// different sets of the first-level cache.
@@ -26,6 +27,14 @@ impl Rows<'_> {
         matches!(self, Rows::Rounded(_))
     }
 
+    /// How many rows of `width` there are.
+    pub fn count(&self, width: usize) -> usize {
+        match self {
+            Rows::Single(values) => values.len() / width,
+            Rows::Rounded(halves) => halves.len() / rounded_stride(width),
+        }
+    }
+
     /// The values of rows of `width` in single precision.
     pub(crate) fn to_single(self, width: usize) -> Vec<f32> {
         match self {
@@ -36,6 +45,23 @@ impl Rows<'_> {
                 .map(|&half| f32::from_bits(u32::from(half) << 16))
                 .collect(),
         }
+    }
+}
+
+/// Rows of activations or gradients, and which of them a product may compute together.
+#[derive(Debug, Clone, Copy)]
+pub struct Texts<'a> {
+    /// The rows.
+    pub rows: Rows<'a>,
+    /// Rows `starts[i]..starts[i + 1]` are a text: what comes of a row depends on no other text. Without starts every row is
+    /// a text of its own.
+    pub starts: &'a [u32],
+}
+
+impl<'a> From<Rows<'a>> for Texts<'a> {
+    /// Every row a text of its own.
+    fn from(rows: Rows<'a>) -> Self {
+        Self { rows, starts: &[] }
     }
 }
 
@@ -91,21 +117,22 @@ impl<'a> RowsMut<'a> {
     }
 }
 
-/// The two halves of every number.
-pub fn halves(values: &[f32]) -> &[u16] {
+/// The two halves of every word.
+pub fn halves<E: Word>(values: &[E]) -> &[u16] {
     // SAFETY: twice as many of half the size and a smaller alignment; any bits are a u16.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), 2 * values.len()) }
 }
 
-/// The two halves of every number.
-pub fn halves_mut(values: &mut [f32]) -> &mut [u16] {
-    // SAFETY: as above, and any bits are an f32.
+/// The two halves of every word.
+pub fn halves_mut<E: Word>(values: &mut [E]) -> &mut [u16] {
+    // SAFETY: as above, and any bits are a word.
     unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), 2 * values.len()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::texts;
     use crate::testing::{close, isas, random, with_scale};
     use crate::{Activation, Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Scalar, Weight};
     use proptest::prelude::*;
@@ -129,7 +156,7 @@ mod tests {
         kernels.linear_activation(
             up,
             Activation::Gelu,
-            Rows::Single(&x),
+            Rows::Single(&x).into(),
             up_weight,
             &bias,
             Some(RowsMut::Rounded(&mut before)),
@@ -137,11 +164,12 @@ mod tests {
         );
         let mut alone = room();
         let to_alone = RowsMut::Rounded(&mut alone);
-        kernels.linear_activation(up, Activation::Gelu, Rows::Single(&x), up_weight, &bias, None, to_alone);
+        let single = Rows::Single(&x).into();
+        kernels.linear_activation(up, Activation::Gelu, single, up_weight, &bias, None, to_alone);
         let values = |halves: &[u16]| Rows::Rounded(halves).to_single(wide);
         assert_eq!(values(&alone), values(&y), "what is activated does not depend on what is kept");
         let mut out = vec![0.0; tokens * hidden];
-        kernels.linear(down, Rows::Rounded(&y), down_weight, &vec![0.0; hidden], RowsMut::Single(&mut out));
+        kernels.linear(down, Rows::Rounded(&y).into(), down_weight, &vec![0.0; hidden], RowsMut::Single(&mut out));
         let (read, to_gradient, to_again) =
             (Rows::Rounded(&before), RowsMut::Rounded(&mut gradient), RowsMut::Rounded(&mut again));
         let dy = Rows::Single(&dy);
@@ -183,6 +211,51 @@ mod tests {
         for isa in isas().filter(|isa| isa.has_bf16()) {
             let got = feed_forward(&Fast::new(isa), 3100, 5, 33, 1);
             got.iter().zip(&want).for_each(|(got, want)| close(got, want, 1e-2).unwrap());
+        }
+    }
+
+    /// The forward half of [`feed_forward`], as inference computes it, and what rounds the result of the way back.
+    fn inference(kernels: &dyn Kernels, tokens: usize, hidden: usize, wide: usize, seed: u64) -> Vec<Vec<f32>> {
+        let (x, starts) = (random(seed, tokens * hidden), texts(seed, tokens));
+        let of_texts = |rows| Texts { rows, starts: &starts };
+        let shapes = [Linear { inputs: hidden, outputs: wide }, Linear { inputs: wide, outputs: hidden }];
+        let weight = random(seed ^ 3, hidden * wide);
+        let packed = shapes.map(|shape| {
+            let mut forward = vec![0; shape.inference_words()];
+            crate::packed::pack(Isa::Portable, shape, &weight, &mut forward, &mut []);
+            forward
+        });
+        let [up_weight, down_weight] = packed
+            .each_ref()
+            .map(|forward| Weight { values: &weight, packed: Some(PackedWeight { forward, backward: &[] }) });
+        let (up_bias, down_bias) = (random(seed ^ 2, wide), random(seed ^ 4, hidden));
+        let mut y = vec![0xffffu16; tokens * rounded_stride(wide)];
+        let to = RowsMut::Rounded(&mut y);
+        kernels.linear_activation(
+            shapes[0],
+            Activation::Gelu,
+            of_texts(Rows::Single(&x)),
+            up_weight,
+            &up_bias,
+            None,
+            to,
+        );
+        let y = of_texts(Rows::Rounded(&y));
+        let (mut out, mut rounded) = (vec![0.0; tokens * hidden], vec![0xffffu16; tokens * rounded_stride(hidden)]);
+        kernels.linear(shapes[1], y, down_weight, &down_bias, RowsMut::Single(&mut out));
+        kernels.linear(shapes[1], y, down_weight, &down_bias, RowsMut::Rounded(&mut rounded));
+        vec![y.rows.to_single(wide), out, Rows::Rounded(&rounded).to_single(hidden)]
+    }
+
+    #[test]
+    fn products_of_halves_pass_through_a_feed_forward_layer_as_in_the_scalar_twin() {
+        // One token, a panel of pairs and some, more panels than are computed at once.
+        for (tokens, hidden, wide) in [(1, 384, 448), (61, 448, 1536), (900, 384, 384)] {
+            let want = inference(&Scalar, tokens, hidden, wide, 2);
+            for isa in isas().filter(|isa| isa.has_bf16()) {
+                let got = inference(&Fast::new(isa), tokens, hidden, wide, 2);
+                got.iter().zip(&want).for_each(|(got, want)| close(got, want, 1e-2).unwrap());
+            }
         }
     }
 

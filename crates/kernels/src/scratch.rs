@@ -8,6 +8,12 @@ use crate::word::Word;
 thread_local! {
     /// Rows of a weight in bfloat16.
     pub(crate) static TILE_ROWS: Buffer = const { RefCell::new(Vec::new()) };
+    /// A term of their quarters.
+    pub(crate) static TILE_TERM: Buffer = const { RefCell::new(Vec::new()) };
+    /// Rows of A in bfloat16.
+    pub(crate) static ROUNDED_ROWS: Buffer = const { RefCell::new(Vec::new()) };
+    /// Tiles of products of halves.
+    pub(crate) static TILES: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of A.
     pub(crate) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
     /// A block of C that only its epilogue reads.

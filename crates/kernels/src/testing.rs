@@ -22,6 +22,16 @@ pub(crate) fn random(seed: u64, len: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Where texts of one to forty of `tokens` tokens begin, and the last one ends.
+pub(crate) fn texts(seed: u64, tokens: usize) -> Vec<u32> {
+    let lengths = random(seed ^ 0x7e47, tokens).into_iter().map(|x| (20.0 * x + 21.0) as usize);
+    let ends = lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    });
+    [0].into_iter().chain(ends.take_while(|&end| end < tokens)).chain([tokens]).map(|start| start as u32).collect()
+}
+
 /// Whether two slices agree to `tolerance` of the largest wanted value.
 pub(crate) fn close(got: &[f32], want: &[f32], tolerance: f32) -> Result<(), proptest::test_runner::TestCaseError> {
     assert_eq!(got.len(), want.len());

@@ -26,9 +26,21 @@ fn device() -> Cpu {
 /// A model of the golden `name` with random weights.
 fn model<D: Device>(device: D, name: &str) -> Model<D> {
     let config = EncoderConfig::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap();
-    let mut model = Model::new(device, config, HeadKind::Classification { outputs: OUTPUTS }, true).unwrap();
+    random_model(device, config, true)
+}
+
+fn random_model<D: Device>(device: D, config: EncoderConfig, training: bool) -> Model<D> {
+    let mut model = Model::new(device, config, HeadKind::Classification { outputs: OUTPUTS }, training).unwrap();
     model.randomise(5);
     model
+}
+
+/// A model for inference alone, as wide as products of halves take.
+fn wide_model<D: Device>(device: D) -> Model<D> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
+    let mut config = EncoderConfig::read(&golden).unwrap();
+    (config.hidden_size, config.embedding_size, config.intermediate_size) = (384, 384, 448);
+    random_model(device, config, false)
 }
 
 /// Texts of 3 to 20 tokens.
@@ -62,8 +74,7 @@ fn predict<D: Device>(model: &mut Model<D>, batch_size: usize, kept: &KeptRows) 
 
 #[test]
 fn a_row_has_the_same_bits_on_any_number_of_threads_in_any_batches_and_alone() {
-    fn check<D: Device>(device: impl Fn() -> D, name: &str, batch_sizes: &[usize]) {
-        let mut model = model(device(), name);
+    fn check<D: Device>(mut model: Model<D>, name: &str, batch_sizes: &[usize]) {
         let mut row = |row| model.infer(&tokens().batch(&[row]), &KeptRows::default()).unwrap();
         let alone: Vec<u32> = rows().into_iter().flat_map(|i| bits(&row(i))).collect();
         for threads in 1..=3 {
@@ -74,10 +85,28 @@ fn a_row_has_the_same_bits_on_any_number_of_threads_in_any_batches_and_alone() {
         }
     }
     for name in ["bert_cls", "roberta_reg", "electra_proj_reg"] {
-        check(device, name, &BATCH_SIZES);
-        check(|| Cpu::new(Isa::fastest(), Operands::F32), name, &BATCH_SIZES);
+        check(model(device(), name), name, &BATCH_SIZES);
+        check(model(Cpu::new(Isa::fastest(), Operands::F32), name), name, &BATCH_SIZES);
     }
-    check(|| Reference::scalar(Operands::F32), "bert_cls", &[128]);
+    check(model(Reference::scalar(Operands::F32), "bert_cls"), "bert_cls", &[128]);
+    check(wide_model(device()), "wide", &[7, 128]);
+}
+
+#[test]
+fn a_wide_model_predicts_what_the_scalar_twins_do() {
+    fn infer<D: Device>(mut model: Model<D>) -> Vec<f32> {
+        model.infer(&tokens().batch(&[0, 1, 2, 3, 4, 5, 6, 7]), &KeptRows::default()).unwrap()
+    }
+    for operands in [Operands::F32, Operands::Bf16] {
+        let want = infer(wide_model(Reference::scalar(operands)));
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && (operands == Operands::F32 || isa.has_bf16())) {
+            let got = infer(wide_model(Cpu::new(isa, operands)));
+            let largest = want.iter().fold(0f32, |most, x| most.max(x.abs()));
+            let tolerance = if operands == Operands::F32 { 1e-4 } else { 2e-2 };
+            let near = got.iter().zip(&want).all(|(got, want)| (got - want).abs() <= tolerance * largest);
+            assert!(near, "{operands:?} on {}: {got:?}, not {want:?}", isa.name());
+        }
+    }
 }
 
 #[test]

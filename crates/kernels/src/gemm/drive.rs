@@ -4,16 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::finish::{Finish, First};
 use super::matrix::Matrix;
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
-use crate::activation::{
-    ActivatedRow, Activation, DifferentiatedRow, activate_rounded_rows, activate_row, activation_gradient_rounded_rows,
-    activation_into_row,
-};
 use crate::isa::Isa;
-use crate::optimiser::squares_of_rows;
-use crate::packed::round_rows;
-use crate::rounded::rounded_stride;
 use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use crate::shared::SharedMut;
 use crate::word::Word;
@@ -28,7 +22,7 @@ const LONG_PANEL: usize = 40 << 10;
 /// Rows of C computed before the next rows of A are packed: bounds the buffer.
 const MC: usize = 3072;
 /// Below this many multiplications a product runs on the calling thread.
-const PARALLEL_FROM: usize = 1 << 18;
+pub(super) const PARALLEL_FROM: usize = 1 << 18;
 
 /// The right operand: to be packed block by block as it is needed, or packed already as [`crate::packed`] has it.
 #[derive(Debug, Clone, Copy)]
@@ -104,117 +98,6 @@ fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: im
     }
 }
 
-/// What is done with a row of a block of C once its sum is complete: [`Epilogue`] as tasks share it.
-#[derive(Clone, Copy)]
-enum Finish<'a> {
-    Nothing,
-    Activation(Activation, Option<SharedMut<'a>>),
-    Squares,
-    Rounded(SharedMut<'a, u16>),
-    ActivateRounded { activation: Activation, before: Option<SharedMut<'a, u16>>, out: SharedMut<'a, u16> },
-    ActivationGradient(&'a [u16], Activation, [SharedMut<'a, u16>; 2]),
-}
-
-impl<'a> Finish<'a> {
-    /// Whether the block only passes through a buffer.
-    fn consumes(&self) -> bool {
-        matches!(self, Finish::Rounded(..) | Finish::ActivateRounded { .. } | Finish::ActivationGradient(..))
-    }
-
-    /// Asks for what finishing `count` rows from row `first` on will read and write: that was touched long ago, and a panel
-    /// of results is more than waits for its lines beside the work.
-    fn prefetch(&self, first: usize, count: usize, column: usize, n: usize) {
-        let ask = |rows: *const u16| {
-            #[cfg(target_arch = "x86_64")]
-            for i in first..first + count {
-                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-                let row = rows.wrapping_add(i * rounded_stride(n) + column);
-                for line in (0..NC).step_by(32) {
-                    // SAFETY: a prefetch of any address is harmless.
-                    unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
-                }
-            }
-        };
-        match *self {
-            Finish::Rounded(out) => ask(out.get()),
-            Finish::ActivateRounded { before, out, .. } => {
-                before.into_iter().chain([out]).for_each(|rows| ask(rows.get()));
-            }
-            Finish::ActivationGradient(before, _, results) => {
-                ask(before.as_ptr());
-                results.into_iter().for_each(|rows| ask(rows.get()));
-            }
-            Finish::Nothing | Finish::Activation(..) | Finish::Squares => {}
-        }
-    }
-
-    /// Finishes `rows`, each with its number and its values from column `column` on, of `n`; returns the sum of their
-    /// squares if that is asked for. A panel in one call, as rows are short.
-    ///
-    /// # Safety
-    /// One task owns these elements of every result.
-    unsafe fn rows<'v>(
-        &self,
-        isa: Isa,
-        rows: impl Iterator<Item = (usize, &'v mut [f32])>,
-        [column, n]: [usize; 2],
-    ) -> f64
-    where
-        'a: 'v,
-    {
-        let stride = rounded_stride(n);
-        // A part of row `i` of a result, with the zero that follows an odd row.
-        let rounded = |result: SharedMut<'a, u16>, i: usize, len: usize| -> &'a mut [u16] {
-            let odd = usize::from(column + len == n && n % 2 == 1);
-            // SAFETY: as the caller promises; an odd row is followed by room for a zero.
-            let (part, zero) = unsafe { result.slice(i * stride + column, len + odd) }.split_at_mut(len);
-            if let [zero] = zero {
-                *zero = 0;
-            }
-            part
-        };
-        match *self {
-            Finish::Nothing => {}
-            Finish::Activation(activation, out) => {
-                for (i, values) in rows {
-                    match out {
-                        Some(out) => {
-                            // SAFETY: as the caller promises.
-                            let out = unsafe { out.slice(i * n + column, values.len()) };
-                            activation_into_row(isa, activation, values, out);
-                        }
-                        None => activate_row(isa, activation, values),
-                    }
-                }
-            }
-            Finish::Squares => return squares_of_rows(isa, rows.map(|(_, values)| values)),
-            Finish::Rounded(out) => {
-                round_rows(isa, rows.map(|(i, values)| (&*values, rounded(out, i, values.len()))));
-            }
-            Finish::ActivateRounded { activation, before, out } => {
-                let row = |(i, x): (usize, &'v mut [f32])| -> ActivatedRow<'v> {
-                    let before = before.map(|before| rounded(before, i, x.len()));
-                    ActivatedRow { before, out: rounded(out, i, x.len()), x }
-                };
-                activate_rounded_rows(isa, activation, rows.map(row));
-            }
-            Finish::ActivationGradient(before, activation, [gradient, out]) => {
-                let row = |(i, dy): (usize, &'v mut [f32])| -> DifferentiatedRow<'v> {
-                    let before = &before[i * stride + column..][..dy.len()];
-                    DifferentiatedRow {
-                        before,
-                        dy,
-                        gradient: rounded(gradient, i, before.len()),
-                        out: rounded(out, i, before.len()),
-                    }
-                };
-                activation_gradient_rounded_rows(isa, activation, rows.map(row));
-            }
-        }
-        0.0
-    }
-}
-
 fn nest<K: MicroKernel>(
     isa: Isa,
     a: Matrix<'_>,
@@ -224,36 +107,7 @@ fn nest<K: MicroKernel>(
     threads: usize,
 ) {
     let (m, n, k) = (a.rows, b.columns(), a.columns);
-    let accumulate = matches!(epilogue, Epilogue::Accumulate | Epilogue::Gradient { accumulate: true, .. });
-    let mut squares: Option<&mut f64> = None;
-    let mut start = if accumulate { First::C } else { First::Zero };
-    let finish = match epilogue {
-        Epilogue::None | Epilogue::Accumulate => Finish::Nothing,
-        Epilogue::Bias(bias) => {
-            start = First::Bias(bias);
-            Finish::Nothing
-        }
-        Epilogue::BiasRounded { bias, out } => {
-            start = First::Bias(bias);
-            Finish::Rounded(SharedMut::new(out))
-        }
-        Epilogue::BiasActivation { bias, activation, out } => {
-            start = First::Bias(bias);
-            Finish::Activation(activation, out.map(SharedMut::new))
-        }
-        Epilogue::Gradient { squares: total, .. } => {
-            *total = 0.0;
-            squares = Some(total);
-            Finish::Squares
-        }
-        Epilogue::ActivateRounded { bias, activation, before, out } => {
-            start = First::Bias(bias);
-            Finish::ActivateRounded { activation, before: before.map(SharedMut::new), out: SharedMut::new(out) }
-        }
-        Epilogue::ActivationGradient { activation, before, gradient, out } => {
-            Finish::ActivationGradient(before, activation, [gradient, out].map(SharedMut::new))
-        }
-    };
+    let (start, finish, mut squares) = Finish::of(epilogue);
     if m == 0 || n == 0 {
         return;
     }
@@ -292,7 +146,8 @@ fn nest<K: MicroKernel>(
                             return;
                         }
                         let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
-                        finish.prefetch(row + first + K::MR, K::MR, column, n);
+                        let next = row + first + K::MR;
+                        finish.prefetch(next..next + K::MR, column..column + NC, n);
                         // SAFETY: the rows were just computed, by this task alone.
                         let values = |i| unsafe { std::slice::from_raw_parts_mut(c.row(panel, i), columns) };
                         let rows = (0..height).map(|i| (row + first + i, values(i)));
@@ -333,14 +188,6 @@ fn nest<K: MicroKernel>(
             **total += panel_squares.iter().sum::<f64>();
         }
     }
-}
-
-/// What C starts from: [`Start`] for all of it.
-#[derive(Clone, Copy)]
-enum First<'a> {
-    Zero,
-    C,
-    Bias(&'a [f32]),
 }
 
 /// Where a task's block of C lies.

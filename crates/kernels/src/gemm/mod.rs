@@ -16,6 +16,9 @@ mod avx512bf16;
 #[cfg(target_arch = "x86_64")]
 mod avx512bf16_loop;
 mod drive;
+mod finish;
+#[cfg(target_arch = "x86_64")]
+mod halves;
 mod matrix;
 mod pack;
 mod portable;
@@ -24,7 +27,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::packed::panel_words;
+use crate::packed::{packed_halves, panel_words};
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -126,6 +129,29 @@ pub(crate) fn gemm_packed(
     check(a, a.columns, columns, c, &epilogue);
     assert_eq!(panels.len(), panel_words(columns, a.columns), "B fills its panels");
     drive_bf16(isa, a, Right::Packed { panels, columns }, c, epilogue);
+}
+
+/// [`gemm_packed`] by products of halves, with a bias: B is packed for them. Row `texts[i]` to row `texts[i + 1]` of A are a
+/// text: no row depends on those of other texts; without texts, on no other row.
+///
+/// # Panics
+/// If the dimensions do not agree, there is no bias or `isa` has no such products.
+pub(crate) fn gemm_of_halves(
+    isa: Isa,
+    a: Matrix<'_>,
+    texts: &[u32],
+    panels: &[u32],
+    columns: usize,
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    check(a, a.columns, columns, c, &epilogue);
+    assert_eq!(panels.len(), packed_halves(columns, a.columns), "B fills its panels");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16 => halves::drive::<avx512bf16::Kernel>(isa, a, texts, panels, columns, c, epilogue),
+        _ => panic!("{} has no products of bfloat16", isa.name()),
+    }
 }
 
 fn drive_bf16(isa: Isa, a: Matrix<'_>, b: Right<'_, u32>, c: &mut [f32], epilogue: Epilogue<'_>) {

@@ -5,11 +5,11 @@ use crate::activation::{Activation, activation_backward};
 use crate::attention::{self, FirstAttention, Heads};
 use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
-use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed};
+use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_of_halves, gemm_packed};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::pooling::{self, Pool};
-use crate::rounded::{Rows, RowsMut, rounded_stride};
+use crate::rounded::{Rows, RowsMut, Texts, rounded_stride};
 use crate::{cosine, cross_entropy, norm, packed};
 
 /// The fast kernels of one instruction set, over all threads of the current `rayon` pool.
@@ -28,9 +28,12 @@ impl Fast {
 }
 
 impl Fast {
-    fn forward(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
-        let x = matrix(x, shape.inputs);
+    fn forward(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
+        let (x, texts) = (matrix(x.rows, shape.inputs), x.starts);
         match weight.packed {
+            Some(packed) if packed.is_halved(shape) => {
+                gemm_of_halves(self.0, x, texts, packed.forward, shape.outputs, y, epilogue)
+            }
             Some(packed) => gemm_packed(self.0, x, packed.forward, shape.outputs, y, epilogue),
             None => {
                 let weight = Matrix::new(weight.values, shape.outputs, shape.inputs);
@@ -49,7 +52,7 @@ impl Fast {
 }
 
 impl Kernels for Fast {
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>) {
+    fn linear(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>) {
         match y {
             RowsMut::Single(y) => self.forward(shape, x, weight, y, Epilogue::Bias(bias)),
             RowsMut::Rounded(out) => self.forward(shape, x, weight, &mut [], Epilogue::BiasRounded { bias, out }),
@@ -60,7 +63,7 @@ impl Kernels for Fast {
         &self,
         shape: Linear,
         activation: Activation,
-        x: Rows<'_>,
+        x: Texts<'_>,
         weight: Weight<'_>,
         bias: &[f32],
         before: Option<RowsMut<'_>>,

@@ -17,7 +17,7 @@ use crate::gemm::Matrix;
 use crate::isa::Operands;
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::pooling::Pool;
-use crate::rounded::{Rows, RowsMut};
+use crate::rounded::{Rows, RowsMut, Texts};
 
 pub use fast::Fast;
 pub use scalar::Scalar;
@@ -50,10 +50,17 @@ impl Weight<'_> {
 /// The copies of a weight in bfloat16, as [`Kernels::pack`] writes them.
 #[derive(Debug, Clone, Copy)]
 pub struct PackedWeight<'a> {
-    /// For `x·Wᵀ`.
+    /// For `x·Wᵀ`; where only inference is meant, perhaps for products of halves.
     pub forward: &'a [u32],
     /// For `dy·W`; empty where only inference is meant.
     pub backward: &'a [u32],
+}
+
+impl PackedWeight<'_> {
+    /// Whether it is packed for products of halves.
+    pub(crate) fn is_halved(self, shape: Linear) -> bool {
+        self.backward.is_empty() && shape.is_halved()
+    }
 }
 
 /// Where the gradients of a linear layer go.
@@ -121,7 +128,7 @@ pub trait Kernels: Send + Sync {
     ///
     /// # Panics
     /// See [`Kernels`] for operands that are refused.
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>);
+    fn linear(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, bias: &[f32], y: RowsMut<'_>);
 
     /// `before = x·Wᵀ + b`, `y = activation(before)`, both kept in the same way; only [`Kernels::linear_backward_activation`]
     /// and [`Kernels::activation_backward`] read `before`: without them it need not be kept.
@@ -133,7 +140,7 @@ pub trait Kernels: Send + Sync {
         &self,
         shape: Linear,
         activation: Activation,
-        x: Rows<'_>,
+        x: Texts<'_>,
         weight: Weight<'_>,
         bias: &[f32],
         before: Option<RowsMut<'_>>,
@@ -175,8 +182,9 @@ pub trait Kernels: Send + Sync {
         gradient: LinearGradient<'_>,
     ) -> f64;
 
-    /// Writes the copies of a weight `[outputs, inputs]` that products in [`Operands::Bf16`] read, each as long as
-    /// [`Linear::forward_words`] and [`Linear::backward_words`] say; `backward` may be empty.
+    /// Writes the copies of a weight `[outputs, inputs]` that products in [`Operands::Bf16`] read, as long as
+    /// [`Linear::forward_words`] and [`Linear::backward_words`] say; where only inference is meant, `backward` is empty and
+    /// `forward` as long as [`Linear::inference_words`] says.
     fn pack(&self, shape: Linear, weight: &[f32], forward: &mut [u32], backward: &mut [u32]);
 
     /// `gradient *= activation′(before)` in place, and `y = activation(before)` again.

@@ -9,7 +9,7 @@ use crate::gemm::Matrix;
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::pooling::Pool;
-use crate::rounded::{Rows, RowsMut};
+use crate::rounded::{Rows, RowsMut, Texts};
 use crate::{packed, reference};
 
 /// The scalar twins as one set of kernels: what the fast ones are tested against, a whole model included.
@@ -17,11 +17,14 @@ use crate::{packed, reference};
 pub struct Scalar;
 
 impl Kernels for Scalar {
-    fn linear(&self, shape: Linear, x: Rows<'_>, weight: Weight<'_>, bias: &[f32], mut y: RowsMut<'_>) {
-        let [x, w] = reference::rounded(weight.operands(), [&x.to_single(shape.inputs), weight.values]);
-        let w = Matrix::new(&w, shape.outputs, shape.inputs);
-        let mut values = bias.repeat(x.len() / shape.inputs);
-        reference::gemm(of_width(&x, shape.inputs), w.transposed(), &mut values, true);
+    fn linear(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, bias: &[f32], mut y: RowsMut<'_>) {
+        let mut values = bias.repeat(x.rows.count(shape.inputs));
+        let [rows, w] = reference::rounded(weight.operands(), [&x.rows.to_single(shape.inputs), weight.values]);
+        let (rows, w) = (of_width(&rows, shape.inputs), Matrix::new(&w, shape.outputs, shape.inputs).transposed());
+        match weight.packed {
+            Some(packed) if packed.is_halved(shape) => reference::gemm_of_halves(rows, x.starts, w, &mut values),
+            _ => reference::gemm(rows, w, &mut values, true),
+        }
         y.store(&values, shape.outputs);
     }
 
@@ -29,15 +32,14 @@ impl Kernels for Scalar {
         &self,
         shape: Linear,
         activation: Activation,
-        x: Rows<'_>,
+        x: Texts<'_>,
         weight: Weight<'_>,
         bias: &[f32],
         before: Option<RowsMut<'_>>,
         mut y: RowsMut<'_>,
     ) {
-        let x = x.to_single(shape.inputs);
-        let mut values = vec![0.0; x.len() / shape.inputs * shape.outputs];
-        self.linear(shape, Rows::Single(&x), weight, bias, RowsMut::Single(&mut values));
+        let mut values = vec![0.0; x.rows.count(shape.inputs) * shape.outputs];
+        self.linear(shape, x, weight, bias, RowsMut::Single(&mut values));
         values.iter_mut().for_each(|x| *x = y.kept(*x));
         if let Some(mut before) = before {
             assert!(before.is_rounded() == y.is_rounded(), "{KEPT_ALIKE}");

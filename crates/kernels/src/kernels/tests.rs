@@ -51,7 +51,7 @@ fn a_shape_beyond_the_address_space_is_refused() {
     for isa in isas().filter(|isa| isa.has_bf16()) {
         let kernels = Fast::new(isa);
         for x in [Rows::Rounded(&[0; 32]), Rows::Single(&[])] {
-            let message = refusal(|| kernels.linear(shape, x, weight, &[0.0], RowsMut::Single(&mut [])));
+            let message = refusal(|| kernels.linear(shape, x.into(), weight, &[0.0], RowsMut::Single(&mut [])));
             assert!(message.contains("fits the address space"), "{message}");
         }
     }
@@ -64,7 +64,7 @@ fn results_that_are_kept_in_different_ways_are_refused() {
     for set in sets() {
         let message = refusal(|| {
             let (before, y) = (Some(RowsMut::Single(&mut [0.0])), RowsMut::Rounded(&mut [0; 32]));
-            set.linear_activation(shape, Activation::Relu, one, weight, &[0.0], before, y);
+            set.linear_activation(shape, Activation::Relu, one.into(), weight, &[0.0], before, y);
         });
         assert_eq!(message, KEPT_ALIKE);
         let message = refusal(|| {
@@ -85,7 +85,8 @@ fn fast_kernels_refuse_operands_in_bfloat16_that_they_do_not_multiply() {
         Fast::new(isa).linear_backward_weight(shape, operands, one, x, to);
     };
     for isa in isas() {
-        let message = refusal(|| Fast::new(isa).linear(shape, rounded, weight, &[0.0], RowsMut::Single(&mut [0.0])));
+        let message =
+            refusal(|| Fast::new(isa).linear(shape, rounded.into(), weight, &[0.0], RowsMut::Single(&mut [0.0])));
         assert_eq!(message, "products in single precision take no rounded operands");
         assert_eq!(refusal(|| gradient(isa, Operands::F32, rounded)), message);
         if !isa.has_bf16() {

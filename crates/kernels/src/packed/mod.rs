@@ -8,10 +8,14 @@
 //!   W\[2n\]\[32p + j\] and W\[2n + 1\]\[32p + j\].
 //!
 //! The first of a pair is the lower half of its word. Elements beyond the weight are zero.
+//!
+//! Where only inference is meant, a wide weight is packed for products of halves ([`crate::strassen`]): the seven operands of half
+//! its width and half its depth that come of it, each in the forward order, panel by panel: `[N/64][7][K/4][32]`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bf16;
+mod halves;
 
 use rayon::prelude::*;
 
@@ -22,6 +26,7 @@ pub(crate) use bf16::{BLOCK, bf16_bits, round_block_plainly, round_halves, round
 use crate::isa::Isa;
 use crate::kernels::Linear;
 use crate::scratch::{TILE_ROWS, with_scratch};
+use crate::strassen::PRODUCTS;
 
 /// Outputs of a forward panel, inputs of a backward one.
 pub(crate) const PANEL: usize = 32;
@@ -37,6 +42,14 @@ impl Linear {
     /// If there is no such number.
     pub fn forward_words(self) -> usize {
         panel_words(self.outputs, self.inputs)
+    }
+
+    /// Words of what [`Kernels::pack`](crate::Kernels::pack) writes where only inference is meant.
+    ///
+    /// # Panics
+    /// If there is no such number.
+    pub fn inference_words(self) -> usize {
+        if self.is_halved() { packed_halves(self.outputs, self.inputs) } else { self.forward_words() }
     }
 
     /// Words of the backward order of the packed weight.
@@ -145,6 +158,19 @@ impl<'a> RowBlock<'a> {
     }
 }
 
+/// The forward order of `tile`, and what orders its stores before whatever reads them.
+fn write_forward_on(isa: Isa, tile: &Tile<'_>, out: &mut [u32]) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Fast::new` has checked that the processor has this instruction set.
+        Isa::Avx512Bf16 | Isa::Avx512 => unsafe {
+            avx512::write_forward(tile, out);
+            avx512::finish_stores();
+        },
+        _ => write_forward(tile, out),
+    }
+}
+
 /// The forward order of `tile`: column pairs, a panel of 32 rows each.
 fn write_forward(tile: &Tile<'_>, out: &mut [u32]) {
     for (pair, words) in out.chunks_exact_mut(PANEL).enumerate() {
@@ -167,9 +193,17 @@ fn write_backward(tile: &Tile<'_>, panels: &mut [&mut [u32]]) {
     }
 }
 
-/// Packs the weight `w` in the forward order and, unless `backward` is empty, in the backward order.
+/// Words of the operands of products of halves that come of a B of `width` columns and `depth` rows.
+pub(crate) fn packed_halves(width: usize, depth: usize) -> usize {
+    PRODUCTS * panel_words(width / 2, depth / 2)
+}
+
+/// Packs the weight `w` in both orders or, if `backward` is empty, for inference.
 pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], backward: &mut [u32]) {
     assert_eq!(w.len(), shape.outputs * shape.inputs, "the weight of {shape:?}");
+    if backward.is_empty() && shape.is_halved() {
+        return halves::pack(isa, shape, w, forward);
+    }
     let blocks = RowBlock::split(shape, forward, backward).into_par_iter();
     blocks.zip(w.par_chunks(PANEL * shape.inputs.max(1))).for_each(|(mut block, w)| {
         for columns in block.tiles() {

@@ -8,8 +8,8 @@ mod sharing;
 use std::borrow::Cow;
 
 use gyeol_kernels::{
-    Activation, Arena, Dropout, Fast, FirstAttention, Heads, Isa, Kernels, NormSaved, Operands, Pool, Scalar, Span,
-    TokenRows, halves_mut,
+    Activation, Arena, Dropout, Fast, FirstAttention, Heads, Isa, Kernels, NormSaved, Operands, Pool, Rows, Scalar,
+    Span, Texts, TokenRows, halves_mut,
 };
 
 use super::{
@@ -80,6 +80,12 @@ impl<K: Kernels> Host<K> {
     fn rows(batch: &TokenIndices) -> TokenRows<'_> {
         TokenRows { words: &batch.words, positions: &batch.positions, segments: &batch.segments }
     }
+}
+
+/// The texts that `rows` of `width` belong to, if they are those of all tokens; others are texts of their own.
+fn texts<'a>(batch: &'a TokenIndices, rows: Rows<'a>, width: usize) -> Texts<'a> {
+    let of_tokens = rows.count(width) == batch.words.len();
+    Texts { rows, starts: if of_tokens { &batch.cu_seqlens } else { &[] } }
 }
 
 /// Computes a product, and the update that waits for it on another thread meanwhile: one waits for memory while the other
@@ -180,7 +186,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
 
     fn linear(&mut self, p: &LinearParams, x: Act, y: Act) {
         let ([x_values], [y_values]) = self.activations.views([place(x)], [place(y)]);
-        let (kernels, x, y) = (&self.kernels, rows(x, x_values), rows_mut(y, y_values));
+        let x = texts(&self.batch, rows(x, x_values), p.shape.inputs);
+        let (kernels, y) = (&self.kernels, rows_mut(y, y_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear(p.shape, x, weight, bias, y));
     }
@@ -189,7 +196,7 @@ impl<K: Kernels + Copy> Device for Host<K> {
         let places = [before, y].map(place);
         let ([x_values], [before_values, y_values]) = self.activations.views([place(x)], places);
         let kernels = &self.kernels;
-        let (x, y) = (rows(x, x_values), rows_mut(y, y_values));
+        let (x, y) = (texts(&self.batch, rows(x, x_values), p.shape.inputs), rows_mut(y, y_values));
         let before = (before.span.len > 0).then(|| rows_mut(before, before_values));
         let (weight, bias, next) = self.parameters.read(kernels, p);
         beside(kernels, next, || kernels.linear_activation(p.shape, activation, x, weight, bias, before, y));

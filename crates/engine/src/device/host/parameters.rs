@@ -136,7 +136,12 @@ impl Parameters {
         self.linears.clear();
         for &params in layout.linears {
             let packed = self.packs(&params).then(|| {
-                let words = [params.shape.forward_words(), if training { params.shape.backward_words() } else { 0 }];
+                let shape = params.shape;
+                let words = if training {
+                    [shape.forward_words(), shape.backward_words()]
+                } else {
+                    [shape.inference_words(), 0]
+                };
                 let spans =
                     PackedSpans { forward: Span::new(forward, words[0]), backward: Span::new(backward, words[1]) };
                 (forward, backward) = (forward + words[0], backward + words[1]);

@@ -1,0 +1,408 @@
+//! The loop nest of products that are made of seven products of halves, [`crate::strassen`], over all threads.
+//!
+//! A panel is `MR` pairs of rows. The seven operands that come of them are packed once for all columns; a task then computes
+//! the seven tiles of a panel of columns into a buffer of the first-level cache, and from them four tiles of C.
+
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::drive::PARALLEL_FROM;
+use super::finish::{Finish, First};
+use super::matrix::{Elements, Matrix};
+use super::{Epilogue, Left, MicroKernel, Start, Tile};
+use crate::isa::Isa;
+use crate::packed::round_halves;
+use crate::rounded::{halves_mut, rounded_stride};
+use crate::scratch::{A_PANELS, C_BLOCK, ROUNDED_ROWS, TILES, with_scratch};
+use crate::shared::SharedMut;
+use crate::strassen::{ALONE, PRODUCTS, write_left};
+
+/// Panels packed and computed before the next ones: bounds the buffer, and keeps it in the last-level cache.
+const PANELS_AT_ONCE: usize = 32;
+/// Bytes of B that stay in the second-level cache beside what passes through.
+const BLOCK_BYTES: usize = 704 << 10;
+/// Columns of a tile.
+const NR: usize = 32;
+/// Rows, or pairs of them, of a tile.
+const MR: usize = 12;
+
+/// Rows of A that are computed together.
+#[derive(Debug, Clone, Copy)]
+struct Panel<'a> {
+    /// Up to [`MR`] rows.
+    rows: &'a [u32],
+    /// Whether each is computed with the row after it.
+    paired: bool,
+}
+
+impl Panel<'_> {
+    fn products(self) -> &'static [usize] {
+        const ALL: [usize; PRODUCTS] = [0, 1, 2, 3, 4, 5, 6];
+        if self.paired { &ALL } else { &ALONE }
+    }
+
+    /// The rows of C that come of it, the first of pairs and then the second ones.
+    fn rows(&self) -> impl Iterator<Item = usize> + Clone {
+        let second = if self.paired { self.rows } else { &[] };
+        self.rows.iter().map(|&row| row as usize).chain(second.iter().map(|&row| row as usize + 1))
+    }
+}
+
+/// Which rows are computed with the next one, of which texts begin at `texts`, and which without.
+fn pair_up(texts: &[u32], rows: usize) -> [Vec<u32>; 2] {
+    if texts.is_empty() {
+        return [Vec::new(), (0..rows as u32).collect()];
+    }
+    assert!(texts[0] == 0 && texts[texts.len() - 1] as usize == rows, "texts of all rows");
+    let ends = || texts.windows(2).map(|text| (text[0], text[1]));
+    let pairs = ends().flat_map(|(start, end)| (start..end.saturating_sub(1)).step_by(2)).collect();
+    let alone = ends().filter(|(start, end)| (end - start) % 2 == 1).map(|(_, end)| end - 1).collect();
+    [pairs, alone]
+}
+
+/// C = A·B with `epilogue` over all threads of the current pool; rows from `texts[i]` to `texts[i + 1]` are a text.
+pub(super) fn drive<K: MicroKernel<Element = u32>>(
+    isa: Isa,
+    a: Matrix<'_>,
+    texts: &[u32],
+    b: &[u32],
+    n: usize,
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    assert!((K::MR, K::NR) == (MR, NR), "the tile that weights are packed for");
+    let (m, k) = (a.rows, a.columns);
+    let (First::Bias(bias), finish, _) = Finish::of(epilogue) else { panic!("products of halves have a bias") };
+    assert_eq!(a.column_stride, 1, "rows of activations");
+    let threads = if m * n * k >= PARALLEL_FROM { rayon::current_num_threads() } else { 1 };
+    let [pairs, alone] = pair_up(texts, m);
+    let panel = |paired| move |rows| Panel { rows, paired };
+    let panels: Vec<_> = pairs.chunks(MR).map(panel(true)).chain(alone.chunks(MR).map(panel(false))).collect();
+    let nest =
+        Nest { isa, a, b, n, groups: k / 4, stride: rounded_stride(k / 2) / 2, c: SharedMut::new(c), bias, finish };
+    let at_once = panels.len().div_ceil(panels.len().div_ceil(PANELS_AT_ONCE).max(1)).max(1);
+    for panels in panels.chunks(at_once) {
+        nest.compute::<K>(panels, threads);
+    }
+}
+
+struct Nest<'a> {
+    isa: Isa,
+    a: Matrix<'a>,
+    /// `[n/64][7][groups][32]`.
+    b: &'a [u32],
+    n: usize,
+    /// Words of half a row.
+    groups: usize,
+    /// Words from row to row of packed operands.
+    stride: usize,
+    c: SharedMut<'a>,
+    /// One value a column.
+    bias: &'a [f32],
+    finish: Finish<'a>,
+}
+
+impl Nest<'_> {
+    fn compute<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], threads: usize) {
+        let size = PRODUCTS * MR * self.stride;
+        let column_panels = self.n / (2 * NR);
+        let at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, 4);
+        let blocks = column_panels.div_ceil(at_once);
+        let splits = if threads > 1 { (4 * threads).div_ceil(blocks).min(panels.len().div_ceil(4)).max(1) } else { 1 };
+        let per_split = panels.len().div_ceil(splits);
+        with_scratch(&A_PANELS, panels.len() * size, |packed: &mut [u32]| {
+            let pack = |(panel, out): (&Panel<'_>, &mut [u32])| self.pack(*panel, out);
+            if threads > 1 {
+                panels.par_iter().zip(packed.par_chunks_mut(size)).for_each(pack);
+            } else {
+                panels.iter().zip(packed.chunks_mut(size)).for_each(pack);
+            }
+            let packed = &*packed;
+            let task = |task: usize| {
+                let (block, split) = (task % blocks, task / blocks);
+                let columns = block * at_once..((block + 1) * at_once).min(column_panels);
+                let range = (split * per_split).min(panels.len())..((split + 1) * per_split).min(panels.len());
+                self.part::<K>(&panels[range.clone()], &packed[range.start * size..range.end * size], columns);
+            };
+            if threads > 1 {
+                (0..blocks * splits).into_par_iter().with_max_len(1).for_each(task);
+            } else {
+                (0..blocks * splits).for_each(task);
+            }
+        });
+    }
+
+    /// The seven operands, or four, that come of a panel.
+    fn pack(&self, panel: Panel<'_>, out: &mut [u32]) {
+        let (k, stride) = (self.a.columns, self.a.row_stride);
+        with_scratch(&ROUNDED_ROWS, k, |room: &mut [u32]| {
+            let room = halves_mut(room);
+            let step = 2 * MR * self.stride;
+            for (at, &row) in panel.rows.iter().enumerate() {
+                let count = if panel.paired { 2 } else { 1 };
+                let (rows, stride) = match self.a.data {
+                    Elements::Rounded(data) => (&data[row as usize * stride..], stride),
+                    Elements::Single(data) => {
+                        for (i, room) in room.chunks_exact_mut(k).take(count).enumerate() {
+                            round_halves(self.isa, &data[(row as usize + i) * stride..][..k], room);
+                        }
+                        (&*room, k)
+                    }
+                };
+                let second = panel.paired.then(|| &rows[stride..][..k]);
+                write_left(&rows[..k], second, &mut halves_mut(out)[2 * at * self.stride..], step);
+            }
+        });
+    }
+
+    /// The columns of `columns`, in panels of both halves of C, of all panels of rows.
+    fn part<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], packed: &[u32], columns: Range<usize>) {
+        let (size, width) = (PRODUCTS * MR * self.stride, columns.len() * NR);
+        let room = if self.finish.consumes() { 4 * MR * width } else { 0 };
+        with_scratch(&C_BLOCK, room, |block: &mut [f32]| {
+            with_scratch(&TILES, PRODUCTS * MR * NR, |tiles: &mut [f32]| {
+                for (i, panel) in panels.iter().enumerate() {
+                    let a = &packed[i * size..][..size];
+                    let next = packed[(i + 1) % panels.len() * size..].as_ptr();
+                    let rows = self.target(panel, block, columns.start * NR, width);
+                    // SAFETY: one task owns these columns of both halves of C, and the block is this thread's.
+                    unsafe { self.tiles::<K>(panel, &rows, [a.as_ptr(), next], columns.clone(), tiles) };
+                    if matches!(self.finish, Finish::Nothing) {
+                        continue;
+                    }
+                    for half in 0..2 {
+                        let values = rows.all().map(|(row, first)| {
+                            // SAFETY: as above, and the sums of the panel are complete.
+                            (row, unsafe {
+                                std::slice::from_raw_parts_mut(first.wrapping_add(half * rows.step), width)
+                            })
+                        });
+                        let column = half * self.n / 2 + columns.start * NR;
+                        // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
+                        unsafe { self.finish.rows(self.isa, values, [column, self.n]) };
+                    }
+                }
+            });
+        });
+    }
+
+    /// Where the rows of a panel go from `column` on: into `block`, if they only pass through, with `width` columns a half.
+    fn target(&self, panel: &Panel<'_>, block: &mut [f32], column: usize, width: usize) -> Target {
+        let mut target =
+            Target { count: 0, rows: [0; 2 * MR], first: [std::ptr::null_mut(); 2 * MR], step: self.n / 2 };
+        if self.finish.consumes() {
+            target.step = width;
+        }
+        for (at, row) in panel.rows().enumerate() {
+            target.rows[at] = row;
+            target.first[at] = if self.finish.consumes() {
+                block.as_mut_ptr().wrapping_add(at * 2 * width)
+            } else {
+                self.c.get().wrapping_add(row * self.n + column)
+            };
+            target.count += 1;
+        }
+        target
+    }
+
+    /// The sums of a panel in the columns of `columns`. `a` is its operands and the ones to come.
+    ///
+    /// # Safety
+    /// The columns of both halves of the target are this task's.
+    unsafe fn tiles<K: MicroKernel<Element = u32>>(
+        &self,
+        panel: &Panel<'_>,
+        target: &Target,
+        [a, mut next]: [*const u32; 2],
+        columns: Range<usize>,
+        tiles: &mut [f32],
+    ) {
+        let products = panel.products();
+        let share = target.count.div_ceil(products.len());
+        for (j, column) in columns.enumerate() {
+            for (turn, &product) in products.iter().enumerate() {
+                // A part of the rows a product: all at once would be more requests than can wait.
+                self.ask(target, turn * share..(turn + 1) * share, j * NR, column * NR);
+                let first = a.wrapping_add(product * MR * self.stride);
+                let left = Left { first, row_stride: Some(self.stride), ahead: next };
+                next = next.wrapping_add(3 * self.stride);
+                let b = self.b[(column * PRODUCTS + product) * self.groups * NR..].as_ptr();
+                let c = tiles[product * MR * NR..].as_mut_ptr();
+                let tile = Tile { c, stride: NR, start: Start::Zero, columns: NR };
+                // SAFETY: A and B hold `groups` groups, and the buffer a tile for each product.
+                unsafe { K::tile(self.groups, left, b, tile, panel.rows.len()) };
+            }
+            let sums = Sums { tiles: tiles.as_ptr(), rows: panel.rows.len(), paired: panel.paired };
+            let bias = [0, self.n / 2].map(|half| self.bias[half + column * NR..][..NR].as_ptr());
+            // SAFETY: as the caller promises; products of halves are only computed on AVX512_BF16.
+            unsafe { combine(sums, bias, &target.first.map(|first| first.wrapping_add(j * NR)), target.step) };
+        }
+    }
+
+    /// Asks for a tile's columns of some rows of C, and for what finishing them takes.
+    fn ask(&self, target: &Target, rows: Range<usize>, offset: usize, column: usize) {
+        let rows = rows.start.min(target.count)..rows.end.min(target.count);
+        for half in 0..2 {
+            let column = half * self.n / 2 + column;
+            self.finish.prefetch(target.rows[rows.clone()].iter().copied(), column..column + NR, self.n);
+        }
+        if !self.finish.consumes() {
+            for first in &target.first[rows] {
+                for at in [0, NR / 2, target.step, target.step + NR / 2] {
+                    // SAFETY: a prefetch of any address is harmless.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(offset + at).cast()) };
+                }
+            }
+        }
+    }
+}
+
+/// Where the rows of C that come of a panel go.
+struct Target {
+    count: usize,
+    rows: [usize; 2 * MR],
+    /// The first of their columns.
+    first: [*mut f32; 2 * MR],
+    /// As many elements on is the same column of the second half.
+    step: usize,
+}
+
+impl Target {
+    fn all(&self) -> impl Iterator<Item = (usize, *mut f32)> {
+        self.rows.iter().copied().zip(self.first.iter().copied()).take(self.count)
+    }
+}
+
+/// The tiles of the products of a panel.
+#[derive(Clone, Copy)]
+struct Sums {
+    tiles: *const f32,
+    rows: usize,
+    paired: bool,
+}
+
+/// Four tiles of C, or two for rows without neighbours, from those of the products and a bias for both halves of the columns.
+/// Row i begins at `to[i]`, its second half `step` further on.
+///
+/// # Safety
+/// There are a tile for each product, the rows and a bias of each column, and the processor has AVX-512 F.
+#[target_feature(enable = "avx512f")]
+unsafe fn combine(sums: Sums, bias: [*const f32; 2], to: &[*mut f32; 2 * MR], step: usize) {
+    let Sums { tiles, rows, paired } = sums;
+    // SAFETY: as the caller promises.
+    unsafe {
+        for part in [0, NR / 2] {
+            let bias = bias.map(|bias| _mm512_loadu_ps(bias.add(part)));
+            let add = |at: *mut f32, sum: __m512, half: usize| _mm512_storeu_ps(at, _mm512_add_ps(bias[half], sum));
+            for row in 0..rows {
+                let m = |product: usize| _mm512_loadu_ps(tiles.add((product * MR + row) * NR + part));
+                let [left, right] = [to[row].add(part), to[row].add(step + part)];
+                let (m0, m2, m4) = (m(0), m(2), m(4));
+                let ends = _mm512_sub_ps(m(6), m4);
+                if !paired {
+                    add(left, _mm512_add_ps(m0, ends), 0);
+                    add(right, _mm512_add_ps(m2, m4), 1);
+                    continue;
+                }
+                let (m1, m3) = (m(1), m(3));
+                add(left, _mm512_add_ps(_mm512_add_ps(m0, m3), ends), 0);
+                add(right, _mm512_add_ps(m2, m4), 1);
+                let [left, right] = [to[rows + row].add(part), to[rows + row].add(step + part)];
+                add(left, _mm512_add_ps(m1, m3), 0);
+                add(right, _mm512_add_ps(_mm512_sub_ps(m0, m1), _mm512_add_ps(m2, m(5))), 1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gemm::gemm_of_halves;
+    use crate::isa::Operands;
+    use crate::kernels::Linear;
+    use crate::reference;
+    use crate::testing::{close, isas, random, texts};
+
+    /// `x·Wᵀ + b`.
+    fn forward(isa: Isa, shape: Linear, x: &[f32], starts: &[u32], w: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut panels = vec![0; shape.inference_words()];
+        crate::packed::pack(Isa::Portable, shape, w, &mut panels, &mut []);
+        let mut c = vec![f32::NAN; x.len() / shape.inputs * shape.outputs];
+        let x = Matrix::new(x, x.len() / shape.inputs, shape.inputs);
+        gemm_of_halves(isa, x, starts, &panels, shape.outputs, &mut c, Epilogue::Bias(bias));
+        c
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn agree_with_the_scalar_twin(
+            tokens in prop_oneof![1usize..60, Just(131)],
+            (outputs, inputs) in prop_oneof![Just((384, 448)), Just((448, 384)), Just((384, 1536))],
+            alone: bool, seed: u64,
+        ) {
+            let shape = Linear { inputs, outputs };
+            let (x, w) = (random(seed, tokens * inputs), random(seed ^ 1, inputs * outputs));
+            let bias = random(seed ^ 2, outputs);
+            let starts = if alone { Vec::new() } else { texts(seed, tokens) };
+            let [x_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&x, &w]);
+            let mut want = bias.repeat(tokens);
+            let a = Matrix::new(&x_rounded, tokens, inputs);
+            let b = Matrix::new(&w_rounded, outputs, inputs).transposed();
+            reference::gemm_of_halves(a, &starts, b, &mut want);
+            for isa in isas().filter(|isa| isa.has_bf16()) {
+                close(&forward(isa, shape, &x, &starts, &w, &bias), &want, 2e-5)?;
+            }
+        }
+    }
+
+    const SHAPE: Linear = Linear { inputs: 768, outputs: 384 };
+
+    #[test]
+    fn a_text_has_the_bits_it_has_alone_whatever_is_beside_it_and_however_many_threads_compute() {
+        let starts = texts(3, 700);
+        let (x, w) = (random(1, 700 * SHAPE.inputs), random(2, SHAPE.inputs * SHAPE.outputs));
+        for isa in isas().filter(|isa| isa.has_bf16()) {
+            let product = |x: &[f32], starts: &[u32]| forward(isa, SHAPE, x, starts, &w, &[0.5; SHAPE.outputs]);
+            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let all = pool(3).install(|| product(&x, &starts));
+            assert!(all == pool(1).install(|| product(&x, &starts)), "one thread");
+            for text in starts.windows(2) {
+                let [start, end] = [text[0], text[1]].map(|row| row as usize);
+                let alone = product(&x[start * SHAPE.inputs..end * SHAPE.inputs], &[0, text[1] - text[0]]);
+                assert!(alone == all[start * SHAPE.outputs..end * SHAPE.outputs], "rows {start}..{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_is_about_two_and_a_half_times_that_of_rounded_operands() {
+        let tokens = 40;
+        let (x, w) = (random(1, tokens * SHAPE.inputs), random(2, SHAPE.inputs * SHAPE.outputs));
+        let [x_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&x, &w]);
+        let product = |x: &[f32], w: &[f32]| {
+            let mut c = vec![0.0; tokens * SHAPE.outputs];
+            let b = Matrix::new(w, SHAPE.outputs, SHAPE.inputs).transposed();
+            reference::gemm(Matrix::new(x, tokens, SHAPE.inputs), b, &mut c, false);
+            c
+        };
+        let exact = product(&x, &w);
+        let error = |c: &[f32]| exact.iter().zip(c).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+        let rounded = error(&product(&x_rounded, &w_rounded));
+        for isa in isas().filter(|isa| isa.has_bf16()) {
+            let halves = error(&forward(isa, SHAPE, &x, &[0, tokens as u32], &w, &[0.0; SHAPE.outputs]));
+            assert!((2.2..2.5).contains(&(halves / rounded)), "{} times", halves / rounded);
+        }
+    }
+
+    #[test]
+    fn rows_are_paired_within_texts() {
+        assert_eq!(pair_up(&[0, 1, 3, 6, 10], 10), [vec![1, 3, 6, 8], vec![0, 5]]);
+        assert_eq!(pair_up(&[], 2), [vec![], vec![0, 1]]);
+    }
+}

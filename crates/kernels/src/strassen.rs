@@ -1,0 +1,227 @@
+//! One level of Strassen's algorithm: a product C = A·B from seven products of halves instead of eight.
+//!
+//! With quarters of A, B and C, numbered by the half of the rows and the half of the columns they lie in, product i is
+//! `LEFT[i] · RIGHT[i]`, and (Strassen 1969)
+//!
+//! - C₀₀ = M₀ + M₃ − M₄ + M₆, C₀₁ = M₂ + M₄,
+//! - C₁₀ = M₁ + M₃, C₁₁ = M₀ − M₁ + M₂ + M₅.
+//!
+//! A of halves of rows is two rows here, neighbours in one text, so that what comes of a text does not depend on which others
+//! are computed with it. A row without a neighbour is one whose neighbour is zero: of the seven products four remain, and C₁₀
+//! and C₁₁ are not asked for.
+//!
+//! Operands are rounded to bfloat16, and their sums once more: the error of a product is about two and a half times that of
+//! rounded operands alone. Inference can do with that (`scripts/halves_error.py`). Training cannot gain by it: weights would have to
+//! be packed so once a step, in both orders, which costs what it saves.
+
+use crate::isa::Isa;
+use crate::kernels::Linear;
+use crate::packed::{PANEL, bf16_bits, widen};
+
+/// Products of halves.
+pub(crate) const PRODUCTS: usize = 7;
+
+/// The products that a row without a neighbour takes part in.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const ALONE: [usize; 4] = [0, 2, 4, 6];
+
+/// Which half of the rows and which of the columns.
+type Quarter = [usize; 2];
+
+/// An operand of a product of halves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Term {
+    One(Quarter),
+    Sum(Quarter, Quarter),
+    Difference(Quarter, Quarter),
+}
+
+use Term::{Difference, One, Sum};
+
+/// Of A.
+pub(crate) const LEFT: [Term; PRODUCTS] = [
+    Sum([0, 0], [1, 1]),
+    Sum([1, 0], [1, 1]),
+    One([0, 0]),
+    One([1, 1]),
+    Sum([0, 0], [0, 1]),
+    Difference([1, 0], [0, 0]),
+    Difference([0, 1], [1, 1]),
+];
+
+/// Of B.
+pub(crate) const RIGHT: [Term; PRODUCTS] = [
+    Sum([0, 0], [1, 1]),
+    One([0, 0]),
+    Difference([0, 1], [1, 1]),
+    Difference([1, 0], [0, 0]),
+    One([1, 1]),
+    Sum([0, 0], [0, 1]),
+    Sum([1, 0], [1, 1]),
+];
+
+impl Linear {
+    /// Whether its products in inference are made of products of halves: that takes halves in whole panels, and pays from some
+    /// hundred features on. The widest layers, decoders over a vocabulary, see few rows and are kept as they are.
+    pub(crate) fn is_halved(self) -> bool {
+        [self.inputs, self.outputs].iter().all(|width| width.is_multiple_of(2 * PANEL) && (384..=8192).contains(width))
+    }
+}
+
+impl Term {
+    /// The term of A for a row without a neighbour.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn alone(self) -> Self {
+        match self {
+            Sum(quarter, [1, _]) | Difference(quarter, [1, _]) => One(quarter),
+            other => other,
+        }
+    }
+
+    /// `out` = the term of a row of rounded numbers; `quarter` finds its operands, of the length of `out`, a multiple of
+    /// [`PANEL`].
+    pub(crate) fn write<'a>(self, isa: Isa, quarter: impl Fn(Quarter) -> &'a [u16], out: &mut [u16]) {
+        match self {
+            One(of) => out.copy_from_slice(quarter(of)),
+            Sum(a, b) => sum(isa, [quarter(a), quarter(b)], 1.0, out),
+            Difference(a, b) => sum(isa, [quarter(a), quarter(b)], -1.0, out),
+        }
+    }
+}
+
+/// The terms of A that come of a row and perhaps the next, each in two halves: of `out` the first elements from `product · step`
+/// on. Only on [`Isa::Avx512Bf16`].
+///
+/// # Panics
+/// If the lengths do not agree or halves are not in whole registers.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn write_left(first: &[u16], second: Option<&[u16]>, out: &mut [u16], step: usize) {
+    let half = first.len() / 2;
+    assert!(first.len().is_multiple_of(2 * PANEL) && second.is_none_or(|row| row.len() == first.len()), "two halves");
+    assert!(half <= step && out.len() >= (PRODUCTS - 1) * step + half, "room for every term");
+    let halves = |row: &[u16]| [row.as_ptr(), row[half..].as_ptr()];
+    // SAFETY: the lengths were just checked, and products of halves are only computed on this instruction set.
+    unsafe {
+        match second {
+            Some(second) => avx512bf16::left::<true>([halves(first), halves(second)], half, out.as_mut_ptr(), step),
+            None => avx512bf16::left::<false>([halves(first); 2], half, out.as_mut_ptr(), step),
+        }
+    }
+}
+
+/// `out` = a + sign·b, rounded.
+fn sum(isa: Isa, [a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
+    assert!(a.len() == out.len() && b.len() == out.len() && out.len().is_multiple_of(PANEL), "whole registers");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Fast::new` has checked that the processor has this instruction set; the lengths were just checked.
+        Isa::Avx512Bf16 => unsafe { avx512bf16::sum([a, b], sign, out) },
+        _ => {
+            for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *out = bf16_bits(widen(a) + sign * widen(b));
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512bf16 {
+    use std::arch::x86_64::*;
+
+    use super::{ALONE, LEFT, Term};
+
+    /// 32 numbers in bfloat16, and in single precision those at even and at odd places.
+    #[derive(Clone, Copy)]
+    struct Wide {
+        rounded: __m512i,
+        parts: [__m512; 2],
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 F, and 32 numbers are valid.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load(from: *const u16) -> Wide {
+        // SAFETY: as the caller promises.
+        let rounded = unsafe { _mm512_loadu_si512(from.cast()) };
+        let odd = _mm512_and_si512(rounded, _mm512_set1_epi32(0xffff_0000_u32 as i32));
+        Wide { rounded, parts: [_mm512_slli_epi32::<16>(rounded), odd].map(|bits| _mm512_castsi512_ps(bits)) }
+    }
+
+    /// The numbers at even and at odd places, rounded and put back in order.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn round([even, odd]: [__m512; 2]) -> __m512i {
+        const ORDER: [u16; 32] = {
+            let mut order = [0; 32];
+            let mut i = 0;
+            while i < 32 {
+                order[i] = i as u16 / 2 + 16 * (i as u16 % 2);
+                i += 1;
+            }
+            order
+        };
+        // SAFETY: both are 64 bytes, and any bits are a register of integers.
+        unsafe {
+            let rounded = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(odd, even));
+            _mm512_permutexvar_epi16(_mm512_loadu_si512(ORDER.as_ptr().cast()), rounded)
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 BW and BF16, and all three slices have the length of `out`, a multiple of 32.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) unsafe fn sum([a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
+        let sign = _mm512_set1_ps(sign);
+        for at in (0..out.len()).step_by(32) {
+            // SAFETY: 32 elements are a register, of which the slices hold a whole number.
+            unsafe {
+                let (a, b) = (load(a.as_ptr().add(at)).parts, load(b.as_ptr().add(at)).parts);
+                let sums = [0, 1].map(|i| _mm512_fmadd_ps(sign, b[i], a[i]));
+                _mm512_storeu_si512(out.as_mut_ptr().add(at).cast(), round(sums));
+            }
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 BW and BF16, `len` is a multiple of 32, each quarter has `len` numbers (those of the second
+    /// row only if `PAIRED`), and so has each term, `step` apart.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) unsafe fn left<const PAIRED: bool>(
+        quarters: [[*const u16; 2]; 2],
+        len: usize,
+        out: *mut u16,
+        step: usize,
+    ) {
+        let rows = if PAIRED { 2 } else { 1 };
+        for at in (0..len).step_by(32) {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let mut wide = [[load(quarters[0][0].add(at)); 2]; 2];
+                for row in 0..rows {
+                    for column in 0..2 {
+                        wide[row][column] = load(quarters[row][column].add(at));
+                    }
+                }
+                let at_quarter = |[row, column]: [usize; 2]| wide[row][column];
+                for (product, term) in LEFT.into_iter().enumerate() {
+                    if !PAIRED && !ALONE.contains(&product) {
+                        continue;
+                    }
+                    let rounded = match if PAIRED { term } else { term.alone() } {
+                        Term::One(a) => at_quarter(a).rounded,
+                        Term::Sum(a, b) => {
+                            let (a, b) = (at_quarter(a).parts, at_quarter(b).parts);
+                            round([0, 1].map(|i| _mm512_add_ps(a[i], b[i])))
+                        }
+                        Term::Difference(a, b) => {
+                            let (a, b) = (at_quarter(a).parts, at_quarter(b).parts);
+                            round([0, 1].map(|i| _mm512_sub_ps(a[i], b[i])))
+                        }
+                    };
+                    _mm512_storeu_si512(out.add(product * step + at).cast(), rounded);
+                }
+            }
+        }
+    }
+}
