@@ -6,8 +6,8 @@
 //! - C₀₀ = M₀ + M₃ − M₄ + M₆, C₀₁ = M₂ + M₄,
 //! - C₁₀ = M₁ + M₃, C₁₁ = M₀ − M₁ + M₂ + M₅.
 //!
-//! A of halves of rows is two rows here, neighbours in one text, so that what comes of a text does not depend on which others
-//! are computed with it. A row without a neighbour is one whose neighbour is zero: of the seven products four remain, and C₁₀
+//! The halves of the rows of A are a row each here, neighbours in one text, so that what comes of a text does not depend on
+//! which others are computed with it. A row without a neighbour is one whose neighbour is zero: of the seven products four remain, and C₁₀
 //! and C₁₁ are not asked for.
 //!
 //! Operands are rounded to bfloat16, and their sums once more: the error of a product is about two and a half times that of
