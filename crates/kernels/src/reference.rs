@@ -32,7 +32,7 @@ pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool
 }
 
 /// C += A·B of operands in bfloat16, by [`crate::strassen`].
-pub(crate) fn gemm_of_halves(a: Matrix<'_>, texts: &[u32], b: Matrix<'_>, c: &mut [f32]) {
+pub(crate) fn gemm_strassen(a: Matrix<'_>, texts: &[u32], b: Matrix<'_>, c: &mut [f32]) {
     let ([m, k], n) = (a.shape(), b.shape()[1]);
     let mut row = 0;
     while row < m {

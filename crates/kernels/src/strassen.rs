@@ -11,7 +11,7 @@
 //! and C₁₁ are not asked for.
 //!
 //! Operands are rounded to bfloat16, and their sums once more: the error of a product is about two and a half times that of
-//! rounded operands alone. Inference can do with that (`scripts/halves_error.py`). Training cannot gain by it: weights would have to
+//! rounded operands alone. Inference can do with that (`scripts/strassen_error.py`). Training cannot gain by it: weights would have to
 //! be packed so once a step, in both orders, which costs what it saves.
 
 use crate::isa::Isa;
@@ -63,7 +63,7 @@ pub(crate) const RIGHT: [Term; PRODUCTS] = [
 impl Linear {
     /// Whether its products in inference are made of products of halves: that takes halves in whole panels, and pays from some
     /// hundred features on. The widest layers, decoders over a vocabulary, see few rows and are kept as they are.
-    pub(crate) fn is_halved(self) -> bool {
+    pub(crate) fn uses_strassen(self) -> bool {
         [self.inputs, self.outputs].iter().all(|width| width.is_multiple_of(2 * PANEL) && (384..=8192).contains(width))
     }
 }

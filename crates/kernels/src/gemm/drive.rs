@@ -74,23 +74,28 @@ pub(super) fn drive<K: MicroKernel>(
 
 /// How C is cut into tasks.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
+pub(super) struct Plan {
     /// Blocks of columns.
-    blocks: usize,
+    pub(super) blocks: usize,
     /// Ranges of panels of rows.
-    splits: usize,
+    pub(super) splits: usize,
 }
 
 impl Plan {
     /// Few wide blocks leave threads idle: the rows are cut too, in whole panels.
-    fn new(panels: usize, blocks: usize, threads: usize) -> Self {
+    pub(super) fn new(panels: usize, blocks: usize, threads: usize) -> Self {
         let splits = (4 * threads).div_ceil(blocks.max(1)).min(panels.div_ceil(8));
         Self { blocks, splits: splits.max(1) }
     }
 }
 
 /// Calls `work` with the number and the elements of every chunk of `size`.
-fn for_each_chunk<E: Word>(data: &mut [E], size: usize, threads: usize, work: impl Fn(usize, &mut [E]) + Sync) {
+pub(super) fn for_each_chunk<E: Word>(
+    data: &mut [E],
+    size: usize,
+    threads: usize,
+    work: impl Fn(usize, &mut [E]) + Sync,
+) {
     if threads > 1 {
         data.par_chunks_mut(size.max(1)).enumerate().for_each(|(i, chunk)| work(i, chunk));
     } else {

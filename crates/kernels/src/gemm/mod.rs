@@ -17,17 +17,17 @@ mod avx512bf16;
 mod avx512bf16_loop;
 mod drive;
 mod finish;
-#[cfg(target_arch = "x86_64")]
-mod halves;
 mod matrix;
 mod pack;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod strassen;
 
 use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::packed::{packed_halves, panel_words};
+use crate::packed::{panel_words, strassen_words};
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -136,7 +136,7 @@ pub(crate) fn gemm_packed(
 ///
 /// # Panics
 /// If the dimensions do not agree, there is no bias or `isa` has no such products.
-pub(crate) fn gemm_of_halves(
+pub(crate) fn gemm_strassen(
     isa: Isa,
     a: Matrix<'_>,
     texts: &[u32],
@@ -146,10 +146,10 @@ pub(crate) fn gemm_of_halves(
     epilogue: Epilogue<'_>,
 ) {
     check(a, a.columns, columns, c, &epilogue);
-    assert_eq!(panels.len(), packed_halves(columns, a.columns), "B fills its panels");
+    assert_eq!(panels.len(), strassen_words(columns, a.columns), "B fills its panels");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Bf16 => halves::drive::<avx512bf16::Kernel>(isa, a, texts, panels, columns, c, epilogue),
+        Isa::Avx512Bf16 => strassen::drive::<avx512bf16::Kernel>(isa, a, texts, panels, columns, c, epilogue),
         _ => panic!("{} has no products of bfloat16", isa.name()),
     }
 }

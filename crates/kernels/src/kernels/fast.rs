@@ -5,7 +5,7 @@ use crate::activation::{Activation, activation_backward};
 use crate::attention::{self, FirstAttention, Heads};
 use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
-use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_of_halves, gemm_packed};
+use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_packed, gemm_strassen};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::pooling::{self, Pool};
@@ -31,8 +31,8 @@ impl Fast {
     fn forward(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
         let (x, texts) = (matrix(x.rows, shape.inputs), x.starts);
         match weight.packed {
-            Some(packed) if packed.is_halved(shape) => {
-                gemm_of_halves(self.0, x, texts, packed.forward, shape.outputs, y, epilogue)
+            Some(packed) if packed.uses_strassen(shape) => {
+                gemm_strassen(self.0, x, texts, packed.forward, shape.outputs, y, epilogue)
             }
             Some(packed) => gemm_packed(self.0, x, packed.forward, shape.outputs, y, epilogue),
             None => {

@@ -58,8 +58,8 @@ pub struct PackedWeight<'a> {
 
 impl PackedWeight<'_> {
     /// Whether it is packed for products of halves.
-    pub(crate) fn is_halved(self, shape: Linear) -> bool {
-        self.backward.is_empty() && shape.is_halved()
+    pub(crate) fn uses_strassen(self, shape: Linear) -> bool {
+        self.backward.is_empty() && shape.uses_strassen()
     }
 }
 

@@ -22,7 +22,7 @@ impl Kernels for Scalar {
         let [rows, w] = reference::rounded(weight.operands(), [&x.rows.to_single(shape.inputs), weight.values]);
         let (rows, w) = (of_width(&rows, shape.inputs), Matrix::new(&w, shape.outputs, shape.inputs).transposed());
         match weight.packed {
-            Some(packed) if packed.is_halved(shape) => reference::gemm_of_halves(rows, x.starts, w, &mut values),
+            Some(packed) if packed.uses_strassen(shape) => reference::gemm_strassen(rows, x.starts, w, &mut values),
             _ => reference::gemm(rows, w, &mut values, true),
         }
         y.store(&values, shape.outputs);

@@ -15,7 +15,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bf16;
-mod halves;
+mod strassen;
 
 use rayon::prelude::*;
 
@@ -49,7 +49,7 @@ impl Linear {
     /// # Panics
     /// If there is no such number.
     pub fn inference_words(self) -> usize {
-        if self.is_halved() { packed_halves(self.outputs, self.inputs) } else { self.forward_words() }
+        if self.uses_strassen() { strassen_words(self.outputs, self.inputs) } else { self.forward_words() }
     }
 
     /// Words of the backward order of the packed weight.
@@ -194,15 +194,15 @@ fn write_backward(tile: &Tile<'_>, panels: &mut [&mut [u32]]) {
 }
 
 /// Words of the operands of products of halves that come of a B of `width` columns and `depth` rows.
-pub(crate) fn packed_halves(width: usize, depth: usize) -> usize {
+pub(crate) fn strassen_words(width: usize, depth: usize) -> usize {
     PRODUCTS * panel_words(width / 2, depth / 2)
 }
 
 /// Packs the weight `w` in both orders or, if `backward` is empty, for inference.
 pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], backward: &mut [u32]) {
     assert_eq!(w.len(), shape.outputs * shape.inputs, "the weight of {shape:?}");
-    if backward.is_empty() && shape.is_halved() {
-        return halves::pack(isa, shape, w, forward);
+    if backward.is_empty() && shape.uses_strassen() {
+        return strassen::pack(isa, shape, w, forward);
     }
     let blocks = RowBlock::split(shape, forward, backward).into_par_iter();
     blocks.zip(w.par_chunks(PANEL * shape.inputs.max(1))).for_each(|(mut block, w)| {

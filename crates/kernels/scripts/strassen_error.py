@@ -1,6 +1,6 @@
 """How far the logits of a checkpoint are from single precision, by how its linear layers compute.
 
-    python halves_error.py MODEL TABLE.csv COLUMN [ROWS]
+    python strassen_error.py MODEL TABLE.csv COLUMN [ROWS]
 
 Products of rounded operands, those of seven halves (src/strassen.rs) and, of transformers, autocast and a model in bfloat16, over
 texts of the same length at once, none padded. Errors are root mean squares, by the spread of the logits over the texts, and by
@@ -22,7 +22,7 @@ def product(x, w, b):
     return rounded(x) @ rounded(w).t() + b
 
 
-def product_of_halves(x, w, b):
+def strassen_product(x, w, b):
     x, w = rounded(x), rounded(w).t()
     (a00, a01), (a10, a11) = (x[:, i::2].chunk(2, -1) for i in (0, 1))
     (b00, b01), (b10, b11) = (half.chunk(2, -1) for half in w.chunk(2, 0))
@@ -67,7 +67,7 @@ def main(directory, table, column, rows=400):
         print(f"{name:24} logits {error:.5f}   hidden states {hidden_error:.5f}")
 
     encoder = [layer for layer in model.base_model.encoder.modules() if isinstance(layer, torch.nn.Linear)]
-    for name, multiply in [("rounded operands", product), ("seven halves", product_of_halves)]:
+    for name, multiply in [("rounded operands", product), ("seven halves", strassen_product)]:
         for layer in encoder:
             layer.forward = lambda x, layer=layer, multiply=multiply: multiply(x, layer.weight, layer.bias)
         report(name, outputs(model))

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{PANEL, Tile, bf16, packed_halves, write_forward_on};
+use super::{PANEL, Tile, bf16, strassen_words, write_forward_on};
 use crate::isa::Isa;
 use crate::kernels::Linear;
 use crate::rounded::{halves, halves_mut};
@@ -15,7 +15,7 @@ use crate::strassen::{PRODUCTS, RIGHT};
 /// If `out` has not that size.
 pub(super) fn pack(isa: Isa, shape: Linear, w: &[f32], out: &mut [u32]) {
     let Linear { inputs, outputs } = shape;
-    assert_eq!(out.len(), packed_halves(outputs, inputs), "the operands of {shape:?}");
+    assert_eq!(out.len(), strassen_words(outputs, inputs), "the operands of {shape:?}");
     // Words of half a row.
     let half = inputs / 4;
     out.par_chunks_exact_mut(PRODUCTS * half * PANEL).enumerate().for_each(|(panel, out)| {

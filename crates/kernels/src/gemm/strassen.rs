@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::drive::PARALLEL_FROM;
+use super::drive::{PARALLEL_FROM, Plan, for_each_chunk};
 use super::finish::{Finish, First};
 use super::matrix::{Elements, Matrix};
 use super::{Epilogue, Left, MicroKernel, Start, Tile};
@@ -23,6 +23,8 @@ use crate::strassen::{ALONE, PRODUCTS, write_left};
 const PANELS_AT_ONCE: usize = 32;
 /// Bytes of B that stay in the second-level cache beside what passes through.
 const BLOCK_BYTES: usize = 704 << 10;
+/// Panels of columns of a task at most: with more, too few tasks are left for many threads.
+const MOST_COLUMN_PANELS: usize = 4;
 /// Columns of a tile.
 const NR: usize = 32;
 /// Rows, or pairs of them, of a tile.
@@ -108,17 +110,12 @@ impl Nest<'_> {
     fn compute<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], threads: usize) {
         let size = PRODUCTS * MR * self.stride;
         let column_panels = self.n / (2 * NR);
-        let at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, 4);
+        let at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
         let blocks = column_panels.div_ceil(at_once);
-        let splits = if threads > 1 { (4 * threads).div_ceil(blocks).min(panels.len().div_ceil(4)).max(1) } else { 1 };
+        let Plan { blocks, splits } = Plan::new(panels.len(), blocks, threads);
         let per_split = panels.len().div_ceil(splits);
         with_scratch(&A_PANELS, panels.len() * size, |packed: &mut [u32]| {
-            let pack = |(panel, out): (&Panel<'_>, &mut [u32])| self.pack(*panel, out);
-            if threads > 1 {
-                panels.par_iter().zip(packed.par_chunks_mut(size)).for_each(pack);
-            } else {
-                panels.iter().zip(packed.chunks_mut(size)).for_each(pack);
-            }
+            for_each_chunk(packed, size, threads, |panel, out| self.pack(panels[panel], out));
             let packed = &*packed;
             let task = |task: usize| {
                 let (block, split) = (task % blocks, task / blocks);
@@ -241,7 +238,8 @@ impl Nest<'_> {
         }
     }
 
-    /// Asks for a tile's columns of some rows of C, and for what finishing them takes.
+    /// Asks for some rows of C in a tile's columns, from `column` on and in the second half, and for what finishing them takes;
+    /// `offset` columns on from where the target begins.
     fn ask(&self, target: &Target, rows: Range<usize>, offset: usize, column: usize) {
         let rows = rows.start.min(target.count)..rows.end.min(target.count);
         for half in 0..2 {
@@ -322,7 +320,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::gemm::gemm_of_halves;
+    use crate::gemm::gemm_strassen;
     use crate::isa::Operands;
     use crate::kernels::Linear;
     use crate::reference;
@@ -334,7 +332,7 @@ mod tests {
         crate::packed::pack(Isa::Portable, shape, w, &mut panels, &mut []);
         let mut c = vec![f32::NAN; x.len() / shape.inputs * shape.outputs];
         let x = Matrix::new(x, x.len() / shape.inputs, shape.inputs);
-        gemm_of_halves(isa, x, starts, &panels, shape.outputs, &mut c, Epilogue::Bias(bias));
+        gemm_strassen(isa, x, starts, &panels, shape.outputs, &mut c, Epilogue::Bias(bias));
         c
     }
 
@@ -354,7 +352,7 @@ mod tests {
             let mut want = bias.repeat(tokens);
             let a = Matrix::new(&x_rounded, tokens, inputs);
             let b = Matrix::new(&w_rounded, outputs, inputs).transposed();
-            reference::gemm_of_halves(a, &starts, b, &mut want);
+            reference::gemm_strassen(a, &starts, b, &mut want);
             for isa in isas().filter(|isa| isa.has_bf16()) {
                 close(&forward(isa, shape, &x, &starts, &w, &bias), &want, 2e-5)?;
             }
