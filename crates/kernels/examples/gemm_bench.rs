@@ -10,7 +10,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use gyeol_kernels::{Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Rows, RowsMut, Weight, peak};
+use gyeol_kernels::{
+    Arena, Fast, Isa, Kernels, Linear, LinearGradient, Operands, PackedWeight, Rows, RowsMut, Weight, peak,
+};
 
 /// How long one product is repeated.
 const SECONDS: f64 = 0.4;
@@ -49,56 +51,68 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("ffn down", intermediate, hidden),
     ];
     let before = measure_peak();
-    let measured: Vec<Measured> = layers
-        .into_iter()
-        .flat_map(|(layer, inputs, outputs)| {
-            products(&Fast::new(isa), operands, Linear { inputs, outputs }, tokens).map(|(pass, gflops)| Measured {
-                layer,
-                pass,
-                gflops,
-            })
-        })
-        .collect();
+    let mut measured = Vec::new();
+    for (layer, inputs, outputs) in layers {
+        let speeds = products(&Fast::new(isa), operands, Linear { inputs, outputs }, tokens)?;
+        measured.extend(speeds.map(|(pass, gflops)| Measured { layer, pass, gflops }));
+    }
     // The loop runs before and after the products, in case the machine was disturbed meanwhile.
     report(&size, tokens, isa, operands, before.max(measure_peak()), &measured);
     Ok(())
 }
 
-/// The three products of one linear layer over `tokens` rows.
-fn products(kernels: &Fast, operands: Operands, shape: Linear, tokens: usize) -> [(&'static str, f64); 3] {
+/// The three products of one linear layer over `tokens` rows, all of them in arenas, as in a step.
+fn products(
+    kernels: &Fast,
+    operands: Operands,
+    shape: Linear,
+    tokens: usize,
+) -> Result<[(&'static str, f64); 3], Box<dyn Error>> {
     let Linear { inputs, outputs } = shape;
-    let (x, dy, w) = (numbers(tokens * inputs), numbers(tokens * outputs), numbers(outputs * inputs));
-    let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+    let (x, dy, w) = (numbers(tokens * inputs)?, numbers(tokens * outputs)?, numbers(outputs * inputs)?);
+    let (mut dx, mut y, mut dw) = (numbers(tokens * inputs)?, numbers(tokens * outputs)?, numbers(outputs * inputs)?);
+    let (x, dy, w) = (x.as_slice(), dy.as_slice(), w.as_slice());
     let (bias, mut db) = (vec![0.0; outputs], vec![0.0; outputs]);
-    let (mut forward, mut backward) = (Vec::new(), Vec::new());
-    if operands == Operands::Bf16 {
-        (forward, backward) = (vec![0; shape.forward_words()], vec![0; shape.backward_words()]);
-        kernels.pack(shape, &w, &mut forward, &mut backward);
+    let packs = operands == Operands::Bf16;
+    let mut forward = Arena::zeros(if packs { shape.forward_words() } else { 0 })?;
+    let mut backward = Arena::zeros(if packs { shape.backward_words() } else { 0 })?;
+    if packs {
+        kernels.pack(shape, w, forward.as_mut_slice(), backward.as_mut_slice());
     }
-    let copies = PackedWeight { forward: &forward, backward: &backward };
-    let weight = Weight { values: &w, packed: (operands == Operands::Bf16).then_some(copies) };
+    let copies = PackedWeight { forward: forward.as_slice(), backward: backward.as_slice() };
+    let weight = Weight { values: w, packed: packs.then_some(copies) };
     let times = [
-        ("forward", seconds(|| kernels.linear(shape, Rows::Single(&x).into(), weight, &bias, RowsMut::Single(&mut y)))),
-        ("input gradient", seconds(|| kernels.linear_backward_input(shape, Rows::Single(&dy), weight, &mut dx, false))),
+        (
+            "forward",
+            seconds(|| {
+                let y = RowsMut::Single(y.as_mut_slice());
+                kernels.linear(shape, Rows::Single(x).into(), weight, &bias, y);
+            }),
+        ),
+        (
+            "input gradient",
+            seconds(|| kernels.linear_backward_input(shape, Rows::Single(dy), weight, dx.as_mut_slice(), false)),
+        ),
         (
             "weight gradient",
             seconds(|| {
-                let gradient = LinearGradient { weight: &mut dw, bias: &mut db, accumulate: false };
-                kernels.linear_backward_weight(shape, operands, Rows::Single(&dy), Rows::Single(&x), gradient);
+                let gradient = LinearGradient { weight: dw.as_mut_slice(), bias: &mut db, accumulate: false };
+                kernels.linear_backward_weight(shape, operands, Rows::Single(dy), Rows::Single(x), gradient);
             }),
         ),
     ];
-    times.map(|(pass, time)| (pass, (2 * tokens * inputs * outputs) as f64 / time / 1e9))
+    Ok(times.map(|(pass, time)| (pass, (2 * tokens * inputs * outputs) as f64 / time / 1e9)))
 }
 
 /// Numbers between -1 and 1 without a pattern: a processor may save power, and so gain speed, on equal ones.
-fn numbers(len: usize) -> Vec<f32> {
+fn numbers(len: usize) -> std::io::Result<Arena> {
     let mut state = 1_u32;
-    let mut next = || {
+    let mut numbers = Arena::zeros(len)?;
+    for number in numbers.as_mut_slice() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state as i32 as f32 / i32::MAX as f32
-    };
-    (0..len).map(|_| next()).collect()
+        *number = state as i32 as f32 / i32::MAX as f32;
+    }
+    Ok(numbers)
 }
 
 /// The shortest of several timings: the machine's own speed, with the least of its other work.

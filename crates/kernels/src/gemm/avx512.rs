@@ -106,12 +106,27 @@ impl Tile {
     }
 
     /// # Safety
-    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F.
+    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F. With `squares`, these are valid, and the
+    /// rows are two whole lines of the cache each.
     // Always inlined, as a call would send the sums through memory; the callers have the target feature.
     #[inline(always)]
     pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {
         // SAFETY: as the caller promises; beyond `columns` the masks are 0.
         unsafe {
+            if let Some(squares) = self.squares {
+                let squares = [0, 16].map(|half| squares.cast::<f32>().add(half));
+                let mut added = squares.map(|squares| _mm512_loadu_ps(squares));
+                for (row, sum) in sum.iter().enumerate() {
+                    for (half, &value) in sum.iter().enumerate() {
+                        _mm512_stream_ps(self.c.add(row * self.stride + 16 * half), value);
+                        added[half] = _mm512_fmadd_ps(value, value, added[half]);
+                    }
+                }
+                for (half, squares) in squares.into_iter().enumerate() {
+                    _mm512_storeu_ps(squares, added[half]);
+                }
+                return;
+            }
             let accumulate = matches!(self.start, Start::C);
             if self.columns == 32 {
                 for (row, sum) in sum.iter().enumerate() {

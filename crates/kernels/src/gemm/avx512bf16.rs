@@ -26,6 +26,7 @@ impl MicroKernel for Kernel {
     const NR: usize = 32;
     const GROUP: usize = 2;
     const KC: usize = 1152;
+    const STREAMS: bool = true;
 
     unsafe fn tile(groups: usize, a: Left<u32>, b: *const u32, tile: Tile, rows: usize) {
         // SAFETY: as the caller promises.
@@ -89,6 +90,11 @@ impl MicroKernel for Kernel {
         let block = Block { stride: b.row_stride, count };
         // SAFETY: the block exists, and the strides of a `Matrix` stay inside its slice.
         unsafe { block.interleave::<32>(b.data, depth.start * b.row_stride + first, depth.len(), out) }
+    }
+
+    fn fence() {
+        // SAFETY: every processor with this instruction set has it.
+        unsafe { _mm_sfence() }
     }
 }
 

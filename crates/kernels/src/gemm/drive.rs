@@ -1,12 +1,13 @@
 //! The loop nest around the micro-kernels, over all threads.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::finish::{Finish, First};
 use super::matrix::Matrix;
-use super::{Epilogue, Left, MicroKernel, Start, Tile};
+use super::{Epilogue, Left, MicroKernel, Squares, Start, Tile};
 use crate::isa::Isa;
 use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, WHOLE_B, with_scratch};
 use crate::shared::SharedMut;
@@ -118,6 +119,7 @@ fn nest<K: MicroKernel>(
     }
     let c = SharedMut::new(c);
     let (groups, nc) = (k.div_ceil(K::GROUP), columns_per_task::<K>(a, n));
+    let streamed = matches!((start, finish), (First::Zero, Finish::Squares)) && streams::<K>(groups, n, c.get());
     for row in (0..m).step_by(MC) {
         let rows = MC.min(m - row);
         let panels = rows.div_ceil(K::MR);
@@ -145,19 +147,26 @@ fn nest<K: MicroKernel>(
                     } else {
                         Block { first: c.get().wrapping_add(row * n + column), panel_step: K::MR * n, stride: n }
                     };
-                    let part = Part { a: packed_a, row_stride, groups, panels: range, rows, column, columns, c };
+                    let streamed_squares = Cell::new(Squares::default());
+                    let squares = streamed.then_some(streamed_squares.as_ptr());
+                    let part =
+                        Part { a: packed_a, row_stride, groups, panels: range, rows, column, columns, c, squares };
                     let finish_panel = |panel: usize| {
                         if let Finish::Nothing = finish {
                             return;
                         }
-                        let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
-                        let next = row + first + K::MR;
-                        finish.prefetch(next..next + K::MR, column..column + NC, n);
-                        // SAFETY: the rows were just computed, by this task alone.
-                        let values = |i| unsafe { std::slice::from_raw_parts_mut(c.row(panel, i), columns) };
-                        let rows = (0..height).map(|i| (row + first + i, values(i)));
-                        // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
-                        let sum = unsafe { finish.rows(isa, rows, [column, n]) };
+                        let sum = if streamed {
+                            streamed_squares.take().into_iter().map(f64::from).sum()
+                        } else {
+                            let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
+                            let next = row + first + K::MR;
+                            finish.prefetch(next..next + K::MR, column..column + NC, n);
+                            // SAFETY: the rows were just computed, by this task alone.
+                            let values = |i| unsafe { std::slice::from_raw_parts_mut(c.row(panel, i), columns) };
+                            let rows = (0..height).map(|i| (row + first + i, values(i)));
+                            // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
+                            unsafe { finish.rows(isa, rows, [column, n]) }
+                        };
                         if let Finish::Squares = finish {
                             // SAFETY: one task owns the panel of this block of columns.
                             unsafe { shared_squares.slice(panel * blocks + block, 1)[0] = sum };
@@ -165,6 +174,9 @@ fn nest<K: MicroKernel>(
                     };
                     // SAFETY: C is valid over the part, and no other task touches it; `K` runs on this processor.
                     unsafe { part.product::<K>(b, start, finish_panel) };
+                    if streamed {
+                        K::fence();
+                    }
                 });
             };
             if threads > 1 {
@@ -193,6 +205,13 @@ fn nest<K: MicroKernel>(
             **total += panel_squares.iter().sum::<f64>();
         }
     }
+}
+
+/// Whether what is read much later, as the gradients of weights are, goes past the caches: on its way through them each line
+/// would be read from memory first, and take the place of operands. For that C has to be complete after one block of the inner
+/// dimension, and to consist of tiles of whole lines.
+fn streams<K: MicroKernel>(groups: usize, n: usize, c: *const f32) -> bool {
+    K::STREAMS && depth_of::<K>(groups) == groups && n.is_multiple_of(K::NR) && c.addr().is_multiple_of(64)
 }
 
 /// Where a task's block of C lies.
@@ -238,6 +257,8 @@ struct Part<'a, E> {
     column: usize,
     columns: usize,
     c: Block,
+    /// See [`Tile::squares`].
+    squares: Option<*mut Squares>,
 }
 
 impl<E: Word> Part<'_, E> {
@@ -251,7 +272,7 @@ impl<E: Word> Part<'_, E> {
         first: First<'_>,
         mut finish: impl FnMut(usize),
     ) {
-        let Self { a, row_stride, groups, rows, column, columns, c, .. } = *self;
+        let Self { a, row_stride, groups, rows, column, columns, c, squares, .. } = *self;
         let height = |panel: usize| K::MR.min(rows - panel * K::MR);
         if groups == 0 {
             for panel in self.panels.clone() {
@@ -309,7 +330,8 @@ impl<E: Word> Part<'_, E> {
                             _ => Start::C,
                         };
                         let c = c.row(panel, 0).wrapping_add(j);
-                        let tile = Tile { c, stride: self.c.stride, start: sums, columns: K::NR.min(columns - j) };
+                        let columns = K::NR.min(columns - j);
+                        let tile = Tile { c, stride: self.c.stride, start: sums, columns, squares };
                         // SAFETY: A and B hold `depth_here` groups, and the tile lies in C.
                         unsafe { K::tile(depth_here, left, b_panel, tile, height(panel)) };
                     }

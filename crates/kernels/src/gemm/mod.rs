@@ -208,12 +208,14 @@ trait MicroKernel {
     /// Groups in a block of the inner dimension at most. `MR` rows of A of it about fill the first-level cache, and the block
     /// of B that a task streams past them the second; longer ones than fit still cost less than reading C again.
     const KC: usize;
+    /// Whether it knows [`Tile::squares`].
+    const STREAMS: bool = false;
 
     /// C tile (+)= A `[rows, groups]` · B panel `[groups][NR]`.
     ///
     /// # Safety
     /// A holds `rows` (1 to `MR`) rows and the panel `groups` groups, C is valid over the tile (1 to `NR` columns), a bias
-    /// over its columns, and the processor has the instruction set.
+    /// over its columns, squares are valid and C as they take it, and the processor has the instruction set.
     unsafe fn tile(groups: usize, a: Left<Self::Element>, b: *const Self::Element, tile: Tile, rows: usize);
 
     /// Elements from row to row of a packed A, if it is not packed in panels.
@@ -237,6 +239,9 @@ trait MicroKernel {
     /// # Safety
     /// The block exists, `out` holds the panel, and the processor has the instruction set.
     unsafe fn pack_b(b: Matrix<'_>, depth: Range<usize>, first: usize, count: usize, out: &mut [Self::Element]);
+
+    /// Completes what this thread has written past the caches, so that others may read it.
+    fn fence() {}
 }
 
 /// The packed rows of a tile of A.
@@ -256,7 +261,13 @@ struct Tile {
     stride: usize,
     start: Start,
     columns: usize,
+    /// If set, C is written past the caches, and the squares of each column are added to these, one after the other. Only
+    /// where sums start from zero and the tile's rows are whole lines of the cache.
+    squares: Option<*mut Squares>,
 }
+
+/// A number for each column of the widest tile.
+type Squares = [f32; 32];
 
 /// What the sums of a tile start from.
 #[derive(Debug, Clone, Copy)]
@@ -304,6 +315,7 @@ unsafe fn edge<const SIZE: usize>(to: Tile, rows: usize, width: usize, tile: imp
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arena::Arena;
     use crate::isa::Operands;
     use crate::kernels::Linear;
     use crate::packed::round_to_bf16;
@@ -413,6 +425,37 @@ mod tests {
             close(&c, &want, 2e-5).unwrap();
             let want = reference::sum_of_squares(&c);
             assert!((squares - want).abs() <= 1e-5 * want, "in {}: {squares} {want}", operands.name());
+        }
+    }
+
+    #[test]
+    fn gradients_have_the_same_bits_past_the_caches_as_through_them() {
+        for (m, n, k) in [(1, 32, 1), (13, 64, 33), (5, 96, 0), (250, 416, 131), (40, 64, 4700)] {
+            let (a, b) = (random(1, m * k), random(2, k * n));
+            let product = |isa, c: &mut [f32], threads| {
+                let (a, b) = (Matrix::new(&a, k, m).transposed(), Matrix::new(&b, k, n));
+                let mut squares = 0.0;
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    gemm_bf16(isa, a, b, c, Epilogue::Gradient { accumulate: false, squares: &mut squares })
+                });
+                squares
+            };
+            for isa in isas().filter(|isa| isa.has_bf16()) {
+                let mut arena = Arena::<f32>::zeros(m * n + 17).unwrap();
+                let room = arena.as_mut_slice();
+                room.fill(f32::NAN);
+                // On a line of the cache C goes past the caches, off it through them.
+                let squares = product(isa, &mut room[16..][..m * n], 1);
+                assert!(room[..16].iter().chain(&room[16 + m * n..]).all(|x| x.is_nan()), "nothing beside C");
+                let streamed = room[16..][..m * n].to_vec();
+                product(isa, &mut room[17..], 1);
+                assert!(room[17..] == streamed, "{m}×{n}×{k}");
+                assert_eq!(product(isa, &mut room[16..][..m * n], 3), squares, "{m}×{n}×{k} on three threads");
+                assert!(room[16..][..m * n] == streamed, "{m}×{n}×{k} on three threads");
+                let want = reference::sum_of_squares(&streamed);
+                assert!((squares - want).abs() <= 1e-5 * want, "{m}×{n}×{k}: {squares} {want}");
+            }
         }
     }
 
