@@ -106,14 +106,14 @@ impl Tile {
     }
 
     /// # Safety
-    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F. With `squares`, these are valid, and the
-    /// rows are two whole lines of the cache each.
+    /// C is valid over `ROWS` rows of `columns` elements, and the processor has AVX-512 F. Where it is streamed, the squares are
+    /// valid, and the rows are two whole lines of the cache each.
     // Always inlined, as a call would send the sums through memory; the callers have the target feature.
     #[inline(always)]
     pub(super) unsafe fn store<const ROWS: usize>(self, sum: [[__m512; 2]; ROWS]) {
         // SAFETY: as the caller promises; beyond `columns` the masks are 0.
         unsafe {
-            if let Some(squares) = self.squares {
+            if let Some(squares) = self.streamed {
                 let squares = [0, 16].map(|half| squares.cast::<f32>().add(half));
                 let mut added = squares.map(|squares| _mm512_loadu_ps(squares));
                 for (row, sum) in sum.iter().enumerate() {

@@ -119,7 +119,7 @@ fn nest<K: MicroKernel>(
     }
     let c = SharedMut::new(c);
     let (groups, nc) = (k.div_ceil(K::GROUP), columns_per_task::<K>(a, n));
-    let streamed = matches!((start, finish), (First::Zero, Finish::Squares)) && streams::<K>(groups, n, c.get());
+    let streams = matches!((start, finish), (First::Zero, Finish::Squares)) && may_stream::<K>(groups, n, c.get());
     for row in (0..m).step_by(MC) {
         let rows = MC.min(m - row);
         let panels = rows.div_ceil(K::MR);
@@ -147,16 +147,16 @@ fn nest<K: MicroKernel>(
                     } else {
                         Block { first: c.get().wrapping_add(row * n + column), panel_step: K::MR * n, stride: n }
                     };
-                    let streamed_squares = Cell::new(Squares::default());
-                    let squares = streamed.then_some(streamed_squares.as_ptr());
+                    let column_squares = Cell::new(Squares::default());
+                    let streamed = streams.then_some(column_squares.as_ptr());
                     let part =
-                        Part { a: packed_a, row_stride, groups, panels: range, rows, column, columns, c, squares };
+                        Part { a: packed_a, row_stride, groups, panels: range, rows, column, columns, c, streamed };
                     let finish_panel = |panel: usize| {
                         if let Finish::Nothing = finish {
                             return;
                         }
-                        let sum = if streamed {
-                            streamed_squares.take().into_iter().map(f64::from).sum()
+                        let sum = if streams {
+                            column_squares.take().into_iter().map(f64::from).sum()
                         } else {
                             let (first, height) = (panel * K::MR, K::MR.min(rows - panel * K::MR));
                             let next = row + first + K::MR;
@@ -174,7 +174,7 @@ fn nest<K: MicroKernel>(
                     };
                     // SAFETY: C is valid over the part, and no other task touches it; `K` runs on this processor.
                     unsafe { part.product::<K>(b, start, finish_panel) };
-                    if streamed {
+                    if streams {
                         K::fence();
                     }
                 });
@@ -207,10 +207,10 @@ fn nest<K: MicroKernel>(
     }
 }
 
-/// Whether what is read much later, as the gradients of weights are, goes past the caches: on its way through them each line
-/// would be read from memory first, and take the place of operands. For that C has to be complete after one block of the inner
-/// dimension, and to consist of tiles of whole lines.
-fn streams<K: MicroKernel>(groups: usize, n: usize, c: *const f32) -> bool {
+/// Whether C can be written past the caches, which suits what is read much later, as the gradients of weights are: on the way
+/// through them each line would be read from memory first, and take the place of operands. C has to be complete after one
+/// block of the inner dimension, and to consist of tiles of whole lines.
+fn may_stream<K: MicroKernel>(groups: usize, n: usize, c: *const f32) -> bool {
     K::STREAMS && depth_of::<K>(groups) == groups && n.is_multiple_of(K::NR) && c.addr().is_multiple_of(64)
 }
 
@@ -257,8 +257,8 @@ struct Part<'a, E> {
     column: usize,
     columns: usize,
     c: Block,
-    /// See [`Tile::squares`].
-    squares: Option<*mut Squares>,
+    /// See [`Tile::streamed`].
+    streamed: Option<*mut Squares>,
 }
 
 impl<E: Word> Part<'_, E> {
@@ -272,7 +272,7 @@ impl<E: Word> Part<'_, E> {
         first: First<'_>,
         mut finish: impl FnMut(usize),
     ) {
-        let Self { a, row_stride, groups, rows, column, columns, c, squares, .. } = *self;
+        let Self { a, row_stride, groups, rows, column, columns, c, streamed, .. } = *self;
         let height = |panel: usize| K::MR.min(rows - panel * K::MR);
         if groups == 0 {
             for panel in self.panels.clone() {
@@ -331,7 +331,7 @@ impl<E: Word> Part<'_, E> {
                         };
                         let c = c.row(panel, 0).wrapping_add(j);
                         let columns = K::NR.min(columns - j);
-                        let tile = Tile { c, stride: self.c.stride, start: sums, columns, squares };
+                        let tile = Tile { c, stride: self.c.stride, start: sums, columns, streamed };
                         // SAFETY: A and B hold `depth_here` groups, and the tile lies in C.
                         unsafe { K::tile(depth_here, left, b_panel, tile, height(panel)) };
                     }

@@ -208,7 +208,7 @@ trait MicroKernel {
     /// Groups in a block of the inner dimension at most. `MR` rows of A of it about fill the first-level cache, and the block
     /// of B that a task streams past them the second; longer ones than fit still cost less than reading C again.
     const KC: usize;
-    /// Whether it knows [`Tile::squares`].
+    /// Whether it can write C past the caches: [`Tile::streamed`].
     const STREAMS: bool = false;
 
     /// C tile (+)= A `[rows, groups]` · B panel `[groups][NR]`.
@@ -261,9 +261,9 @@ struct Tile {
     stride: usize,
     start: Start,
     columns: usize,
-    /// If set, C is written past the caches, and the squares of each column are added to these, one after the other. Only
-    /// where sums start from zero and the tile's rows are whole lines of the cache.
-    squares: Option<*mut Squares>,
+    /// If set, C is written past the caches, and the squares of each column are added to these, one after the other, as C is
+    /// not at hand for that later. Only where sums start from zero and the tile's rows are whole lines of the cache.
+    streamed: Option<*mut Squares>,
 }
 
 /// A number for each column of the widest tile.

@@ -227,7 +227,7 @@ impl Nest<'_> {
                 next = next.wrapping_add(3 * self.stride);
                 let b = self.b[(column * PRODUCTS + product) * self.groups * NR..].as_ptr();
                 let c = tiles[product * MR * NR..].as_mut_ptr();
-                let tile = Tile { c, stride: NR, start: Start::Zero, columns: NR, squares: None };
+                let tile = Tile { c, stride: NR, start: Start::Zero, columns: NR, streamed: None };
                 // SAFETY: A and B hold `groups` groups, and the buffer a tile for each product.
                 unsafe { K::tile(self.groups, left, b, tile, panel.rows.len()) };
             }
