@@ -10,17 +10,18 @@ pub(crate) const EPS: f64 = 1e-8;
 /// Sums run in this many lanes, so that a loop over them vectorises.
 const LANES: usize = 16;
 
+/// `a·b`, in double precision: of rows that are nearly at right angles little is left of a sum, and all of its rounding.
 #[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut lanes = [0.0f32; LANES];
+    let mut lanes = [0.0; LANES];
     for (a, b) in a.iter().zip(b) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
+        for (lane, pair) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *lane += product(pair);
         }
     }
-    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| f64::from(*a) * f64::from(*b));
-    lanes.iter().map(|&lane| f64::from(lane)).chain(rest).sum()
+    lanes.into_iter().chain(a_rest.iter().zip(b_rest).map(product)).sum()
 }
 
 multiversion! {
