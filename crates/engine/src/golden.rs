@@ -284,9 +284,13 @@ fn accumulated_batches_of_unequal_size_average_over_rows_and_the_last_window_is_
 #[test]
 fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
     let golden = Golden::open("electra_proj_cls_pairs");
-    fn run<D: Device>(golden: &Golden, device: D) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
+    fn run<D: Device>(golden: &Golden, wide: bool, device: D) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
         let mut config = EncoderConfig::read(&golden.model).unwrap();
         config.set_dropout(0.2);
+        if wide {
+            // As wide as products of halves take.
+            (config.hidden_size, config.intermediate_size) = (384, 448);
+        }
         let mut model = Model::new(device, config, HeadKind::Classification { outputs: 4 }, true).unwrap();
         model.randomise(3);
         let (batch, targets) = &golden.batches[0];
@@ -295,11 +299,11 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
         model.backward(&gradient);
         (outputs, gradients(&mut model))
     }
-    for (operands, tolerance) in TWINS {
-        let (want, want_gradients) = run(&golden, Reference::scalar(operands));
+    for ((operands, tolerance), wide) in TWINS.into_iter().flat_map(|twins| [(twins, false), (twins, true)]) {
+        let (want, want_gradients) = run(&golden, wide, Reference::scalar(operands));
         for isa in isas(operands) {
-            let (got, got_gradients) = run(&golden, Cpu::new(isa, operands));
-            let name = format!("{operands:?} on {}", isa.name());
+            let (got, got_gradients) = run(&golden, wide, Cpu::new(isa, operands));
+            let name = format!("{operands:?} on {}, wide: {wide}", isa.name());
             assert_close(&format!("{name}: outputs"), &got, &want, tolerance);
             assert_gradients_close(&name, &got_gradients, &want_gradients, tolerance);
         }

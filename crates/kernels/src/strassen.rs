@@ -11,8 +11,8 @@
 //! and C₁₁ are not asked for.
 //!
 //! Operands are rounded to bfloat16, and their sums once more: the error of a product is about two and a half times that of
-//! rounded operands alone. Inference can do with that (`scripts/strassen_error.py`). Training cannot gain by it: weights would have to
-//! be packed so once a step, in both orders, which costs what it saves.
+//! rounded operands alone, which costs a model about as much as autocast does (`scripts/strassen_error.py`). In training the
+//! products with weights are made so, forward and for the gradients of inputs, where any rows are neighbours.
 
 use crate::isa::Isa;
 use crate::kernels::Linear;
@@ -61,7 +61,7 @@ pub(crate) const RIGHT: [Term; PRODUCTS] = [
 ];
 
 impl Linear {
-    /// Whether its products in inference are made of products of halves: that takes halves in whole panels, and pays from some
+    /// Whether its products in bfloat16 are made of products of halves: that takes halves in whole panels, and pays from some
     /// hundred features on. The widest layers, decoders over a vocabulary, see few rows and are kept as they are.
     pub(crate) fn uses_strassen(self) -> bool {
         [self.inputs, self.outputs].iter().all(|width| width.is_multiple_of(2 * PANEL) && (384..=8192).contains(width))
@@ -109,6 +109,22 @@ pub(crate) fn write_left(first: &[u16], second: Option<&[u16]>, out: &mut [u16],
     }
 }
 
+/// The sums and differences among the terms of B that `out` has room for; the other terms are quarters themselves. Only on
+/// [`Isa::Avx512Bf16`].
+///
+/// # Panics
+/// If the lengths do not agree or are not whole registers.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn write_right(quarters: [[&[u16]; 2]; 2], out: &mut [Option<&mut [u16]>; PRODUCTS]) {
+    let len = quarters[0][0].len();
+    let lengths = quarters.as_flattened().iter().map(|quarter| quarter.len());
+    let mut lengths = lengths.chain(out.iter().flatten().map(|out| out.len()));
+    assert!(len.is_multiple_of(PANEL) && lengths.all(|other| other == len), "quarters in whole registers");
+    let out = out.each_mut().map(|out| out.as_mut().map(|out| out.as_mut_ptr()));
+    // SAFETY: the lengths were just checked, and products of halves are only computed on this instruction set.
+    unsafe { avx512bf16::right(quarters.map(|row| row.map(|quarter| quarter.as_ptr())), len, out) }
+}
+
 /// `out` = a + sign·b, rounded.
 fn sum(isa: Isa, [a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
     assert!(a.len() == out.len() && b.len() == out.len() && out.len().is_multiple_of(PANEL), "whole registers");
@@ -128,7 +144,7 @@ fn sum(isa: Isa, [a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
 mod avx512bf16 {
     use std::arch::x86_64::*;
 
-    use super::{ALONE, LEFT, Term};
+    use super::{ALONE, LEFT, PRODUCTS, RIGHT, Term};
 
     /// 32 numbers in bfloat16, and in single precision those at even and at odd places.
     #[derive(Clone, Copy)]
@@ -203,24 +219,52 @@ mod avx512bf16 {
                         wide[row][column] = load(quarters[row][column].add(at));
                     }
                 }
-                let at_quarter = |[row, column]: [usize; 2]| wide[row][column];
                 for (product, term) in LEFT.into_iter().enumerate() {
-                    if !PAIRED && !ALONE.contains(&product) {
-                        continue;
+                    if PAIRED || ALONE.contains(&product) {
+                        let term = if PAIRED { term } else { term.alone() };
+                        _mm512_storeu_si512(out.add(product * step + at).cast(), rounded(term, &wide));
                     }
-                    let rounded = match if PAIRED { term } else { term.alone() } {
-                        Term::One(a) => at_quarter(a).rounded,
-                        Term::Sum(a, b) => {
-                            let (a, b) = (at_quarter(a).parts, at_quarter(b).parts);
-                            round([0, 1].map(|i| _mm512_add_ps(a[i], b[i])))
-                        }
-                        Term::Difference(a, b) => {
-                            let (a, b) = (at_quarter(a).parts, at_quarter(b).parts);
-                            round([0, 1].map(|i| _mm512_sub_ps(a[i], b[i])))
-                        }
-                    };
-                    _mm512_storeu_si512(out.add(product * step + at).cast(), rounded);
                 }
+            }
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 BW and BF16, `len` is a multiple of 32, and each quarter and each term has `len` numbers.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) unsafe fn right(quarters: [[*const u16; 2]; 2], len: usize, out: [Option<*mut u16>; PRODUCTS]) {
+        for at in (0..len).step_by(32) {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let mut wide = [[load(quarters[0][0].add(at)); 2]; 2];
+                for row in 0..2 {
+                    for column in 0..2 {
+                        wide[row][column] = load(quarters[row][column].add(at));
+                    }
+                }
+                for (out, term) in out.iter().zip(RIGHT) {
+                    if let Some(out) = out {
+                        _mm512_storeu_si512(out.add(at).cast(), rounded(term, &wide));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A term of quarters.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn rounded(term: Term, quarters: &[[Wide; 2]; 2]) -> __m512i {
+        let at = |[row, column]: [usize; 2]| quarters[row][column];
+        match term {
+            Term::One(a) => at(a).rounded,
+            Term::Sum(a, b) => {
+                let (a, b) = (at(a).parts, at(b).parts);
+                round([0, 1].map(|i| _mm512_add_ps(a[i], b[i])))
+            }
+            Term::Difference(a, b) => {
+                let (a, b) = (at(a).parts, at(b).parts);
+                round([0, 1].map(|i| _mm512_sub_ps(a[i], b[i])))
             }
         }
     }

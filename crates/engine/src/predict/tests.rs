@@ -35,12 +35,12 @@ fn random_model<D: Device>(device: D, config: EncoderConfig, training: bool) -> 
     model
 }
 
-/// A model for inference alone, as wide as products of halves take.
-fn wide_model<D: Device>(device: D) -> Model<D> {
+/// A model as wide as products of halves take.
+fn wide_model<D: Device>(device: D, training: bool) -> Model<D> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
     let mut config = EncoderConfig::read(&golden).unwrap();
     (config.hidden_size, config.embedding_size, config.intermediate_size) = (384, 384, 448);
-    random_model(device, config, false)
+    random_model(device, config, training)
 }
 
 /// Texts of 3 to 20 tokens.
@@ -89,7 +89,14 @@ fn a_row_has_the_same_bits_on_any_number_of_threads_in_any_batches_and_alone() {
         check(model(Cpu::new(Isa::fastest(), Operands::F32), name), name, &BATCH_SIZES);
     }
     check(model(Reference::scalar(Operands::F32), "bert_cls"), "bert_cls", &[128]);
-    check(wide_model(device()), "wide", &[7, 128]);
+    check(wide_model(device(), false), "wide", &[7, 128]);
+}
+
+#[test]
+fn a_wide_model_predicts_the_same_bits_with_weights_packed_for_training_and_for_inference() {
+    let [training, inference] =
+        [true, false].map(|training| predict(&mut wide_model(device(), training), 128, &KeptRows::default()));
+    assert!(training == inference);
 }
 
 #[test]
@@ -98,9 +105,9 @@ fn a_wide_model_predicts_what_the_scalar_twins_do() {
         model.infer(&tokens().batch(&[0, 1, 2, 3, 4, 5, 6, 7]), &KeptRows::default()).unwrap()
     }
     for operands in [Operands::F32, Operands::Bf16] {
-        let want = infer(wide_model(Reference::scalar(operands)));
+        let want = infer(wide_model(Reference::scalar(operands), false));
         for isa in Isa::ALL.into_iter().filter(|isa| isa.available() && (operands == Operands::F32 || isa.has_bf16())) {
-            let got = infer(wide_model(Cpu::new(isa, operands)));
+            let got = infer(wide_model(Cpu::new(isa, operands), false));
             let largest = want.iter().fold(0f32, |most, x| most.max(x.abs()));
             let tolerance = if operands == Operands::F32 { 1e-4 } else { 2e-2 };
             let near = got.iter().zip(&want).all(|(got, want)| (got - want).abs() <= tolerance * largest);

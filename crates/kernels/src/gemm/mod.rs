@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::packed::{panel_words, strassen_words};
+use crate::packed::{PANEL, panel_words, strassen_words};
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -131,25 +131,40 @@ pub(crate) fn gemm_packed(
     drive_bf16(isa, a, Right::Packed { panels, columns }, c, epilogue);
 }
 
-/// [`gemm_packed`] by products of halves, with a bias: B is packed for them. Row `texts[i]` to row `texts[i + 1]` of A are a
-/// text: no row depends on those of other texts; without texts, on no other row.
+/// The right operand of products of halves, packed as [`crate::packed`] has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StrassenRight<'a> {
+    /// Its seven terms.
+    Terms(&'a [u32]),
+    /// Itself, as other products take it: each task makes the terms it needs. To the same bits.
+    Whole(&'a [u32]),
+}
+
+/// [`gemm_packed`] by products of halves. Row `texts[i]` to row `texts[i + 1]` of A are a text: no row depends on those of other
+/// texts; without texts, on no other row.
 ///
 /// # Panics
-/// If the dimensions do not agree, there is no bias or `isa` has no such products.
+/// If the dimensions do not agree, halves are not in whole panels, it is to be a gradient of a weight or `isa` has no such
+/// products.
 pub(crate) fn gemm_strassen(
     isa: Isa,
     a: Matrix<'_>,
     texts: &[u32],
-    panels: &[u32],
+    b: StrassenRight<'_>,
     columns: usize,
     c: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
     check(a, a.columns, columns, c, &epilogue);
-    assert_eq!(panels.len(), strassen_words(columns, a.columns), "B fills its panels");
+    assert!(a.columns.is_multiple_of(2 * PANEL) && columns.is_multiple_of(2 * PANEL), "halves in whole panels");
+    let [words, needed] = match b {
+        StrassenRight::Terms(terms) => [terms.len(), strassen_words(columns, a.columns)],
+        StrassenRight::Whole(whole) => [whole.len(), panel_words(columns, a.columns)],
+    };
+    assert_eq!(words, needed, "B fills its panels");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Bf16 => strassen::drive::<avx512bf16::Kernel>(isa, a, texts, panels, columns, c, epilogue),
+        Isa::Avx512Bf16 => strassen::drive::<avx512bf16::Kernel>(isa, a, texts, b, columns, c, epilogue),
         _ => panic!("{} has no products of bfloat16", isa.name()),
     }
 }

@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use super::drive::{PARALLEL_FROM, Plan, for_each_chunk};
 use super::finish::{Finish, First};
 use super::matrix::{Elements, Matrix};
-use super::{Epilogue, Left, MicroKernel, Start, Tile};
+use super::{Epilogue, Left, MicroKernel, Start, StrassenRight, Tile};
 use crate::isa::Isa;
 use crate::packed::round_halves;
-use crate::rounded::{halves_mut, rounded_stride};
-use crate::scratch::{A_PANELS, C_BLOCK, ROUNDED_ROWS, TILES, with_scratch};
+use crate::rounded::{halves, halves_mut, rounded_stride};
+use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, ROUNDED_ROWS, TILES, with_scratch};
 use crate::shared::SharedMut;
-use crate::strassen::{ALONE, PRODUCTS, write_left};
+use crate::strassen::{ALONE, PRODUCTS, RIGHT, Term, write_left, write_right};
 
 /// Panels packed and computed before the next ones: bounds the buffer, and keeps it in the last-level cache.
 const PANELS_AT_ONCE: usize = 32;
@@ -30,6 +30,19 @@ const NR: usize = 32;
 /// Rows, or pairs of them, of a tile.
 const MR: usize = 12;
 
+/// The products that pairs of rows take part in.
+const ALL: [usize; PRODUCTS] = [0, 1, 2, 3, 4, 5, 6];
+/// What sums without a bias have instead of one.
+const ZEROS: [f32; NR] = [0.0; NR];
+
+/// The operands of B in a panel of columns of both halves, `[groups][32]` each; null where they are not needed.
+type RightTerms = [*const u32; PRODUCTS];
+
+/// Panels of columns in each half of C.
+fn column_panels(n: usize) -> usize {
+    n / (2 * NR)
+}
+
 /// Rows of A that are computed together.
 #[derive(Debug, Clone, Copy)]
 struct Panel<'a> {
@@ -41,7 +54,6 @@ struct Panel<'a> {
 
 impl Panel<'_> {
     fn products(self) -> &'static [usize] {
-        const ALL: [usize; PRODUCTS] = [0, 1, 2, 3, 4, 5, 6];
         if self.paired { &ALL } else { &ALONE }
     }
 
@@ -69,21 +81,22 @@ pub(super) fn drive<K: MicroKernel<Element = u32>>(
     isa: Isa,
     a: Matrix<'_>,
     texts: &[u32],
-    b: &[u32],
+    b: StrassenRight<'_>,
     n: usize,
     c: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
     assert!((K::MR, K::NR) == (MR, NR), "the tile that weights are packed for");
     let (m, k) = (a.rows, a.columns);
-    let (First::Bias(bias), finish, _) = Finish::of(epilogue) else { panic!("products of halves have a bias") };
+    let (first, finish, squares) = Finish::of(epilogue);
+    assert!(squares.is_none(), "products of halves are not those of gradients of weights");
     assert_eq!(a.column_stride, 1, "rows of activations");
     let threads = if m * n * k >= PARALLEL_FROM { rayon::current_num_threads() } else { 1 };
     let [pairs, alone] = pair_up(texts, m);
     let panel = |paired| move |rows| Panel { rows, paired };
     let panels: Vec<_> = pairs.chunks(MR).map(panel(true)).chain(alone.chunks(MR).map(panel(false))).collect();
     let nest =
-        Nest { isa, a, b, n, groups: k / 4, stride: rounded_stride(k / 2) / 2, c: SharedMut::new(c), bias, finish };
+        Nest { isa, a, b, n, groups: k / 4, stride: rounded_stride(k / 2) / 2, c: SharedMut::new(c), first, finish };
     let at_once = panels.len().div_ceil(panels.len().div_ceil(PANELS_AT_ONCE).max(1)).max(1);
     for panels in panels.chunks(at_once) {
         nest.compute::<K>(panels, threads);
@@ -93,24 +106,26 @@ pub(super) fn drive<K: MicroKernel<Element = u32>>(
 struct Nest<'a> {
     isa: Isa,
     a: Matrix<'a>,
-    /// `[n/64][7][groups][32]`.
-    b: &'a [u32],
+    b: StrassenRight<'a>,
     n: usize,
     /// Words of half a row.
     groups: usize,
     /// Words from row to row of packed operands.
     stride: usize,
     c: SharedMut<'a>,
-    /// One value a column.
-    bias: &'a [f32],
+    first: First<'a>,
     finish: Finish<'a>,
 }
 
 impl Nest<'_> {
     fn compute<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], threads: usize) {
         let size = PRODUCTS * MR * self.stride;
-        let column_panels = self.n / (2 * NR);
-        let at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
+        let column_panels = column_panels(self.n);
+        let mut at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
+        if let StrassenRight::Whole(_) = self.b {
+            // Narrow tasks rather than rows cut in two, which would make each operand of B twice.
+            at_once = at_once.min(column_panels / (4 * threads)).max(1);
+        }
         let blocks = column_panels.div_ceil(at_once);
         let Plan { blocks, splits } = Plan::new(panels.len(), blocks, threads);
         let per_split = panels.len().div_ceil(splits);
@@ -156,32 +171,85 @@ impl Nest<'_> {
 
     /// The columns of `columns`, in panels of both halves of C, of all panels of rows.
     fn part<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], packed: &[u32], columns: Range<usize>) {
-        let (size, width) = (PRODUCTS * MR * self.stride, columns.len() * NR);
+        let width = columns.len() * NR;
         let room = if self.finish.consumes() { 4 * MR * width } else { 0 };
-        with_scratch(&C_BLOCK, room, |block: &mut [f32]| {
-            with_scratch(&TILES, PRODUCTS * MR * NR, |tiles: &mut [f32]| {
-                for (i, panel) in panels.iter().enumerate() {
-                    let a = &packed[i * size..][..size];
-                    let next = packed[(i + 1) % panels.len() * size..].as_ptr();
-                    let rows = self.target(panel, block, columns.start * NR, width);
-                    // SAFETY: one task owns these columns of both halves of C, and the block is this thread's.
-                    unsafe { self.tiles::<K>(panel, &rows, [a.as_ptr(), next], columns.clone(), tiles) };
-                    if matches!(self.finish, Finish::Nothing) {
-                        continue;
-                    }
-                    for half in 0..2 {
-                        let values = rows.all().map(|(row, first)| {
-                            // SAFETY: as above, and the sums of the panel are complete.
-                            (row, unsafe {
-                                std::slice::from_raw_parts_mut(first.wrapping_add(half * rows.step), width)
-                            })
-                        });
-                        let column = half * self.n / 2 + columns.start * NR;
-                        // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
-                        unsafe { self.finish.rows(self.isa, values, [column, self.n]) };
+        self.with_right(panels, columns.clone(), |b| {
+            with_scratch(&C_BLOCK, room, |block: &mut [f32]| {
+                with_scratch(&TILES, PRODUCTS * MR * NR, |tiles: &mut [f32]| {
+                    self.rows::<K>(panels, packed, b, columns, block, tiles);
+                });
+            });
+        });
+    }
+
+    /// [`Nest::part`] with its buffers: C where it only passes through, and the tiles of a panel.
+    fn rows<K: MicroKernel<Element = u32>>(
+        &self,
+        panels: &[Panel<'_>],
+        packed: &[u32],
+        b: &[RightTerms],
+        columns: Range<usize>,
+        block: &mut [f32],
+        tiles: &mut [f32],
+    ) {
+        let (size, width) = (PRODUCTS * MR * self.stride, columns.len() * NR);
+        for (i, panel) in panels.iter().enumerate() {
+            let a = &packed[i * size..][..size];
+            let next = packed[(i + 1) % panels.len() * size..].as_ptr();
+            let rows = self.target(panel, block, columns.start * NR, width);
+            // SAFETY: one task owns these columns of both halves of C, and the block is this thread's.
+            unsafe { self.tiles::<K>(panel, &rows, [a.as_ptr(), next], b, columns.clone(), tiles) };
+            if matches!(self.finish, Finish::Nothing) {
+                continue;
+            }
+            for half in 0..2 {
+                let values = rows.all().map(|(row, first)| {
+                    // SAFETY: as above, and the sums of the panel are complete.
+                    (row, unsafe { std::slice::from_raw_parts_mut(first.wrapping_add(half * rows.step), width) })
+                });
+                let column = half * self.n / 2 + columns.start * NR;
+                // SAFETY: tasks cover disjoint (row, column) blocks of C and of every result.
+                unsafe { self.finish.rows(self.isa, values, [column, self.n]) };
+            }
+        }
+    }
+
+    /// Lends `work` the operands of B in each panel of `columns` for the products that `panels` take part in.
+    fn with_right(&self, panels: &[Panel<'_>], columns: Range<usize>, work: impl FnOnce(&[RightTerms])) {
+        let size = self.groups * NR;
+        let mut terms = [[std::ptr::null(); PRODUCTS]; MOST_COLUMN_PANELS];
+        let terms = &mut terms[..columns.len()];
+        let whole = match self.b {
+            StrassenRight::Terms(packed) => {
+                for (terms, packed) in
+                    terms.iter_mut().zip(packed[columns.start * PRODUCTS * size..].chunks(size * PRODUCTS))
+                {
+                    *terms = std::array::from_fn(|product| packed[product * size..].as_ptr());
+                }
+                return work(terms);
+            }
+            StrassenRight::Whole(whole) => whole,
+        };
+        let products = if panels.iter().any(|panel| panel.paired) { &ALL[..] } else { &ALONE };
+        with_scratch(&B_PANELS, columns.len() * products.len() * size, |room: &mut [u32]| {
+            let mut room = room.chunks_exact_mut(size);
+            for (terms, column) in terms.iter_mut().zip(columns) {
+                let quarters = [0, 1].map(|row| {
+                    [0, column_panels(self.n)].map(|half| &whole[((half + column) * 2 + row) * size..][..size])
+                });
+                let mut sums = [const { None }; PRODUCTS];
+                for &product in products {
+                    match RIGHT[product] {
+                        Term::One([row, half]) => terms[product] = quarters[row][half].as_ptr(),
+                        Term::Sum(..) | Term::Difference(..) => sums[product] = room.next().map(halves_mut),
                     }
                 }
-            });
+                write_right(quarters.map(|row| row.map(halves)), &mut sums);
+                for (term, sum) in terms.iter_mut().zip(sums) {
+                    *term = sum.map_or(*term, |sum| sum.as_ptr().cast());
+                }
+            }
+            work(terms);
         });
     }
 
@@ -213,6 +281,7 @@ impl Nest<'_> {
         panel: &Panel<'_>,
         target: &Target,
         [a, mut next]: [*const u32; 2],
+        b: &[RightTerms],
         columns: Range<usize>,
         tiles: &mut [f32],
     ) {
@@ -225,16 +294,24 @@ impl Nest<'_> {
                 let first = a.wrapping_add(product * MR * self.stride);
                 let left = Left { first, row_stride: Some(self.stride), ahead: next };
                 next = next.wrapping_add(3 * self.stride);
-                let b = self.b[(column * PRODUCTS + product) * self.groups * NR..].as_ptr();
                 let c = tiles[product * MR * NR..].as_mut_ptr();
                 let tile = Tile { c, stride: NR, start: Start::Zero, columns: NR, streamed: None };
                 // SAFETY: A and B hold `groups` groups, and the buffer a tile for each product.
-                unsafe { K::tile(self.groups, left, b, tile, panel.rows.len()) };
+                unsafe { K::tile(self.groups, left, b[j][product], tile, panel.rows.len()) };
             }
             let sums = Sums { tiles: tiles.as_ptr(), rows: panel.rows.len(), paired: panel.paired };
-            let bias = [0, self.n / 2].map(|half| self.bias[half + column * NR..][..NR].as_ptr());
+            let to = target.first.map(|first| first.wrapping_add(j * NR));
             // SAFETY: as the caller promises; products of halves are only computed on AVX512_BF16.
-            unsafe { combine(sums, bias, &target.first.map(|first| first.wrapping_add(j * NR)), target.step) };
+            unsafe {
+                match self.first {
+                    First::Zero => combine::<false>(sums, [ZEROS.as_ptr(); 2], &to, target.step),
+                    First::C => combine::<true>(sums, [ZEROS.as_ptr(); 2], &to, target.step),
+                    First::Bias(bias) => {
+                        let bias = [0, self.n / 2].map(|half| bias[half + column * NR..][..NR].as_ptr());
+                        combine::<false>(sums, bias, &to, target.step);
+                    }
+                }
+            }
         }
     }
 
@@ -281,19 +358,22 @@ struct Sums {
     paired: bool,
 }
 
-/// Four tiles of C, or two for rows without neighbours, from those of the products and a bias for both halves of the columns.
-/// Row i begins at `to[i]`, its second half `step` further on.
+/// Four tiles of C, or two for rows without neighbours, from those of the products and a bias for both halves of the columns;
+/// with `ACCUMULATE` they are added to C. Row i begins at `to[i]`, its second half `step` further on.
 ///
 /// # Safety
 /// There are a tile for each product, the rows and a bias of each column, and the processor has AVX-512 F.
 #[target_feature(enable = "avx512f")]
-unsafe fn combine(sums: Sums, bias: [*const f32; 2], to: &[*mut f32; 2 * MR], step: usize) {
+unsafe fn combine<const ACCUMULATE: bool>(sums: Sums, bias: [*const f32; 2], to: &[*mut f32; 2 * MR], step: usize) {
     let Sums { tiles, rows, paired } = sums;
     // SAFETY: as the caller promises.
     unsafe {
         for part in [0, NR / 2] {
             let bias = bias.map(|bias| _mm512_loadu_ps(bias.add(part)));
-            let add = |at: *mut f32, sum: __m512, half: usize| _mm512_storeu_ps(at, _mm512_add_ps(bias[half], sum));
+            let add = |at: *mut f32, sum: __m512, half: usize| {
+                let start = if ACCUMULATE { _mm512_loadu_ps(at) } else { bias[half] };
+                _mm512_storeu_ps(at, _mm512_add_ps(start, sum));
+            };
             for row in 0..rows {
                 let m = |product: usize| _mm512_loadu_ps(tiles.add((product * MR + row) * NR + part));
                 let [left, right] = [to[row].add(part), to[row].add(step + part)];
@@ -326,13 +406,34 @@ mod tests {
     use crate::reference;
     use crate::testing::{close, isas, random, texts};
 
-    /// `x·Wᵀ + b`.
+    /// A packed weight: for inference, and in the two orders of training.
+    struct Packed {
+        terms: Vec<u32>,
+        orders: [Vec<u32>; 2],
+    }
+
+    impl Packed {
+        fn new(shape: Linear, w: &[f32]) -> Self {
+            let mut terms = vec![0; shape.inference_words()];
+            crate::packed::pack(Isa::Portable, shape, w, &mut terms, &mut []);
+            let [mut forward, mut backward] =
+                [shape.forward_words(), shape.backward_words()].map(|words| vec![0; words]);
+            crate::packed::pack(Isa::Portable, shape, w, &mut forward, &mut backward);
+            Self { terms, orders: [forward, backward] }
+        }
+    }
+
+    /// `x·Wᵀ + b`, the same from a weight packed either way.
     fn forward(isa: Isa, shape: Linear, x: &[f32], starts: &[u32], w: &[f32], bias: &[f32]) -> Vec<f32> {
-        let mut panels = vec![0; shape.inference_words()];
-        crate::packed::pack(Isa::Portable, shape, w, &mut panels, &mut []);
-        let mut c = vec![f32::NAN; x.len() / shape.inputs * shape.outputs];
+        let packed = Packed::new(shape, w);
         let x = Matrix::new(x, x.len() / shape.inputs, shape.inputs);
-        gemm_strassen(isa, x, starts, &panels, shape.outputs, &mut c, Epilogue::Bias(bias));
+        let results = [StrassenRight::Terms(&packed.terms), StrassenRight::Whole(&packed.orders[0])].map(|right| {
+            let mut c = vec![f32::NAN; x.rows * shape.outputs];
+            gemm_strassen(isa, x, starts, right, shape.outputs, &mut c, Epilogue::Bias(bias));
+            c
+        });
+        assert!(results[0] == results[1], "the same bits");
+        let [c, _] = results;
         c
     }
 
@@ -355,6 +456,33 @@ mod tests {
             reference::gemm_strassen(a, &starts, b, &mut want);
             for isa in isas().filter(|isa| isa.has_bf16()) {
                 close(&forward(isa, shape, &x, &starts, &w, &bias), &want, 2e-5)?;
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn gradients_of_inputs_agree_with_the_scalar_twin(
+            tokens in prop_oneof![0usize..60, Just(131)],
+            (outputs, inputs) in prop_oneof![Just((384, 448)), Just((448, 384)), Just((1536, 384))],
+            accumulate: bool, seed: u64,
+        ) {
+            let shape = Linear { inputs, outputs };
+            let (dy, w) = (random(seed, tokens * outputs), random(seed ^ 1, inputs * outputs));
+            let start = random(seed ^ 2, tokens * inputs);
+            let starts = [0, tokens as u32];
+            let [dy_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&dy, &w]);
+            let mut want = if accumulate { start.clone() } else { vec![0.0; start.len()] };
+            let b = Matrix::new(&w_rounded, outputs, inputs);
+            reference::gemm_strassen(Matrix::new(&dy_rounded, tokens, outputs), &starts, b, &mut want);
+            let packed = Packed::new(shape, &w);
+            for isa in isas().filter(|isa| isa.has_bf16()) {
+                let mut c = start.clone();
+                let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::None };
+                let right = StrassenRight::Whole(&packed.orders[1]);
+                gemm_strassen(isa, Matrix::new(&dy, tokens, outputs), &starts, right, inputs, &mut c, epilogue);
+                close(&c, &want, 2e-5)?;
             }
         }
     }

@@ -57,9 +57,9 @@ pub struct PackedWeight<'a> {
 }
 
 impl PackedWeight<'_> {
-    /// Whether it is packed for products of halves.
-    pub(crate) fn uses_strassen(self, shape: Linear) -> bool {
-        self.backward.is_empty() && shape.uses_strassen()
+    /// Whether only inference is meant: where products are made of products of halves, it is packed for them.
+    pub(crate) fn is_for_inference(self) -> bool {
+        self.backward.is_empty()
     }
 }
 

@@ -22,7 +22,7 @@ impl Kernels for Scalar {
         let [rows, w] = reference::rounded(weight.operands(), [&x.rows.to_single(shape.inputs), weight.values]);
         let (rows, w) = (of_width(&rows, shape.inputs), Matrix::new(&w, shape.outputs, shape.inputs).transposed());
         match weight.packed {
-            Some(packed) if packed.uses_strassen(shape) => reference::gemm_strassen(rows, x.starts, w, &mut values),
+            Some(_) if shape.uses_strassen() => reference::gemm_strassen(rows, x.starts, w, &mut values),
             _ => reference::gemm(rows, w, &mut values, true),
         }
         y.store(&values, shape.outputs);
@@ -51,8 +51,15 @@ impl Kernels for Scalar {
 
     fn linear_backward_input(&self, shape: Linear, dy: Rows<'_>, weight: Weight<'_>, dx: &mut [f32], accumulate: bool) {
         let [dy, w] = reference::rounded(weight.operands(), [&dy.to_single(shape.outputs), weight.values]);
-        let w = Matrix::new(&w, shape.outputs, shape.inputs);
-        reference::gemm(of_width(&dy, shape.outputs), w, dx, accumulate);
+        let (dy, w) = (of_width(&dy, shape.outputs), Matrix::new(&w, shape.outputs, shape.inputs));
+        if weight.packed.is_some() && shape.uses_strassen() {
+            if !accumulate {
+                dx.fill(0.0);
+            }
+            reference::gemm_strassen(dy, &[0, dy.shape()[0] as u32], w, dx);
+        } else {
+            reference::gemm(dy, w, dx, accumulate);
+        }
     }
 
     fn linear_backward_activation(
