@@ -3,7 +3,9 @@
 //! A panel is `MR` pairs of rows. The seven operands that come of them are packed once for all columns; a task then computes
 //! the seven tiles of a panel of columns into a buffer of the first-level cache, and from them four tiles of C.
 
-use std::arch::x86_64::*;
+mod combine;
+
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -18,6 +20,7 @@ use crate::rounded::{halves, halves_mut, rounded_stride};
 use crate::scratch::{A_PANELS, B_PANELS, C_BLOCK, ROUNDED_ROWS, TILES, with_scratch};
 use crate::shared::SharedMut;
 use crate::strassen::{ALONE, PRODUCTS, RIGHT, Term, write_left, write_right};
+use combine::{Sums, combine};
 
 /// Panels packed and computed before the next ones: bounds the buffer, and keeps it in the last-level cache.
 const PANELS_AT_ONCE: usize = 32;
@@ -123,8 +126,9 @@ impl Nest<'_> {
         let column_panels = column_panels(self.n);
         let mut at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
         if let StrassenRight::Whole(_) = self.b {
-            // Narrow tasks rather than rows cut in two, which would make each operand of B twice.
-            at_once = at_once.min(column_panels / (4 * threads)).max(1);
+            // Narrow tasks rather than rows cut in two, which would make each operand of B twice; as many for each thread.
+            let blocks = column_panels.div_ceil(at_once).max(4 * threads).next_multiple_of(threads);
+            at_once = (column_panels / blocks).max(1);
         }
         let blocks = column_panels.div_ceil(at_once);
         let Plan { blocks, splits } = Plan::new(panels.len(), blocks, threads);
@@ -350,185 +354,5 @@ impl Target {
     }
 }
 
-/// The tiles of the products of a panel.
-#[derive(Clone, Copy)]
-struct Sums {
-    tiles: *const f32,
-    rows: usize,
-    paired: bool,
-}
-
-/// Four tiles of C, or two for rows without neighbours, from those of the products and a bias for both halves of the columns;
-/// with `ACCUMULATE` they are added to C. Row i begins at `to[i]`, its second half `step` further on.
-///
-/// # Safety
-/// There are a tile for each product, the rows and a bias of each column, and the processor has AVX-512 F.
-#[target_feature(enable = "avx512f")]
-unsafe fn combine<const ACCUMULATE: bool>(sums: Sums, bias: [*const f32; 2], to: &[*mut f32; 2 * MR], step: usize) {
-    let Sums { tiles, rows, paired } = sums;
-    // SAFETY: as the caller promises.
-    unsafe {
-        for part in [0, NR / 2] {
-            let bias = bias.map(|bias| _mm512_loadu_ps(bias.add(part)));
-            let add = |at: *mut f32, sum: __m512, half: usize| {
-                let start = if ACCUMULATE { _mm512_loadu_ps(at) } else { bias[half] };
-                _mm512_storeu_ps(at, _mm512_add_ps(start, sum));
-            };
-            for row in 0..rows {
-                let m = |product: usize| _mm512_loadu_ps(tiles.add((product * MR + row) * NR + part));
-                let [left, right] = [to[row].add(part), to[row].add(step + part)];
-                let (m0, m2, m4) = (m(0), m(2), m(4));
-                let ends = _mm512_sub_ps(m(6), m4);
-                if !paired {
-                    add(left, _mm512_add_ps(m0, ends), 0);
-                    add(right, _mm512_add_ps(m2, m4), 1);
-                    continue;
-                }
-                let (m1, m3) = (m(1), m(3));
-                add(left, _mm512_add_ps(_mm512_add_ps(m0, m3), ends), 0);
-                add(right, _mm512_add_ps(m2, m4), 1);
-                let [left, right] = [to[rows + row].add(part), to[rows + row].add(step + part)];
-                add(left, _mm512_add_ps(m1, m3), 0);
-                add(right, _mm512_add_ps(_mm512_sub_ps(m0, m1), _mm512_add_ps(m2, m(5))), 1);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::gemm::gemm_strassen;
-    use crate::isa::Operands;
-    use crate::kernels::Linear;
-    use crate::reference;
-    use crate::testing::{close, isas, random, texts};
-
-    /// A packed weight: for inference, and in the two orders of training.
-    struct Packed {
-        terms: Vec<u32>,
-        orders: [Vec<u32>; 2],
-    }
-
-    impl Packed {
-        fn new(shape: Linear, w: &[f32]) -> Self {
-            let mut terms = vec![0; shape.inference_words()];
-            crate::packed::pack(Isa::Portable, shape, w, &mut terms, &mut []);
-            let [mut forward, mut backward] =
-                [shape.forward_words(), shape.backward_words()].map(|words| vec![0; words]);
-            crate::packed::pack(Isa::Portable, shape, w, &mut forward, &mut backward);
-            Self { terms, orders: [forward, backward] }
-        }
-    }
-
-    /// `x·Wᵀ + b`, the same from a weight packed either way.
-    fn forward(isa: Isa, shape: Linear, x: &[f32], starts: &[u32], w: &[f32], bias: &[f32]) -> Vec<f32> {
-        let packed = Packed::new(shape, w);
-        let x = Matrix::new(x, x.len() / shape.inputs, shape.inputs);
-        let results = [StrassenRight::Terms(&packed.terms), StrassenRight::Whole(&packed.orders[0])].map(|right| {
-            let mut c = vec![f32::NAN; x.rows * shape.outputs];
-            gemm_strassen(isa, x, starts, right, shape.outputs, &mut c, Epilogue::Bias(bias));
-            c
-        });
-        assert!(results[0] == results[1], "the same bits");
-        let [c, _] = results;
-        c
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
-        #[test]
-        fn agree_with_the_scalar_twin(
-            tokens in prop_oneof![1usize..60, Just(131)],
-            (outputs, inputs) in prop_oneof![Just((384, 448)), Just((448, 384)), Just((384, 1536))],
-            alone: bool, seed: u64,
-        ) {
-            let shape = Linear { inputs, outputs };
-            let (x, w) = (random(seed, tokens * inputs), random(seed ^ 1, inputs * outputs));
-            let bias = random(seed ^ 2, outputs);
-            let starts = if alone { Vec::new() } else { texts(seed, tokens) };
-            let [x_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&x, &w]);
-            let mut want = bias.repeat(tokens);
-            let a = Matrix::new(&x_rounded, tokens, inputs);
-            let b = Matrix::new(&w_rounded, outputs, inputs).transposed();
-            reference::gemm_strassen(a, &starts, b, &mut want);
-            for isa in isas().filter(|isa| isa.has_bf16()) {
-                close(&forward(isa, shape, &x, &starts, &w, &bias), &want, 2e-5)?;
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
-        #[test]
-        fn gradients_of_inputs_agree_with_the_scalar_twin(
-            tokens in prop_oneof![0usize..60, Just(131)],
-            (outputs, inputs) in prop_oneof![Just((384, 448)), Just((448, 384)), Just((1536, 384))],
-            accumulate: bool, seed: u64,
-        ) {
-            let shape = Linear { inputs, outputs };
-            let (dy, w) = (random(seed, tokens * outputs), random(seed ^ 1, inputs * outputs));
-            let start = random(seed ^ 2, tokens * inputs);
-            let starts = [0, tokens as u32];
-            let [dy_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&dy, &w]);
-            let mut want = if accumulate { start.clone() } else { vec![0.0; start.len()] };
-            let b = Matrix::new(&w_rounded, outputs, inputs);
-            reference::gemm_strassen(Matrix::new(&dy_rounded, tokens, outputs), &starts, b, &mut want);
-            let packed = Packed::new(shape, &w);
-            for isa in isas().filter(|isa| isa.has_bf16()) {
-                let mut c = start.clone();
-                let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::None };
-                let right = StrassenRight::Whole(&packed.orders[1]);
-                gemm_strassen(isa, Matrix::new(&dy, tokens, outputs), &starts, right, inputs, &mut c, epilogue);
-                close(&c, &want, 2e-5)?;
-            }
-        }
-    }
-
-    const SHAPE: Linear = Linear { inputs: 768, outputs: 384 };
-
-    #[test]
-    fn a_text_has_the_bits_it_has_alone_whatever_is_beside_it_and_however_many_threads_compute() {
-        let starts = texts(3, 700);
-        let (x, w) = (random(1, 700 * SHAPE.inputs), random(2, SHAPE.inputs * SHAPE.outputs));
-        for isa in isas().filter(|isa| isa.has_bf16()) {
-            let product = |x: &[f32], starts: &[u32]| forward(isa, SHAPE, x, starts, &w, &[0.5; SHAPE.outputs]);
-            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let all = pool(3).install(|| product(&x, &starts));
-            assert!(all == pool(1).install(|| product(&x, &starts)), "one thread");
-            for text in starts.windows(2) {
-                let [start, end] = [text[0], text[1]].map(|row| row as usize);
-                let alone = product(&x[start * SHAPE.inputs..end * SHAPE.inputs], &[0, text[1] - text[0]]);
-                assert!(alone == all[start * SHAPE.outputs..end * SHAPE.outputs], "rows {start}..{end}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_error_is_about_two_and_a_half_times_that_of_rounded_operands() {
-        let tokens = 40;
-        let (x, w) = (random(1, tokens * SHAPE.inputs), random(2, SHAPE.inputs * SHAPE.outputs));
-        let [x_rounded, w_rounded] = reference::rounded(Operands::Bf16, [&x, &w]);
-        let product = |x: &[f32], w: &[f32]| {
-            let mut c = vec![0.0; tokens * SHAPE.outputs];
-            let b = Matrix::new(w, SHAPE.outputs, SHAPE.inputs).transposed();
-            reference::gemm(Matrix::new(x, tokens, SHAPE.inputs), b, &mut c, false);
-            c
-        };
-        let exact = product(&x, &w);
-        let error = |c: &[f32]| exact.iter().zip(c).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
-        let rounded = error(&product(&x_rounded, &w_rounded));
-        for isa in isas().filter(|isa| isa.has_bf16()) {
-            let halves = error(&forward(isa, SHAPE, &x, &[0, tokens as u32], &w, &[0.0; SHAPE.outputs]));
-            assert!((2.2..2.5).contains(&(halves / rounded)), "{} times", halves / rounded);
-        }
-    }
-
-    #[test]
-    fn rows_are_paired_within_texts() {
-        assert_eq!(pair_up(&[0, 1, 3, 6, 10], 10), [vec![1, 3, 6, 8], vec![0, 5]]);
-        assert_eq!(pair_up(&[], 2), [vec![], vec![0, 1]]);
-    }
-}
+mod tests;
