@@ -288,7 +288,7 @@ fn fast_and_scalar_kernels_agree_on_the_whole_model_with_dropout() {
         let mut config = EncoderConfig::read(&golden.model).unwrap();
         config.set_dropout(0.2);
         if wide {
-            // As wide as products of halves take.
+            // As wide as products of halves and of whole numbers take.
             (config.hidden_size, config.intermediate_size) = (384, 448);
         }
         let mut model = Model::new(device, config, HeadKind::Classification { outputs: 4 }, true).unwrap();

@@ -200,7 +200,7 @@ impl<D: Device> Model<D> {
     /// lowest of the blocks, if they do not begin with the embeddings.
     fn encode(&mut self, batch: &Batch, read: Vec<u32>, acts: &Acts, given: &[f32], stream: Option<DropoutStream>) {
         let d = &mut self.device;
-        d.set_batch(token_indices(&self.config, batch, read));
+        d.set_batch(token_indices(&self.config, batch, read), stream.is_some());
         match &acts.embeddings {
             Some(embeddings) => self.network.embeddings.forward(d, embeddings, stream),
             None => d.write(acts.entry, given),

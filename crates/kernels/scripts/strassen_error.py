@@ -2,8 +2,8 @@
 
     python strassen_error.py MODEL TABLE.csv COLUMN [ROWS]
 
-Products of rounded operands, those of seven halves (src/strassen.rs) and, of transformers, autocast and a model in bfloat16, over
-texts of the same length at once, none padded. Errors are root mean squares, by the spread of the logits over the texts, and by
+Products of rounded operands, those of seven halves (src/strassen.rs), those of whole numbers (src/fixed.rs) and, of transformers,
+autocast and a model in bfloat16, over texts of the same length at once, none padded. Errors are root mean squares, by the spread of the logits over the texts, and by
 the size of the last hidden states. Needs torch and transformers.
 """
 import csv
@@ -38,6 +38,17 @@ def strassen_product(x, w, b):
     return torch.stack([first, second], 2).flatten(1, 2) + b
 
 
+def whole_product(x, w, b):
+    """Exact sums of what src/fixed.rs rounds."""
+    x = rounded(x)
+    largest, norm = x.abs().amax(-1, keepdim=True).double(), x.double().norm(dim=-1, keepdim=True)
+    power = torch.minimum(12 - largest.log2().floor(), (46200 / norm).log2().floor())
+    largest, norm = w.abs().amax(-1, keepdim=True).double(), w.double().norm(dim=-1, keepdim=True)
+    factor = torch.minimum(8191 / largest, 46200 / norm)
+    left, right = (x * 2**power).round() / 2**power, (w * factor).round() / factor
+    return (left @ right.t()).float() + b
+
+
 def main(directory, table, column, rows=400):
     tokenizer = AutoTokenizer.from_pretrained(directory)
     load = lambda **options: AutoModelForSequenceClassification.from_pretrained(directory, **options).eval()
@@ -67,7 +78,7 @@ def main(directory, table, column, rows=400):
         print(f"{name:24} logits {error:.5f}   hidden states {hidden_error:.5f}")
 
     encoder = [layer for layer in model.base_model.encoder.modules() if isinstance(layer, torch.nn.Linear)]
-    for name, multiply in [("rounded operands", product), ("seven halves", strassen_product)]:
+    for name, multiply in [("rounded operands", product), ("seven halves", strassen_product), ("whole numbers", whole_product)]:
         for layer in encoder:
             layer.forward = lambda x, layer=layer, multiply=multiply: multiply(x, layer.weight, layer.bias)
         report(name, outputs(model))

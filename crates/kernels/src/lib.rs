@@ -15,6 +15,7 @@ mod cosine;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod fixed;
 mod gemm;
 mod isa;
 mod kernels;

@@ -10,8 +10,10 @@ use crate::attention::Heads;
 use crate::cosine;
 use crate::dropout::Dropout;
 use crate::embedding::TokenRows;
+use crate::fixed::{self, LANES, output_factor, row_factor};
 use crate::gemm::Matrix;
 use crate::isa::Operands;
+use crate::kernels::Linear;
 use crate::optimiser::{AdafactorStep, AdamStep, LionStep, SgdStep};
 use crate::packed::round_to_bf16;
 use crate::pooling::{self, Pool};
@@ -27,6 +29,37 @@ pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool
             let sum: f64 = (0..k).map(|l| f64::from(a.at(i, l)) * f64::from(b.at(l, j))).sum();
             let target = &mut c[i * n + j];
             *target = if accumulate { f64::from(*target) + sum } else { sum } as f32;
+        }
+    }
+}
+
+/// C += x·Wᵀ in whole numbers, [`crate::fixed`], of an x in bfloat16.
+pub(crate) fn gemm_fixed(shape: Linear, x: &[f32], w: &[f32], c: &mut [f32]) {
+    let of_row = |row: &[f32]| {
+        let mut squares = [0f32; LANES];
+        // Two accumulators for each lane; even places come first.
+        let mut sums = [[0f32; LANES]; 2];
+        for (i, &x) in row.iter().enumerate() {
+            let sum = &mut sums[i / LANES % 2][i % LANES / 2 + i % 2 * (LANES / 2)];
+            *sum = x.mul_add(x, *sum);
+        }
+        squares.iter_mut().enumerate().for_each(|(i, square)| *square = sums[0][i] + sums[1][i]);
+        let largest = row.iter().fold(0f32, |largest, x| if x.is_nan() { f32::NAN } else { largest.max(x.abs()) });
+        row_factor(largest, &squares, row.len())
+    };
+    let whole = |rows: &[f32], factor: &dyn Fn(&[f32]) -> [f32; 2]| -> Vec<(Vec<i64>, f32)> {
+        let row = |row: &[f32]| {
+            let [by, back] = factor(row);
+            (row.iter().map(|&x| i64::from(fixed::whole(x, by))).collect(), back)
+        };
+        rows.chunks_exact(shape.inputs).map(row).collect()
+    };
+    let (x, w) = (whole(x, &of_row), whole(w, &output_factor));
+    for ((x, of_row), c) in x.iter().zip(c.chunks_exact_mut(shape.outputs)) {
+        for ((w, of_output), c) in w.iter().zip(c) {
+            let sum: i64 = x.iter().zip(w).map(|(x, w)| x * w).sum();
+            let sum = i32::try_from(sum).expect("norms are bounded so that it fits");
+            *c = (sum as f32 * of_output).mul_add(*of_row, *c);
         }
     }
 }

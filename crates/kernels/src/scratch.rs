@@ -14,6 +14,8 @@ thread_local! {
     pub(crate) static ROUNDED_ROWS: Buffer = const { RefCell::new(Vec::new()) };
     /// Tiles of products of halves.
     pub(crate) static TILES: Buffer = const { RefCell::new(Vec::new()) };
+    /// Sums of products of quarters.
+    pub(crate) static SUMS: Buffer = const { RefCell::new(Vec::new()) };
     /// Panels of A.
     pub(crate) static A_PANELS: Buffer = const { RefCell::new(Vec::new()) };
     /// A block of C that only its epilogue reads.

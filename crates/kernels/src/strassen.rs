@@ -12,11 +12,11 @@
 //!
 //! Operands are rounded to bfloat16, and their sums once more: the error of a product is about two and a half times that of
 //! rounded operands alone, which costs a model about as much as autocast does (`scripts/strassen_error.py`). In training the
-//! products with weights are made so, forward and for the gradients of inputs, where any rows are neighbours.
+//! products with weights are made so, forward and for the gradients of inputs, where any rows are neighbours. Those of whole
+//! numbers ([`crate::fixed`]) take the same terms twice over.
 
-use crate::isa::Isa;
 use crate::kernels::Linear;
-use crate::packed::{PANEL, bf16_bits, widen};
+use crate::packed::PANEL;
 
 /// Products of halves.
 pub(crate) const PRODUCTS: usize = 7;
@@ -78,14 +78,14 @@ impl Term {
         }
     }
 
-    /// `out` = the term of a row of rounded numbers; `quarter` finds its operands, of the length of `out`, a multiple of
-    /// [`PANEL`].
-    pub(crate) fn write<'a>(self, isa: Isa, quarter: impl Fn(Quarter) -> &'a [u16], out: &mut [u16]) {
-        match self {
-            One(of) => out.copy_from_slice(quarter(of)),
-            Sum(a, b) => sum(isa, [quarter(a), quarter(b)], 1.0, out),
-            Difference(a, b) => sum(isa, [quarter(a), quarter(b)], -1.0, out),
-        }
+    /// The quarters it is the sum of, with their signs.
+    pub(crate) fn parts(self) -> impl Iterator<Item = (i16, Quarter)> {
+        let (first, second) = match self {
+            One(a) => (a, None),
+            Sum(a, b) => (a, Some((1, b))),
+            Difference(a, b) => (a, Some((-1, b))),
+        };
+        std::iter::once((1, first)).chain(second)
     }
 }
 
@@ -123,21 +123,6 @@ pub(crate) fn write_right(quarters: [[&[u16]; 2]; 2], out: &mut [Option<&mut [u1
     let out = out.each_mut().map(|out| out.as_mut().map(|out| out.as_mut_ptr()));
     // SAFETY: the lengths were just checked, and products of halves are only computed on this instruction set.
     unsafe { avx512bf16::right(quarters.map(|row| row.map(|quarter| quarter.as_ptr())), len, out) }
-}
-
-/// `out` = a + sign·b, rounded.
-fn sum(isa: Isa, [a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
-    assert!(a.len() == out.len() && b.len() == out.len() && out.len().is_multiple_of(PANEL), "whole registers");
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Fast::new` has checked that the processor has this instruction set; the lengths were just checked.
-        Isa::Avx512Bf16 => unsafe { avx512bf16::sum([a, b], sign, out) },
-        _ => {
-            for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *out = bf16_bits(widen(a) + sign * widen(b));
-            }
-        }
-    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -181,21 +166,6 @@ mod avx512bf16 {
         unsafe {
             let rounded = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(odd, even));
             _mm512_permutexvar_epi16(_mm512_loadu_si512(ORDER.as_ptr().cast()), rounded)
-        }
-    }
-
-    /// # Safety
-    /// The processor has AVX-512 BW and BF16, and all three slices have the length of `out`, a multiple of 32.
-    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn sum([a, b]: [&[u16]; 2], sign: f32, out: &mut [u16]) {
-        let sign = _mm512_set1_ps(sign);
-        for at in (0..out.len()).step_by(32) {
-            // SAFETY: 32 elements are a register, of which the slices hold a whole number.
-            unsafe {
-                let (a, b) = (load(a.as_ptr().add(at)).parts, load(b.as_ptr().add(at)).parts);
-                let sums = [0, 1].map(|i| _mm512_fmadd_ps(sign, b[i], a[i]));
-                _mm512_storeu_si512(out.as_mut_ptr().add(at).cast(), round(sums));
-            }
         }
     }
 

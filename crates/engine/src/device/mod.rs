@@ -248,8 +248,9 @@ pub trait Device: Send + Sized {
     fn read(&self, from: Act, out: &mut [f32]);
     /// Writes an intermediate value.
     fn write(&mut self, to: Act, values: &[f32]);
-    /// Makes `indices` those of the operations that follow.
-    fn set_batch(&mut self, indices: TokenIndices);
+    /// Makes `indices` those of the operations that follow, which are those of a training pass or of inference: the device may
+    /// compute the two in different ways.
+    fn set_batch(&mut self, indices: TokenIndices, training: bool);
 
     /// Embedding rows of the batch's tokens, summed.
     fn embed(&mut self, p: &EmbeddingParams, out: Act);

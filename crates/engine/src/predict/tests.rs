@@ -35,7 +35,7 @@ fn random_model<D: Device>(device: D, config: EncoderConfig, training: bool) -> 
     model
 }
 
-/// A model as wide as products of halves take.
+/// A model as wide as products of whole numbers take.
 fn wide_model<D: Device>(device: D, training: bool) -> Model<D> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert_cls");
     let mut config = EncoderConfig::read(&golden).unwrap();

@@ -1,4 +1,4 @@
-//! The inner loop of a whole 12×32 tile of bfloat16 products, in assembly.
+//! The inner loop of a whole 12×32 tile of products of pairs, bfloat16 or 16-bit integers, in assembly.
 //!
 //! Compilers reduce the twelve addresses of A to a chain of additions, each waiting for the one before. Written out, four
 //! pointers and the stride serve all of them, and requests for the rows to come fall evenly between the products.
@@ -12,21 +12,23 @@ pub(super) const LINE: usize = 16;
 /// The sums of a tile.
 pub(super) type Sums = [[__m512; 2]; 12];
 
-/// `"vdpbf16ps …"` of one row, whose pairs come from `$from`, into its two sums.
+/// The products of one row, whose pairs come from `$from`, added to its two sums by the instruction `$dot`.
 macro_rules! row {
-    ($low:literal, $high:literal, $pair:literal, $from:literal) => {
+    ($dot:literal, $low:literal, $high:literal, $pair:literal, $from:literal) => {
         concat!(
             "vbroadcastss zmm",
             $pair,
             ", dword ptr [",
             $from,
             "]\n",
-            "vdpbf16ps zmm",
+            $dot,
+            " zmm",
             $low,
             ", zmm",
             $pair,
             ", zmm24\n",
-            "vdpbf16ps zmm",
+            $dot,
+            " zmm",
             $high,
             ", zmm",
             $pair,
@@ -38,10 +40,10 @@ macro_rules! row {
 /// A loop over lines of groups: `$ask` once a line, then 16 times the products of a group, whose rows are at `$rows`, and
 /// `$step` to the next one. The sums are in the registers 0 to 23.
 macro_rules! lines {
-    ([$($ask:literal),*], [$($rows:literal),*], [$($step:literal),*], $sums:ident, $($operand:tt)*) => {
-        lines!(@ [$($ask),*], $($rows),*, [$($step),*], $sums, $($operand)*)
+    ($dot:literal, [$($ask:literal),*], [$($rows:literal),*], [$($step:literal),*], $sums:ident, $($operand:tt)*) => {
+        lines!(@ $dot, [$($ask),*], $($rows),*, [$($step),*], $sums, $($operand)*)
     };
-    (@ [$($ask:literal),*], $r0:literal, $r1:literal, $r2:literal, $r3:literal, $r4:literal, $r5:literal, $r6:literal,
+    (@ $dot:literal, [$($ask:literal),*], $r0:literal, $r1:literal, $r2:literal, $r3:literal, $r4:literal, $r5:literal, $r6:literal,
      $r7:literal, $r8:literal, $r9:literal, $r10:literal, $r11:literal, [$($step:literal),*], $sums:ident,
      $($operand:tt)*) => {
         asm!(
@@ -52,10 +54,10 @@ macro_rules! lines {
             "3:",
             "vmovups zmm24, [{b}]",
             "vmovups zmm25, [{b} + 64]",
-            row!("0", "1", "26", $r0), row!("2", "3", "27", $r1), row!("4", "5", "28", $r2),
-            row!("6", "7", "29", $r3), row!("8", "9", "30", $r4), row!("10", "11", "31", $r5),
-            row!("12", "13", "26", $r6), row!("14", "15", "27", $r7), row!("16", "17", "28", $r8),
-            row!("18", "19", "29", $r9), row!("20", "21", "30", $r10), row!("22", "23", "31", $r11),
+            row!($dot, "0", "1", "26", $r0), row!($dot, "2", "3", "27", $r1), row!($dot, "4", "5", "28", $r2),
+            row!($dot, "6", "7", "29", $r3), row!($dot, "8", "9", "30", $r4), row!($dot, "10", "11", "31", $r5),
+            row!($dot, "12", "13", "26", $r6), row!($dot, "14", "15", "27", $r7), row!($dot, "16", "17", "28", $r8),
+            row!($dot, "18", "19", "29", $r9), row!($dot, "20", "21", "30", $r10), row!($dot, "22", "23", "31", $r11),
             $($step,)*
             "add {b}, 128",
             "dec {group:e}",
@@ -90,6 +92,7 @@ pub(super) unsafe fn add_panel(lines: usize, a: *const u32, b: *const u32, ahead
     // SAFETY: as the caller promises; a request for any address is harmless.
     unsafe {
         lines!(
+            "vdpbf16ps",
             ["prefetcht0 [{ahead}]", "prefetcht0 [{ahead} + 64]", "prefetcht0 [{ahead} + 128]", "add {ahead}, 192"],
             [
                 "{a}", "{a} + 4", "{a} + 8", "{a} + 12", "{a} + 16", "{a} + 20", "{a} + 24", "{a} + 28", "{a} + 32",
@@ -106,6 +109,30 @@ pub(super) unsafe fn add_panel(lines: usize, a: *const u32, b: *const u32, ahead
     sums
 }
 
+/// The products of twelve rows of A by the instruction `$dot`, `$ask` once a line.
+macro_rules! rows {
+    ($dot:literal, [$($ask:literal),*], $lines:ident, $a:ident, $stride:ident, $b:ident, $ahead:ident, $sums:ident) => {
+        lines!(
+            $dot,
+            [$($ask),*],
+            [
+                "{a0}", "{a0} + {stride}", "{a0} + 2*{stride}", "{a3}", "{a3} + {stride}", "{a3} + 2*{stride}",
+                "{a6}", "{a6} + {stride}", "{a6} + 2*{stride}", "{a9}", "{a9} + {stride}", "{a9} + 2*{stride}"
+            ],
+            ["add {a0}, 4", "add {a3}, 4", "add {a6}, 4", "add {a9}, 4"],
+            $sums,
+            lines = inout(reg) $lines => _,
+            a0 = inout(reg) $a => _,
+            a3 = inout(reg) $a.wrapping_add(3 * $stride) => _,
+            a6 = inout(reg) $a.wrapping_add(6 * $stride) => _,
+            a9 = inout(reg) $a.wrapping_add(9 * $stride) => _,
+            stride = in(reg) 4 * $stride,
+            b = inout(reg) $b => _,
+            ahead = inout(reg) $ahead => _,
+        )
+    };
+}
+
 /// [`add_panel`] with twelve rows of A `stride` words apart; asks for three such rows from `ahead` on.
 ///
 /// # Safety
@@ -120,28 +147,69 @@ pub(super) unsafe fn add_rows(
     ahead: *const u32,
     mut sums: Sums,
 ) -> Sums {
-    let third = |row: usize| a.wrapping_add(row * stride);
     // SAFETY: as the caller promises; a request for any address is harmless.
     unsafe {
-        lines!(
+        rows!(
+            "vdpbf16ps",
             [
-                "prefetcht0 [{ahead}]", "prefetcht0 [{ahead} + {stride}]", "prefetcht0 [{ahead} + 2*{stride}]",
+                "prefetcht0 [{ahead}]",
+                "prefetcht0 [{ahead} + {stride}]",
+                "prefetcht0 [{ahead} + 2*{stride}]",
                 "add {ahead}, 64"
             ],
+            lines,
+            a,
+            stride,
+            b,
+            ahead,
+            sums
+        );
+    }
+    sums
+}
+
+/// [`add_rows`] of 16-bit integers, with sums in 32 bits that wrap around; asks for twelve such rows from `ahead` on.
+///
+/// # Safety
+/// The rows and the panel hold the groups, and the processor has AVX512_VNNI.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub(super) unsafe fn add_whole_rows(
+    lines: usize,
+    a: *const u32,
+    stride: usize,
+    b: *const u32,
+    ahead: *const u32,
+    mut sums: [[__m512i; 2]; 12],
+) -> [[__m512i; 2]; 12] {
+    // SAFETY: as the caller promises; a request for any address is harmless.
+    unsafe {
+        // Rows are one after the other, and with the odd line between them 14 or less for each line of groups.
+        rows!(
+            "vpdpwssd",
             [
-                "{a0}", "{a0} + {stride}", "{a0} + 2*{stride}", "{a3}", "{a3} + {stride}", "{a3} + 2*{stride}",
-                "{a6}", "{a6} + {stride}", "{a6} + 2*{stride}", "{a9}", "{a9} + {stride}", "{a9} + 2*{stride}"
+                "prefetcht0 [{ahead}]",
+                "prefetcht0 [{ahead} + 64]",
+                "prefetcht0 [{ahead} + 128]",
+                "prefetcht0 [{ahead} + 192]",
+                "prefetcht0 [{ahead} + 256]",
+                "prefetcht0 [{ahead} + 320]",
+                "prefetcht0 [{ahead} + 384]",
+                "prefetcht0 [{ahead} + 448]",
+                "prefetcht0 [{ahead} + 512]",
+                "prefetcht0 [{ahead} + 576]",
+                "prefetcht0 [{ahead} + 640]",
+                "prefetcht0 [{ahead} + 704]",
+                "prefetcht0 [{ahead} + 768]",
+                "prefetcht0 [{ahead} + 832]",
+                "add {ahead}, 896"
             ],
-            ["add {a0}, 4", "add {a3}, 4", "add {a6}, 4", "add {a9}, 4"],
-            sums,
-            lines = inout(reg) lines => _,
-            a0 = inout(reg) a => _,
-            a3 = inout(reg) third(3) => _,
-            a6 = inout(reg) third(6) => _,
-            a9 = inout(reg) third(9) => _,
-            stride = in(reg) 4 * stride,
-            b = inout(reg) b => _,
-            ahead = inout(reg) ahead => _,
+            lines,
+            a,
+            stride,
+            b,
+            ahead,
+            sums
         );
     }
     sums

@@ -17,6 +17,8 @@ mod avx512bf16;
 mod avx512bf16_loop;
 mod drive;
 mod finish;
+#[cfg(target_arch = "x86_64")]
+mod fixed;
 mod matrix;
 mod pack;
 mod portable;
@@ -27,7 +29,7 @@ use std::ops::Range;
 
 use crate::activation::Activation;
 use crate::isa::Isa;
-use crate::packed::{PANEL, panel_words, strassen_words};
+use crate::packed::{PANEL, fixed_words, panel_words};
 use crate::rounded::rounded_stride;
 use crate::word::Word;
 use drive::{Right, drive};
@@ -131,15 +133,6 @@ pub(crate) fn gemm_packed(
     drive_bf16(isa, a, Right::Packed { panels, columns }, c, epilogue);
 }
 
-/// The right operand of products of halves, packed as [`crate::packed`] has it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum StrassenRight<'a> {
-    /// Its seven terms.
-    Terms(&'a [u32]),
-    /// Itself, as other products take it: each task makes the terms it needs. To the same bits.
-    Whole(&'a [u32]),
-}
-
 /// [`gemm_packed`] by products of halves. Row `texts[i]` to row `texts[i + 1]` of A are a text: no row depends on those of other
 /// texts; without texts, on no other row.
 ///
@@ -150,22 +143,40 @@ pub(crate) fn gemm_strassen(
     isa: Isa,
     a: Matrix<'_>,
     texts: &[u32],
-    b: StrassenRight<'_>,
+    panels: &[u32],
     columns: usize,
     c: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
     check(a, a.columns, columns, c, &epilogue);
     assert!(a.columns.is_multiple_of(2 * PANEL) && columns.is_multiple_of(2 * PANEL), "halves in whole panels");
-    let [words, needed] = match b {
-        StrassenRight::Terms(terms) => [terms.len(), strassen_words(columns, a.columns)],
-        StrassenRight::Whole(whole) => [whole.len(), panel_words(columns, a.columns)],
-    };
-    assert_eq!(words, needed, "B fills its panels");
+    assert_eq!(panels.len(), panel_words(columns, a.columns), "B fills its panels");
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Bf16 => strassen::drive::<avx512bf16::Kernel>(isa, a, texts, b, columns, c, epilogue),
+        Isa::Avx512Bf16 => strassen::drive::<avx512bf16::Kernel>(isa, a, texts, panels, columns, c, epilogue),
         _ => panic!("{} has no products of bfloat16", isa.name()),
+    }
+}
+
+/// C = A·B in whole numbers ([`crate::fixed`]), with a B of `[a.columns, columns]` that is packed for them.
+///
+/// # Panics
+/// If the dimensions do not agree, quarters are not in whole panels, there is no bias or `isa` has no such products.
+pub(crate) fn gemm_fixed(
+    isa: Isa,
+    a: Matrix<'_>,
+    packed: &[u32],
+    columns: usize,
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    check(a, a.columns, columns, c, &epilogue);
+    assert!(a.columns.is_multiple_of(4 * PANEL) && columns.is_multiple_of(4 * PANEL), "quarters in whole panels");
+    assert_eq!(packed.len(), fixed_words(columns, a.columns), "B fills its panels");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Bf16 => fixed::drive(isa, a, packed, columns, c, epilogue),
+        _ => panic!("{} has no products of 16-bit integers", isa.name()),
     }
 }
 

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::drive::{PARALLEL_FROM, Plan, for_each_chunk};
 use super::finish::{Finish, First};
 use super::matrix::{Elements, Matrix};
-use super::{Epilogue, Left, MicroKernel, Start, StrassenRight, Tile};
+use super::{Epilogue, Left, MicroKernel, Start, Tile};
 use crate::isa::Isa;
 use crate::packed::round_halves;
 use crate::rounded::{halves, halves_mut, rounded_stride};
@@ -84,7 +84,7 @@ pub(super) fn drive<K: MicroKernel<Element = u32>>(
     isa: Isa,
     a: Matrix<'_>,
     texts: &[u32],
-    b: StrassenRight<'_>,
+    b: &[u32],
     n: usize,
     c: &mut [f32],
     epilogue: Epilogue<'_>,
@@ -109,7 +109,8 @@ pub(super) fn drive<K: MicroKernel<Element = u32>>(
 struct Nest<'a> {
     isa: Isa,
     a: Matrix<'a>,
-    b: StrassenRight<'a>,
+    /// As [`crate::packed`] has it; each task makes the terms it needs.
+    b: &'a [u32],
     n: usize,
     /// Words of half a row.
     groups: usize,
@@ -124,12 +125,10 @@ impl Nest<'_> {
     fn compute<K: MicroKernel<Element = u32>>(&self, panels: &[Panel<'_>], threads: usize) {
         let size = PRODUCTS * MR * self.stride;
         let column_panels = column_panels(self.n);
-        let mut at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
-        if let StrassenRight::Whole(_) = self.b {
-            // Narrow tasks rather than rows cut in two, which would make each operand of B twice; as many for each thread.
-            let blocks = column_panels.div_ceil(at_once).max(4 * threads).next_multiple_of(threads);
-            at_once = (column_panels / blocks).max(1);
-        }
+        let at_once = (BLOCK_BYTES / (PRODUCTS * self.groups * NR * 4)).clamp(1, MOST_COLUMN_PANELS);
+        // Narrow tasks rather than rows cut in two, which would make each operand of B twice; as many for each thread.
+        let blocks = column_panels.div_ceil(at_once).max(4 * threads).next_multiple_of(threads);
+        let at_once = (column_panels / blocks).max(1);
         let blocks = column_panels.div_ceil(at_once);
         let Plan { blocks, splits } = Plan::new(panels.len(), blocks, threads);
         let per_split = panels.len().div_ceil(splits);
@@ -223,23 +222,12 @@ impl Nest<'_> {
         let size = self.groups * NR;
         let mut terms = [[std::ptr::null(); PRODUCTS]; MOST_COLUMN_PANELS];
         let terms = &mut terms[..columns.len()];
-        let whole = match self.b {
-            StrassenRight::Terms(packed) => {
-                for (terms, packed) in
-                    terms.iter_mut().zip(packed[columns.start * PRODUCTS * size..].chunks(size * PRODUCTS))
-                {
-                    *terms = std::array::from_fn(|product| packed[product * size..].as_ptr());
-                }
-                return work(terms);
-            }
-            StrassenRight::Whole(whole) => whole,
-        };
         let products = if panels.iter().any(|panel| panel.paired) { &ALL[..] } else { &ALONE };
         with_scratch(&B_PANELS, columns.len() * products.len() * size, |room: &mut [u32]| {
             let mut room = room.chunks_exact_mut(size);
             for (terms, column) in terms.iter_mut().zip(columns) {
                 let quarters = [0, 1].map(|row| {
-                    [0, column_panels(self.n)].map(|half| &whole[((half + column) * 2 + row) * size..][..size])
+                    [0, column_panels(self.n)].map(|half| &self.b[((half + column) * 2 + row) * size..][..size])
                 });
                 let mut sums = [const { None }; PRODUCTS];
                 for &product in products {

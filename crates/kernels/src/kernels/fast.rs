@@ -5,7 +5,7 @@ use crate::activation::{Activation, activation_backward};
 use crate::attention::{self, FirstAttention, Heads};
 use crate::dropout::{self, Dropout};
 use crate::embedding::{self, TokenRows};
-use crate::gemm::{Epilogue, Matrix, StrassenRight, gemm, gemm_bf16, gemm_packed, gemm_strassen};
+use crate::gemm::{Epilogue, Matrix, gemm, gemm_bf16, gemm_fixed, gemm_packed, gemm_strassen};
 use crate::isa::{Isa, Operands};
 use crate::optimiser::{self, AdafactorStep, AdamStep, LazyRows, LionStep, SgdStep};
 use crate::pooling::{self, Pool};
@@ -31,9 +31,11 @@ impl Fast {
     fn forward(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, y: &mut [f32], epilogue: Epilogue<'_>) {
         let (x, texts) = (matrix(x.rows, shape.inputs), x.starts);
         match weight.packed {
+            Some(packed) if packed.is_for_inference() && shape.uses_fixed() => {
+                gemm_fixed(self.0, x, packed.forward, shape.outputs, y, epilogue);
+            }
             Some(packed) if shape.uses_strassen() => {
-                let right = if packed.is_for_inference() { StrassenRight::Terms } else { StrassenRight::Whole };
-                gemm_strassen(self.0, x, texts, right(packed.forward), shape.outputs, y, epilogue);
+                gemm_strassen(self.0, x, texts, packed.forward, shape.outputs, y, epilogue);
             }
             Some(packed) => gemm_packed(self.0, x, packed.forward, shape.outputs, y, epilogue),
             None => {
@@ -47,8 +49,8 @@ impl Fast {
         let dy = matrix(dy, shape.outputs);
         match weight.packed {
             Some(packed) if shape.uses_strassen() => {
-                let right = StrassenRight::Whole(packed.backward);
-                gemm_strassen(self.0, dy, &[0, dy.shape()[0] as u32], right, shape.inputs, dx, epilogue);
+                let texts = [0, dy.shape()[0] as u32];
+                gemm_strassen(self.0, dy, &texts, packed.backward, shape.inputs, dx, epilogue);
             }
             Some(packed) => gemm_packed(self.0, dy, packed.backward, shape.inputs, dx, epilogue),
             None => gemm(self.0, dy, Matrix::new(weight.values, shape.outputs, shape.inputs), dx, epilogue),

@@ -50,14 +50,14 @@ impl Weight<'_> {
 /// The copies of a weight in bfloat16, as [`Kernels::pack`] writes them.
 #[derive(Debug, Clone, Copy)]
 pub struct PackedWeight<'a> {
-    /// For `x·Wᵀ`; where only inference is meant, perhaps for products of halves.
+    /// For `x·Wᵀ`; where only inference is meant, perhaps for products of whole numbers.
     pub forward: &'a [u32],
     /// For `dy·W`; empty where only inference is meant.
     pub backward: &'a [u32],
 }
 
 impl PackedWeight<'_> {
-    /// Whether only inference is meant: where products are made of products of halves, it is packed for them.
+    /// Whether only inference is meant: where products are of whole numbers then, it is packed for them.
     pub(crate) fn is_for_inference(self) -> bool {
         self.backward.is_empty()
     }

@@ -1,6 +1,8 @@
 //! The scalar twins as one set.
 
-use super::{AdamSlices, KEPT_ALIKE, Kernels, Linear, LinearGradient, NormSaved, RowSlices, Weight, of_width};
+use super::{
+    AdamSlices, KEPT_ALIKE, Kernels, Linear, LinearGradient, NormSaved, PackedWeight, RowSlices, Weight, of_width,
+};
 use crate::activation::Activation;
 use crate::attention::{FirstAttention, Heads};
 use crate::dropout::Dropout;
@@ -20,6 +22,11 @@ impl Kernels for Scalar {
     fn linear(&self, shape: Linear, x: Texts<'_>, weight: Weight<'_>, bias: &[f32], mut y: RowsMut<'_>) {
         let mut values = bias.repeat(x.rows.count(shape.inputs));
         let [rows, w] = reference::rounded(weight.operands(), [&x.rows.to_single(shape.inputs), weight.values]);
+        if weight.packed.is_some_and(PackedWeight::is_for_inference) && shape.uses_fixed() {
+            // Weights are rounded to whole numbers, not to bfloat16.
+            reference::gemm_fixed(shape, &rows, weight.values, &mut values);
+            return y.store(&values, shape.outputs);
+        }
         let (rows, w) = (of_width(&rows, shape.inputs), Matrix::new(&w, shape.outputs, shape.inputs).transposed());
         match weight.packed {
             Some(_) if shape.uses_strassen() => reference::gemm_strassen(rows, x.starts, w, &mut values),

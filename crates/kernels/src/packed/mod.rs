@@ -9,24 +9,24 @@
 //!
 //! The first of a pair is the lower half of its word. Elements beyond the weight are zero.
 //!
-//! Where only inference is meant, a wide weight is packed for products of halves ([`crate::strassen`]): the seven operands of half
-//! its width and half its depth that come of it, each in the forward order, panel by panel: `[N/64][7][K/4][32]`.
+//! Where only inference is meant, a wide weight is packed for products of whole numbers ([`crate::fixed`]): the 49 operands of a
+//! quarter of its width and of its depth that come of it, each in the forward order, panel by panel.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bf16;
-mod strassen;
+mod fixed;
 
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::round_block;
 pub(crate) use bf16::{BLOCK, bf16_bits, round_block_plainly, round_halves, round_rows, round_to_bf16, widen};
+pub(crate) use fixed::fixed_words;
 
 use crate::isa::Isa;
 use crate::kernels::Linear;
 use crate::scratch::{TILE_ROWS, with_scratch};
-use crate::strassen::PRODUCTS;
 
 /// Outputs of a forward panel, inputs of a backward one.
 pub(crate) const PANEL: usize = 32;
@@ -49,7 +49,7 @@ impl Linear {
     /// # Panics
     /// If there is no such number.
     pub fn inference_words(self) -> usize {
-        if self.uses_strassen() { strassen_words(self.outputs, self.inputs) } else { self.forward_words() }
+        if self.uses_fixed() { fixed_words(self.outputs, self.inputs) } else { self.forward_words() }
     }
 
     /// Words of the backward order of the packed weight.
@@ -193,16 +193,11 @@ fn write_backward(tile: &Tile<'_>, panels: &mut [&mut [u32]]) {
     }
 }
 
-/// Words of the operands of products of halves that come of a B of `width` columns and `depth` rows.
-pub(crate) fn strassen_words(width: usize, depth: usize) -> usize {
-    PRODUCTS * panel_words(width / 2, depth / 2)
-}
-
 /// Packs the weight `w` in both orders or, if `backward` is empty, for inference.
 pub(crate) fn pack(isa: Isa, shape: Linear, w: &[f32], forward: &mut [u32], backward: &mut [u32]) {
     assert_eq!(w.len(), shape.outputs * shape.inputs, "the weight of {shape:?}");
-    if backward.is_empty() && shape.uses_strassen() {
-        return strassen::pack(isa, shape, w, forward);
+    if backward.is_empty() && shape.uses_fixed() {
+        return fixed::pack(isa, shape, w, forward);
     }
     let blocks = RowBlock::split(shape, forward, backward).into_par_iter();
     blocks.zip(w.par_chunks(PANEL * shape.inputs.max(1))).for_each(|(mut block, w)| {

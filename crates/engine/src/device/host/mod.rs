@@ -158,8 +158,8 @@ impl<K: Kernels + Copy> Device for Host<K> {
         self.activations.view_mut(to.span).copy_from_slice(values);
     }
 
-    fn set_batch(&mut self, indices: TokenIndices) {
-        self.parameters.prepare(&self.kernels, &indices.words);
+    fn set_batch(&mut self, indices: TokenIndices, training: bool) {
+        self.parameters.prepare(&self.kernels, &indices.words, training);
         self.batch = indices;
     }
 

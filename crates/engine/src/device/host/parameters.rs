@@ -39,6 +39,10 @@ pub(super) struct Parameters {
     sections: Vec<Section>,
     forward: Arena<u32>,
     backward: Arena<u32>,
+    /// The copies that inference alone reads, in training; their memory is only occupied once they are made.
+    inference: Arena<u32>,
+    /// Whether the pass is one of inference.
+    infers: bool,
     /// Which rows of the word table await updates; only in training.
     words: Option<LazyRows>,
     words_span: Span,
@@ -52,6 +56,8 @@ struct LinearState {
     params: LinearParams,
     /// Its copies in the packed arenas, where it is computed in bfloat16.
     packed: Option<PackedSpans>,
+    /// Whether its copy for inference is that of the weight.
+    inference_current: bool,
     /// Whether its gradient was written since the gradients were cleared; what the arena holds otherwise is stale.
     written: bool,
     /// Σ of the squares of its weight's gradient.
@@ -64,12 +70,8 @@ struct LinearState {
 struct PackedSpans {
     forward: Span,
     backward: Span,
-}
-
-impl PackedSpans {
-    fn views<'a>(self, forward: &'a Arena<u32>, backward: &'a Arena<u32>) -> PackedWeight<'a> {
-        PackedWeight { forward: forward.view(self.forward), backward: backward.view(self.backward) }
-    }
+    /// Empty where inference reads the forward order too.
+    inference: Span,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +127,8 @@ impl Parameters {
             sections: Vec::new(),
             forward: Arena::zeros(0).expect("nothing always fits"),
             backward: Arena::zeros(0).expect("nothing always fits"),
+            inference: Arena::zeros(0).expect("nothing always fits"),
+            infers: false,
             words: None,
             words_span: Span::default(),
             packed_current: false,
@@ -132,23 +136,20 @@ impl Parameters {
     }
 
     pub(super) fn allocate(&mut self, layout: Layout<'_>, training: bool) -> Result<(), AllocationError> {
-        let (mut forward, mut backward) = (0, 0);
+        let mut ends = [0; 3];
         self.linears.clear();
         for &params in layout.linears {
             let packed = self.packs(&params).then(|| {
-                let shape = params.shape;
-                let words = if training {
-                    [shape.forward_words(), shape.backward_words()]
-                } else {
-                    [shape.inference_words(), 0]
-                };
-                let spans =
-                    PackedSpans { forward: Span::new(forward, words[0]), backward: Span::new(backward, words[1]) };
-                (forward, backward) = (forward + words[0], backward + words[1]);
-                spans
+                let words = packed_words(params.shape, training);
+                let [forward, backward, inference] = std::array::from_fn(|i| Span::new(ends[i], words[i]));
+                ends = std::array::from_fn(|i| ends[i] + words[i]);
+                PackedSpans { forward, backward, inference }
             });
-            self.linears.push(LinearState { params, packed, written: false, squares: 0.0, waiting: None });
+            let state =
+                LinearState { params, packed, inference_current: false, written: false, squares: 0.0, waiting: None };
+            self.linears.push(state);
         }
+        let [forward, backward, inference] = ends;
         self.sections = sections(layout);
         self.tied = tied(layout);
         self.words_span = layout.embeddings.words.0;
@@ -159,6 +160,8 @@ impl Parameters {
         self.gradients = arena("the gradients", extra)?;
         self.forward = arena("the packed weights", forward)?;
         self.backward = arena("the packed weights", backward)?;
+        self.inference = arena("the packed weights", inference)?;
+        self.infers = !training;
         self.packed_current = false;
         Ok(())
     }
@@ -178,7 +181,7 @@ impl Parameters {
     pub(super) fn swap_average<K: Kernels>(&mut self, kernels: &K) {
         self.settle(kernels);
         std::mem::swap(&mut self.weights, &mut self.average);
-        self.packed_current = false;
+        self.all_changed();
     }
 
     pub(super) fn allocate_moments(&mut self, tensors: &[Tensor], optimizer: Optimizer) -> Result<(), AllocationError> {
@@ -190,13 +193,13 @@ impl Parameters {
 
     pub(super) fn packed_bytes(&self, linears: &[LinearParams]) -> usize {
         let packed = linears.iter().filter(|params| self.packs(params));
-        packed.map(|params| (params.shape.forward_words() + params.shape.backward_words()) * size_of::<u32>()).sum()
+        packed.map(|params| packed_words(params.shape, true).iter().sum::<usize>() * size_of::<u32>()).sum()
     }
 
-    /// Words of both packed arenas.
+    /// Words of all packed arenas.
     #[cfg(test)]
     pub(super) fn packed_words(&self) -> usize {
-        self.forward.len() + self.backward.len()
+        self.forward.len() + self.backward.len() + self.inference.len()
     }
 
     /// Whether the operands of products are rounded.
@@ -232,7 +235,15 @@ impl Parameters {
             Store::Average => &mut self.average,
         };
         arena.view_mut(part).copy_from_slice(values);
-        self.packed_current &= store != Store::Weights;
+        if store == Store::Weights {
+            self.all_changed();
+        }
+    }
+
+    /// Notes that no packed copy is that of its weight any more.
+    fn all_changed(&mut self) {
+        self.packed_current = false;
+        self.linears.iter_mut().for_each(|linear| linear.inference_current = false);
     }
 
     /// Makes up for the updates that wait.
@@ -274,7 +285,8 @@ impl Parameters {
     }
 
     /// Makes the parameters what a pass over the tokens `words` reads.
-    pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32]) {
+    pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32], training: bool) {
+        self.infers = !training;
         self.catch_up(kernels, Some(words));
         // The embeddings read a tied table before the product that it would otherwise be updated beside.
         if let Some(tied) = self.tied {
@@ -283,8 +295,27 @@ impl Parameters {
         self.pack(kernels);
     }
 
+    /// Makes the packed copies those of the weights, and those for inference the ones that passes read.
+    pub(super) fn pack_for_inference<K: Kernels>(&mut self, kernels: &K) {
+        self.infers = true;
+        self.pack(kernels);
+        for linear in 0..self.linears.len() {
+            self.pack_linear_for_inference(kernels, linear);
+        }
+    }
+
+    fn pack_linear_for_inference<K: Kernels>(&mut self, kernels: &K, linear: usize) {
+        let LinearState { params, packed: Some(packed), inference_current, .. } = &mut self.linears[linear] else {
+            return;
+        };
+        if packed.inference.len > 0 && !std::mem::replace(inference_current, true) {
+            let weight = self.weights.view(params.weight.0);
+            kernels.pack(params.shape, weight, self.inference.view_mut(packed.inference), &mut []);
+        }
+    }
+
     /// Makes the packed copies those of the weights.
-    pub(super) fn pack<K: Kernels>(&mut self, kernels: &K) {
+    fn pack<K: Kernels>(&mut self, kernels: &K) {
         if self.packed_current {
             return;
         }
@@ -310,8 +341,18 @@ impl Parameters {
 
     /// The weight of a layer as the last forward pass read it.
     pub(super) fn weight(&self, p: &LinearParams) -> Weight<'_> {
-        let packed = self.linears[p.index].packed.map(|spans| spans.views(&self.forward, &self.backward));
+        let packed = self.linears[p.index].packed.map(|spans| self.packed(spans));
         Weight { values: self.weights.view(p.weight.0), packed }
+    }
+
+    /// The copies that products of this pass read.
+    fn packed(&self, spans: PackedSpans) -> PackedWeight<'_> {
+        let PackedSpans { forward, backward, inference } = spans;
+        match (self.infers, inference.len) {
+            (false, _) => PackedWeight { forward: self.forward.view(forward), backward: self.backward.view(backward) },
+            (true, 0) => PackedWeight { forward: self.forward.view(forward), backward: &[] },
+            (true, _) => PackedWeight { forward: self.inference.view(inference), backward: &[] },
+        }
     }
 
     /// Weight and bias of a layer for the forward pass, and the update of the weight of the layer after it, if it waits:
@@ -322,6 +363,10 @@ impl Parameters {
         p: &LinearParams,
     ) -> (Weight<'_>, &[f32], Option<Waiting<'_>>) {
         self.apply_waiting(kernels, p.index);
+        if self.infers {
+            self.pack_linear_for_inference(kernels, p.index);
+            return (self.weight(p), self.weights(p.bias), None);
+        }
         let packed = self.linears[p.index].packed;
         let ([values, bias], copies, next) =
             self.split([p.weight.0, p.bias.0], packed.unwrap_or_default(), p.index + 1);
@@ -359,7 +404,10 @@ impl Parameters {
     ) {
         let LinearState { packed, waiting, written, squares, .. } = &mut self.linears[p.index];
         assert!(waiting.is_none(), "a forward pass comes between an update and the next gradient");
-        let packed = packed.map(|spans| spans.views(&self.forward, &self.backward));
+        let packed = packed.map(|spans| PackedWeight {
+            forward: self.forward.view(spans.forward),
+            backward: self.backward.view(spans.backward),
+        });
         let values = Weight { values: self.weights.view(p.weight.0), packed };
         let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
         let gradient = LinearGradient { weight, bias, accumulate: *written };
@@ -412,6 +460,7 @@ impl Parameters {
                     assert_eq!(span, section.span, "a weight is updated whole");
                     assert!(self.linears[linear].written, "an update follows a backward pass");
                     self.linears[linear].waiting = Some(step);
+                    self.linears[linear].inference_current = false;
                 }
                 (Kind::Words, ElementStep::AdamW(step), Some(rows)) => {
                     assert_eq!(span, section.span, "a table is updated whole");
@@ -443,7 +492,16 @@ impl Parameters {
                 }
             }
         }
-        self.packed_current = false;
+        self.all_changed();
+    }
+}
+
+/// Words of the packed copies of a weight: forward, backward, and for inference beside training.
+fn packed_words(shape: Linear, training: bool) -> [usize; 3] {
+    match (training, shape.inference_words() == shape.forward_words()) {
+        (true, true) => [shape.forward_words(), shape.backward_words(), 0],
+        (true, false) => [shape.forward_words(), shape.backward_words(), shape.inference_words()],
+        (false, _) => [shape.inference_words(), 0, 0],
     }
 }
 

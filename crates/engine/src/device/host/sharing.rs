@@ -22,7 +22,7 @@ impl SharedParameters {
     pub(super) fn share<K: Kernels>(&mut self, kernels: &K) -> Self {
         if let Some(parameters) = Arc::get_mut(&mut self.0) {
             parameters.settle(kernels);
-            parameters.pack(kernels);
+            parameters.pack_for_inference(kernels);
         }
         Self(Arc::clone(&self.0))
     }
@@ -32,9 +32,9 @@ impl SharedParameters {
     }
 
     /// [`Parameters::prepare`]; there is nothing to do where they are shared.
-    pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32]) {
+    pub(super) fn prepare<K: Kernels>(&mut self, kernels: &K, words: &[u32], training: bool) {
         if self.alone() {
-            Parameters::prepare(self, kernels, words);
+            Parameters::prepare(self, kernels, words, training);
         }
     }
 
