@@ -36,14 +36,13 @@ pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], accumulate: bool
 /// C += x·Wᵀ in whole numbers, [`crate::fixed`], of an x in bfloat16.
 pub(crate) fn gemm_fixed(shape: Linear, x: &[f32], w: &[f32], c: &mut [f32]) {
     let of_row = |row: &[f32]| {
-        let mut squares = [0f32; LANES];
         // Two accumulators for each lane; even places come first.
         let mut sums = [[0f32; LANES]; 2];
         for (i, &x) in row.iter().enumerate() {
             let sum = &mut sums[i / LANES % 2][i % LANES / 2 + i % 2 * (LANES / 2)];
             *sum = x.mul_add(x, *sum);
         }
-        squares.iter_mut().enumerate().for_each(|(i, square)| *square = sums[0][i] + sums[1][i]);
+        let squares = std::array::from_fn(|i| sums[0][i] + sums[1][i]);
         let largest = row.iter().fold(0f32, |largest, x| if x.is_nan() { f32::NAN } else { largest.max(x.abs()) });
         row_factor(largest, &squares, row.len())
     };

@@ -28,12 +28,13 @@ pub(super) fn pack(isa: Isa, shape: Linear, w: &[f32], out: &mut [u32]) {
     assert_eq!(out.len(), fixed_words(outputs, inputs), "the operands of {shape:?}");
     let (operands, inverses) = out.split_at_mut(out.len() - outputs);
     let quarter = inputs / 4;
+    let factors: Vec<[f32; 2]> = w.par_chunks_exact(inputs).map(output_factor).collect();
     operands.par_chunks_exact_mut(PRODUCTS * PRODUCTS * quarter / 2 * PANEL).enumerate().for_each(
         |(panel, operands)| {
             with_scratch(&TILE_ROWS, 4 * PANEL * inputs / 2, |rows: &mut [u32]| {
                 for (i, row) in halves_mut(rows).chunks_exact_mut(inputs).enumerate() {
-                    let w = &w[(i / PANEL * outputs / 4 + panel * PANEL + i % PANEL) * inputs..][..inputs];
-                    whole_row(isa, w, output_factor(w)[0], row);
+                    let output = i / PANEL * outputs / 4 + panel * PANEL + i % PANEL;
+                    whole_row(isa, &w[output * inputs..][..inputs], factors[output][0], row);
                 }
                 let rows = halves(rows);
                 with_scratch(&TILE_TERM, PANEL * quarter / 2, |words: &mut [u32]| {
@@ -56,8 +57,8 @@ pub(super) fn pack(isa: Isa, shape: Linear, w: &[f32], out: &mut [u32]) {
             });
         },
     );
-    for (inverse, w) in inverses.iter_mut().zip(w.chunks_exact(inputs)) {
-        *inverse = output_factor(w)[1].to_bits();
+    for (inverse, factor) in inverses.iter_mut().zip(factors) {
+        *inverse = factor[1].to_bits();
     }
 }
 

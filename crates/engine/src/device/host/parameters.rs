@@ -74,6 +74,13 @@ struct PackedSpans {
     inference: Span,
 }
 
+impl PackedSpans {
+    /// What products of training read.
+    fn views<'a>(self, forward: &'a Arena<u32>, backward: &'a Arena<u32>) -> PackedWeight<'a> {
+        PackedWeight { forward: forward.view(self.forward), backward: backward.view(self.backward) }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Section {
     span: Span,
@@ -347,11 +354,10 @@ impl Parameters {
 
     /// The copies that products of this pass read.
     fn packed(&self, spans: PackedSpans) -> PackedWeight<'_> {
-        let PackedSpans { forward, backward, inference } = spans;
-        match (self.infers, inference.len) {
-            (false, _) => PackedWeight { forward: self.forward.view(forward), backward: self.backward.view(backward) },
-            (true, 0) => PackedWeight { forward: self.forward.view(forward), backward: &[] },
-            (true, _) => PackedWeight { forward: self.inference.view(inference), backward: &[] },
+        match (self.infers, spans.inference.len) {
+            (false, _) => spans.views(&self.forward, &self.backward),
+            (true, 0) => PackedWeight { forward: self.forward.view(spans.forward), backward: &[] },
+            (true, _) => PackedWeight { forward: self.inference.view(spans.inference), backward: &[] },
         }
     }
 
@@ -404,10 +410,7 @@ impl Parameters {
     ) {
         let LinearState { packed, waiting, written, squares, .. } = &mut self.linears[p.index];
         assert!(waiting.is_none(), "a forward pass comes between an update and the next gradient");
-        let packed = packed.map(|spans| PackedWeight {
-            forward: self.forward.view(spans.forward),
-            backward: self.backward.view(spans.backward),
-        });
+        let packed = packed.map(|spans| spans.views(&self.forward, &self.backward));
         let values = Weight { values: self.weights.view(p.weight.0), packed };
         let ([], [weight, bias]) = self.gradients.views([], [p.weight.0, p.bias.0]);
         let gradient = LinearGradient { weight, bias, accumulate: *written };
