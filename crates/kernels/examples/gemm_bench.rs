@@ -3,8 +3,9 @@
 //! `cargo run --release -p gyeol-kernels --example gemm_bench [bert-base|minilm|mini] [TOKENS] [f32|bf16]`
 //!
 //! A step has twelve products: four linear layers, each forward, for the gradient of its input and for that of its weight.
+//! With bf16, products where only inference is meant are timed too, apart from the median share, which is that of a step.
 //! The last line is a JSON document of all figures. GFLOP/s throughout; of several timings the shortest counts. Every
-//! multiplication of a product is counted, also those that products of halves save.
+//! multiplication of a product is counted, also those that products of halves or quarters save.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -17,6 +18,9 @@ use gyeol_kernels::{
 
 /// How long one product is repeated.
 const SECONDS: f64 = 0.4;
+
+/// The pass that is not of a step.
+const INFERENCE: &str = "inference";
 
 /// The speed of one product.
 struct Measured {
@@ -55,20 +59,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut measured = Vec::new();
     for (layer, inputs, outputs) in layers {
         let speeds = products(&Fast::new(isa), operands, Linear { inputs, outputs }, tokens)?;
-        measured.extend(speeds.map(|(pass, gflops)| Measured { layer, pass, gflops }));
+        measured.extend(speeds.into_iter().map(|(pass, gflops)| Measured { layer, pass, gflops }));
     }
     // The loop runs before and after the products, in case the machine was disturbed meanwhile.
     report(&size, tokens, isa, operands, before.max(measure_peak()), &measured);
     Ok(())
 }
 
-/// The three products of one linear layer over `tokens` rows, all of them in arenas, as in a step.
+/// The products of one linear layer over `tokens` rows, all of them in arenas, as in a step.
 fn products(
     kernels: &Fast,
     operands: Operands,
     shape: Linear,
     tokens: usize,
-) -> Result<[(&'static str, f64); 3], Box<dyn Error>> {
+) -> Result<Vec<(&'static str, f64)>, Box<dyn Error>> {
     let Linear { inputs, outputs } = shape;
     let (x, dy, w) = (numbers(tokens * inputs)?, numbers(tokens * outputs)?, numbers(outputs * inputs)?);
     let (mut dx, mut y, mut dw) = (numbers(tokens * inputs)?, numbers(tokens * outputs)?, numbers(outputs * inputs)?);
@@ -82,15 +86,15 @@ fn products(
     }
     let copies = PackedWeight { forward: forward.as_slice(), backward: backward.as_slice() };
     let weight = Weight { values: w, packed: packs.then_some(copies) };
-    let times = [
-        (
-            "forward",
-            seconds(|| {
-                let y = RowsMut::Single(y.as_mut_slice());
-                let x = Texts { rows: Rows::Single(x), starts: &[0, tokens as u32] };
-                kernels.linear(shape, x, weight, &bias, y);
-            }),
-        ),
+    let texts = [0, tokens as u32];
+    let mut forward_time = |weight| {
+        seconds(|| {
+            let x = Texts { rows: Rows::Single(x), starts: &texts };
+            kernels.linear(shape, x, weight, &bias, RowsMut::Single(y.as_mut_slice()));
+        })
+    };
+    let mut times = vec![
+        ("forward", forward_time(weight)),
         (
             "input gradient",
             seconds(|| kernels.linear_backward_input(shape, Rows::Single(dy), weight, dx.as_mut_slice(), false)),
@@ -103,7 +107,14 @@ fn products(
             }),
         ),
     ];
-    Ok(times.map(|(pass, time)| (pass, (2 * tokens * inputs * outputs) as f64 / time / 1e9)))
+    if packs {
+        let mut words = Arena::zeros(shape.inference_words())?;
+        kernels.pack(shape, w, words.as_mut_slice(), &mut []);
+        let packed = Some(PackedWeight { forward: words.as_slice(), backward: &[] });
+        times.push((INFERENCE, forward_time(Weight { values: w, packed })));
+    }
+    let gflops = |time| (2 * tokens * inputs * outputs) as f64 / time / 1e9;
+    Ok(times.into_iter().map(|(pass, time)| (pass, gflops(time))).collect())
 }
 
 /// Numbers between -1 and 1 without a pattern: a processor may save power, and so gain speed, on equal ones.
@@ -136,7 +147,8 @@ fn report(size: &str, tokens: usize, isa: Isa, operands: Operands, peak: f64, me
     for Measured { layer, pass, gflops } in measured {
         println!("{layer:18} {pass:16} {gflops:7.0} GFLOP/s  {:3.0} %", 100.0 * gflops / peak);
     }
-    let mut shares: Vec<f64> = measured.iter().map(|product| product.gflops / peak).collect();
+    let of_a_step = measured.iter().filter(|product| product.pass != INFERENCE);
+    let mut shares: Vec<f64> = of_a_step.map(|product| product.gflops / peak).collect();
     shares.sort_by(f64::total_cmp);
     let middle = shares.len() / 2;
     let median = (shares[middle - 1] + shares[middle]) / 2.0;

@@ -111,7 +111,8 @@ pub(super) unsafe fn add_panel(lines: usize, a: *const u32, b: *const u32, ahead
 
 /// The products of twelve rows of A by the instruction `$dot`, `$ask` once a line.
 macro_rules! rows {
-    ($dot:literal, [$($ask:literal),*], $lines:ident, $a:ident, $stride:ident, $b:ident, $ahead:ident, $sums:ident) => {
+    ($dot:literal, [$($ask:literal),*], [$($ask_far:literal),*], $lines:ident, $a:ident, $stride:ident, $b:ident, $ahead:ident,
+     $sums:ident, $($operand:tt)*) => {
         lines!(
             $dot,
             [$($ask),*],
@@ -119,7 +120,7 @@ macro_rules! rows {
                 "{a0}", "{a0} + {stride}", "{a0} + 2*{stride}", "{a3}", "{a3} + {stride}", "{a3} + 2*{stride}",
                 "{a6}", "{a6} + {stride}", "{a6} + 2*{stride}", "{a9}", "{a9} + {stride}", "{a9} + 2*{stride}"
             ],
-            ["add {a0}, 4", "add {a3}, 4", "add {a6}, 4", "add {a9}, 4"],
+            [$($ask_far,)* "add {a0}, 4", "add {a3}, 4", "add {a6}, 4", "add {a9}, 4"],
             $sums,
             lines = inout(reg) $lines => _,
             a0 = inout(reg) $a => _,
@@ -129,6 +130,7 @@ macro_rules! rows {
             stride = in(reg) 4 * $stride,
             b = inout(reg) $b => _,
             ahead = inout(reg) $ahead => _,
+            $($operand)*
         )
     };
 }
@@ -157,18 +159,28 @@ pub(super) unsafe fn add_rows(
                 "prefetcht0 [{ahead} + 2*{stride}]",
                 "add {ahead}, 64"
             ],
+            [],
             lines,
             a,
             stride,
             b,
             ahead,
-            sums
+            sums,
         );
     }
     sums
 }
 
-/// [`add_rows`] of 16-bit integers, with sums in 32 bits that wrap around; asks for twelve such rows from `ahead` on.
+/// Memory that is asked for on its way to the second-level cache: with each group what lies at an address, which then moves on.
+#[derive(Clone, Copy)]
+pub(super) struct Far {
+    pub(super) from: *const u32,
+    /// Bytes from group to group.
+    pub(super) step: usize,
+}
+
+/// [`add_rows`] of 16-bit integers, with sums in 32 bits that wrap around; asks for twelve such rows from `ahead` on, and
+/// for `far`.
 ///
 /// # Safety
 /// The rows and the panel hold the groups, and the processor has AVX512_VNNI.
@@ -180,6 +192,7 @@ pub(super) unsafe fn add_whole_rows(
     stride: usize,
     b: *const u32,
     ahead: *const u32,
+    far: Far,
     mut sums: [[__m512i; 2]; 12],
 ) -> [[__m512i; 2]; 12] {
     // SAFETY: as the caller promises; a request for any address is harmless.
@@ -204,12 +217,15 @@ pub(super) unsafe fn add_whole_rows(
                 "prefetcht0 [{ahead} + 832]",
                 "add {ahead}, 896"
             ],
+            ["prefetcht1 [{far}]", "add {far}, {far_step}"],
             lines,
             a,
             stride,
             b,
             ahead,
-            sums
+            sums,
+            far = inout(reg) far.from => _,
+            far_step = in(reg) far.step,
         );
     }
     sums

@@ -13,7 +13,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Epilogue;
-use super::avx512bf16_loop::LINE;
+use super::avx512bf16_loop::{Far, LINE};
 use super::drive::{PARALLEL_FROM, Plan, for_each_chunk};
 use super::finish::{Finish, First};
 use super::matrix::{Elements, Matrix};
@@ -153,7 +153,8 @@ impl Nest<'_> {
                             let of = |i: usize| &packed[i * self.size + product * PRODUCTS * MR * self.stride..];
                             let a = [of(i), of((i + 1) % panels.len())].map(<[u32]>::as_ptr);
                             let sums = &mut sums[i * QUADS * TILE..];
-                            self.sums(panel, product, a, column, tiles, &mut sums[product * step..][..QUADS * TILE]);
+                            let outer = Outer { product, panel, column, turn: i, turns: panels.len() };
+                            self.sums(outer, a, tiles, &mut sums[product * step..][..QUADS * TILE]);
                             if product == PRODUCTS - 1 {
                                 let inverses = &packed[(i + 1) * self.size - QUADS * MR..][..QUADS * MR];
                                 let (_, each) = self.rows(panel);
@@ -171,21 +172,18 @@ impl Nest<'_> {
         self.finish.consumes() && !matches!(self.finish, Finish::Rounded(_))
     }
 
-    /// The sums of one outer product, of a panel of rows and one of columns: a tile of every inner quarter. `a` is the panel's
-    /// operands, and those to come.
-    fn sums(
-        &self,
-        panel: usize,
-        product: usize,
-        [a, next]: [*const u32; 2],
-        column: usize,
-        tiles: &mut [u32],
-        sums: &mut [u32],
-    ) {
+    /// The sums of one outer product: a tile of every inner quarter. `a` is the panel's operands, and those to come.
+    fn sums(&self, outer: Outer, [a, next]: [*const u32; 2], tiles: &mut [u32], sums: &mut [u32]) {
+        let Outer { product, panel, column, turn, turns } = outer;
         let words = self.a.columns / 2 / QUADS * NR;
         let (rows, each) = self.rows(panel);
         let b = &self.operands[(column * PRODUCTS + product) * PRODUCTS * words..];
+        // B of the next outer product lies behind this one's, in memory: an even part of it for each tile.
+        let to_come = b.as_ptr().wrapping_add(PRODUCTS * words);
+        let part = words.div_ceil(turns);
         for inner in 0..PRODUCTS {
+            let from = to_come.wrapping_add((turn * PRODUCTS + inner) * part);
+            let far = Far { from, step: (4 * NR).div_ceil(turns) };
             if product == PRODUCTS - 1 {
                 // A part of the rows a tile: all at once would be more requests than can wait.
                 let share = rows.len().div_ceil(PRODUCTS);
@@ -199,7 +197,7 @@ impl Nest<'_> {
             let b = b[inner * words..].as_ptr();
             let out = tiles[inner * TILE..].as_mut_ptr().cast();
             // SAFETY: A and B hold these groups, and the buffer a tile for each product.
-            unsafe { tile(each, words / NR / LINE, a, self.stride, b, out) };
+            unsafe { tile(each, words / NR / LINE, a, self.stride, b, far, out) };
         }
         // SAFETY: seven tiles, and room for four.
         unsafe { combine(tiles.as_ptr().cast(), each, sums.as_mut_ptr().cast()) };
@@ -239,6 +237,17 @@ impl Nest<'_> {
         // SAFETY: one task owns these columns of every result, and sums of all products follow.
         unsafe { finish(sums.sums.as_ptr().cast(), sums.step, sums.each, scales, to, stride) };
     }
+}
+
+/// An outer product of a panel of rows and one of columns.
+#[derive(Clone, Copy)]
+struct Outer {
+    product: usize,
+    panel: usize,
+    column: usize,
+    /// The place of the panel among those that take the same operands of B one after the other, and their number.
+    turn: usize,
+    turns: usize,
 }
 
 /// What C of a panel comes of.
