@@ -171,30 +171,31 @@ pub(super) unsafe fn add_rows(
     sums
 }
 
-/// Memory that is asked for on its way to the second-level cache: with each group what lies at an address, which then moves on.
+/// Operands of a tile of whole numbers, and what is asked for while it is computed.
 #[derive(Clone, Copy)]
-pub(super) struct Far {
-    pub(super) from: *const u32,
-    /// Bytes from group to group.
-    pub(super) step: usize,
+pub(super) struct WholeOperands {
+    /// Groups, by [`LINE`]; at least one.
+    pub(super) lines: usize,
+    /// Rows of A, and the words from row to row.
+    pub(super) a: *const u32,
+    pub(super) stride: usize,
+    /// A panel `[groups][32]` of B.
+    pub(super) b: *const u32,
+    /// As many rows to come, for the first-level cache.
+    pub(super) ahead: *const u32,
+    /// What comes later, for the second-level cache: with each group the line here, and `far_step` bytes on.
+    pub(super) far: *const u32,
+    pub(super) far_step: usize,
 }
 
-/// [`add_rows`] of 16-bit integers, with sums in 32 bits that wrap around; asks for twelve such rows from `ahead` on, and
-/// for `far`.
+/// [`add_rows`] of 16-bit integers, with sums in 32 bits that wrap around.
 ///
 /// # Safety
 /// The rows and the panel hold the groups, and the processor has AVX512_VNNI.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(super) unsafe fn add_whole_rows(
-    lines: usize,
-    a: *const u32,
-    stride: usize,
-    b: *const u32,
-    ahead: *const u32,
-    far: Far,
-    mut sums: [[__m512i; 2]; 12],
-) -> [[__m512i; 2]; 12] {
+pub(super) unsafe fn add_whole_rows(operands: WholeOperands, mut sums: [[__m512i; 2]; 12]) -> [[__m512i; 2]; 12] {
+    let WholeOperands { lines, a, stride, b, ahead, far, far_step } = operands;
     // SAFETY: as the caller promises; a request for any address is harmless.
     unsafe {
         // Rows are one after the other, and with the odd line between them 14 or less for each line of groups.
@@ -224,8 +225,8 @@ pub(super) unsafe fn add_whole_rows(
             b,
             ahead,
             sums,
-            far = inout(reg) far.from => _,
-            far_step = in(reg) far.step,
+            far = inout(reg) far => _,
+            far_step = in(reg) far_step,
         );
     }
     sums

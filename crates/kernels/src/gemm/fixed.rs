@@ -13,7 +13,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Epilogue;
-use super::avx512bf16_loop::{Far, LINE};
+use super::avx512bf16_loop::{LINE, WholeOperands};
 use super::drive::{PARALLEL_FROM, Plan, for_each_chunk};
 use super::finish::{Finish, First};
 use super::matrix::{Elements, Matrix};
@@ -182,8 +182,6 @@ impl Nest<'_> {
         let to_come = b.as_ptr().wrapping_add(PRODUCTS * words);
         let part = words.div_ceil(turns);
         for inner in 0..PRODUCTS {
-            let from = to_come.wrapping_add((turn * PRODUCTS + inner) * part);
-            let far = Far { from, step: (4 * NR).div_ceil(turns) };
             if product == PRODUCTS - 1 {
                 // A part of the rows a tile: all at once would be more requests than can wait.
                 let share = rows.len().div_ceil(PRODUCTS);
@@ -193,11 +191,18 @@ impl Nest<'_> {
                 }
             }
             let operand = |inner| a.wrapping_add(inner * MR * self.stride);
-            let a = [operand(inner), if inner + 1 < PRODUCTS { operand(inner + 1) } else { next }];
-            let b = b[inner * words..].as_ptr();
+            let operands = WholeOperands {
+                lines: words / NR / LINE,
+                a: operand(inner),
+                stride: self.stride,
+                b: b[inner * words..].as_ptr(),
+                ahead: if inner + 1 < PRODUCTS { operand(inner + 1) } else { next },
+                far: to_come.wrapping_add((turn * PRODUCTS + inner) * part),
+                far_step: (4 * NR).div_ceil(turns),
+            };
             let out = tiles[inner * TILE..].as_mut_ptr().cast();
             // SAFETY: A and B hold these groups, and the buffer a tile for each product.
-            unsafe { tile(each, words / NR / LINE, a, self.stride, b, far, out) };
+            unsafe { tile(each, operands, out) };
         }
         // SAFETY: seven tiles, and room for four.
         unsafe { combine(tiles.as_ptr().cast(), each, sums.as_mut_ptr().cast()) };

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{MR, NR, PRODUCTS, QUADS};
 use crate::fixed::LANES;
 use crate::gemm::avx512::for_rows;
-use crate::gemm::avx512bf16_loop::{Far, LINE, add_whole_rows};
+use crate::gemm::avx512bf16_loop::{LINE, WholeOperands, add_whole_rows};
 
 /// 16-bit integers, 32 of them, or sums, 16.
 type Register = __m512i;
@@ -141,42 +141,26 @@ pub(super) unsafe fn write_left(rows: [(*const u16, f32); 4], quarter: usize, ou
     }
 }
 
-/// A tile of sums, [`MR`] rows of [`NR`], of `rows` rows of A `stride` words apart and a panel of B, `lines` times
-/// [`LINE`] groups of each; asks for as many rows from `ahead` on, and for `far`.
+/// A tile of sums, [`MR`] rows of [`NR`], of `rows` rows of A and a panel of B. Only whole tiles ask for what is to come.
 ///
 /// # Safety
 /// A and B hold the groups, `out` the rows, and the processor has AVX512_VNNI.
-pub(super) unsafe fn tile(
-    rows: usize,
-    lines: usize,
-    [a, ahead]: [*const u32; 2],
-    stride: usize,
-    b: *const u32,
-    far: Far,
-    out: *mut i32,
-) {
+pub(super) unsafe fn tile(rows: usize, operands: WholeOperands, out: *mut i32) {
     // SAFETY: as the caller promises.
-    unsafe { for_rows!(rows, products, (lines, a, stride, b, ahead, far, out)) }
+    unsafe { for_rows!(rows, products, (operands, out)) }
 }
 
 /// # Safety
 /// As [`tile`] with `ROWS` rows.
 #[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn products<const ROWS: usize>(
-    lines: usize,
-    a: *const u32,
-    stride: usize,
-    b: *const u32,
-    ahead: *const u32,
-    far: Far,
-    out: *mut i32,
-) {
+unsafe fn products<const ROWS: usize>(operands: WholeOperands, out: *mut i32) {
     // SAFETY: as the caller promises.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
         if let Ok(whole) = <&mut [[Register; 2]; MR]>::try_from(sums.as_mut_slice()) {
-            *whole = add_whole_rows(lines, a, stride, b, ahead, far, *whole);
+            *whole = add_whole_rows(operands, *whole);
         } else {
+            let WholeOperands { lines, a, stride, b, .. } = operands;
             for group in 0..lines * LINE {
                 let (low, high) = (load(b.add(group * NR)), load(b.add(group * NR + 16)));
                 for (row, sum) in sums.iter_mut().enumerate() {
